@@ -1,0 +1,367 @@
+"""One class per event: the documented parameters, in the documented order.
+
+What belongs here: the shape of events, and nothing of when they are raised. The seventeen classes down
+to `SslStapledOcsp` are the SSL/TLS events that Zeek (formerly Bro) documents, with its names and
+parameters. Numbers are code points as they stand on the wire; `tlsgrammar.names` has their names.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+__all__ = [
+    "DOCUMENTED",
+    "Connection",
+    "Event",
+    "ProtocolViolation",
+    "SslAlert",
+    "SslChangeCipherSpec",
+    "SslClientHello",
+    "SslDhServerParams",
+    "SslEncryptedData",
+    "SslEstablished",
+    "SslExtension",
+    "SslExtensionApplicationLayerProtocolNegotiation",
+    "SslExtensionEcPointFormats",
+    "SslExtensionEllipticCurves",
+    "SslExtensionServerName",
+    "SslHandshakeMessage",
+    "SslHeartbeat",
+    "SslServerCurve",
+    "SslServerHello",
+    "SslSessionTicketHandshake",
+    "SslStapledOcsp",
+]
+
+
+class Connection(msgspec.Struct, frozen=True):
+    """Who talks to whom. All are None where the bytes come from no network.
+
+    Attributes:
+        uid: a name for the connection, the same in every run over the same capture.
+        proto: `tcp` or `udp`.
+        orig_h, orig_p: address and port of the originator, the side that opened the connection.
+        resp_h, resp_p: address and port of the responder.
+        start_time: of its first packet, in seconds since the epoch.
+    """
+
+    uid: str | None = None
+    proto: str | None = None
+    orig_h: str | None = None
+    orig_p: int | None = None
+    resp_h: str | None = None
+    resp_p: int | None = None
+    start_time: float | None = None
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """What all events have in common: the connection `c`, their first parameter, and a time.
+
+    Attributes:
+        name: the documented name (of the class).
+        ts: when the data that completed it arrived, in seconds since the epoch; None where the bytes
+            came without times.
+    """
+
+    name: ClassVar[str] = ""
+    ts: float | None = None
+
+
+class SslAlert(Event, frozen=True):
+    """An unencrypted alert; or the ERROR of SSL 2.0, as a fatal one.
+
+    Attributes:
+        is_orig: whether the originator sent it.
+        level: 1 warning, 2 fatal.
+        desc: its cause (`names.ALERT_DESCRIPTIONS`; for SSL 2.0 `names.SSLV2_ERRORS`).
+    """
+
+    name: ClassVar[str] = "ssl_alert"
+    c: Connection
+    is_orig: bool
+    level: int
+    desc: int
+
+
+class SslChangeCipherSpec(Event, frozen=True):
+    """A ChangeCipherSpec before encryption starts in that direction.
+
+    Attributes:
+        is_orig: whether the originator sent it.
+    """
+
+    name: ClassVar[str] = "ssl_change_cipher_spec"
+    c: Connection
+    is_orig: bool
+
+
+class SslClientHello(Event, frozen=True):
+    """A ClientHello, also one in SSL 2.0 framing.
+
+    Attributes:
+        version: the version in the message (0x0303 for TLS 1.3).
+        possible_ts: the first four bytes of the random, as seconds since the epoch; 0 in SSL 2.0.
+        client_random: the other 28 bytes; the challenge in SSL 2.0.
+        session_id: as sent.
+        ciphers: the cipher suites in the client's order; 24 bits wide in SSL 2.0.
+    """
+
+    name: ClassVar[str] = "ssl_client_hello"
+    c: Connection
+    version: int
+    possible_ts: int
+    client_random: bytes
+    session_id: bytes
+    ciphers: list[int]
+
+
+class SslDhServerParams(Event, frozen=True):
+    """The server's parameters of a DHE or DH_anon key exchange.
+
+    Attributes:
+        p: the prime modulus.
+        q: the generator.
+        Ys: the server's public value.
+    """
+
+    name: ClassVar[str] = "ssl_dh_server_params"
+    c: Connection
+    p: bytes
+    q: bytes
+    Ys: bytes
+
+
+class SslEncryptedData(Event, frozen=True):
+    """A record after encryption started in its direction.
+
+    Attributes:
+        is_orig: whether the originator sent it.
+        content_type: from the record header (`names.CONTENT_TYPES`); 0 in SSL 2.0.
+        length: of the record without its header, in bytes.
+    """
+
+    name: ClassVar[str] = "ssl_encrypted_data"
+    c: Connection
+    is_orig: bool
+    content_type: int
+    length: int
+
+
+class SslEstablished(Event, frozen=True):
+    """The handshake is over: both directions are encrypted."""
+
+    name: ClassVar[str] = "ssl_established"
+    c: Connection
+
+
+class SslExtension(Event, frozen=True):
+    """An extension of a ClientHello or ServerHello, known or not.
+
+    Attributes:
+        is_orig: whether the originator sent it.
+        code: its type (`names.EXTENSION_TYPES`).
+        val: its body, without type and length.
+    """
+
+    name: ClassVar[str] = "ssl_extension"
+    c: Connection
+    is_orig: bool
+    code: int
+    val: bytes
+
+
+class SslExtensionApplicationLayerProtocolNegotiation(Event, frozen=True):
+    """The application_layer_protocol_negotiation extension.
+
+    Attributes:
+        is_orig: whether the originator sent it.
+        protocols: the names of the application protocols.
+    """
+
+    name: ClassVar[str] = "ssl_extension_application_layer_protocol_negotiation"
+    c: Connection
+    is_orig: bool
+    protocols: list[bytes]
+
+
+class SslExtensionEcPointFormats(Event, frozen=True):
+    """The ec_point_formats extension.
+
+    Attributes:
+        is_orig: whether the originator sent it.
+        point_formats: in the sender's order (`names.EC_POINT_FORMATS`).
+    """
+
+    name: ClassVar[str] = "ssl_extension_ec_point_formats"
+    c: Connection
+    is_orig: bool
+    point_formats: list[int]
+
+
+class SslExtensionEllipticCurves(Event, frozen=True):
+    """The supported_groups extension, which was called elliptic_curves.
+
+    Attributes:
+        is_orig: whether the originator sent it.
+        curves: the groups in the sender's order (`names.SUPPORTED_GROUPS`).
+    """
+
+    name: ClassVar[str] = "ssl_extension_elliptic_curves"
+    c: Connection
+    is_orig: bool
+    curves: list[int]
+
+
+class SslExtensionServerName(Event, frozen=True):
+    """The server_name extension.
+
+    Attributes:
+        is_orig: whether the originator sent it.
+        names: the host names.
+    """
+
+    name: ClassVar[str] = "ssl_extension_server_name"
+    c: Connection
+    is_orig: bool
+    names: list[bytes]
+
+
+class SslHandshakeMessage(Event, frozen=True):
+    """An unencrypted handshake message, known or not.
+
+    Attributes:
+        is_orig: whether the originator sent it.
+        msg_type: its type (`names.HANDSHAKE_TYPES`).
+        length: of its body, without the four-byte header, in bytes.
+    """
+
+    name: ClassVar[str] = "ssl_handshake_message"
+    c: Connection
+    is_orig: bool
+    msg_type: int
+    length: int
+
+
+class SslHeartbeat(Event, frozen=True):
+    """An unencrypted heartbeat message.
+
+    Attributes:
+        is_orig: whether the originator sent it.
+        length: of the whole message, in bytes.
+        heartbeat_type: 1 request, 2 response.
+        payload_length: of the payload, in bytes, as the sender claims.
+        payload: what follows that claim, padding included.
+    """
+
+    name: ClassVar[str] = "ssl_heartbeat"
+    c: Connection
+    is_orig: bool
+    length: int
+    heartbeat_type: int
+    payload_length: int
+    payload: bytes
+
+
+class SslServerCurve(Event, frozen=True):
+    """The named curve that the server chose for an ECDHE or ECDH_anon key exchange.
+
+    Attributes:
+        curve: the group (`names.SUPPORTED_GROUPS`).
+    """
+
+    name: ClassVar[str] = "ssl_server_curve"
+    c: Connection
+    curve: int
+
+
+class SslServerHello(Event, frozen=True):
+    """A ServerHello or HelloRetryRequest, also one of SSL 2.0.
+
+    Attributes:
+        version: the version in the message (0x0303 for TLS 1.3).
+        possible_ts: the first four bytes of the random, as seconds since the epoch; 0 in SSL 2.0.
+        server_random: the other 28 bytes; the connection-id in SSL 2.0.
+        session_id: as sent.
+        cipher: the cipher suite that the server chose; in SSL 2.0 the first listed, or 0.
+        comp_method: the compression method (`names.COMPRESSION_METHODS`).
+    """
+
+    name: ClassVar[str] = "ssl_server_hello"
+    c: Connection
+    version: int
+    possible_ts: int
+    server_random: bytes
+    session_id: bytes
+    cipher: int
+    comp_method: int
+
+
+class SslSessionTicketHandshake(Event, frozen=True):
+    """A NewSessionTicket, up to TLS 1.2.
+
+    Attributes:
+        ticket_lifetime_hint: how long the client should keep it, in seconds.
+        ticket: the ticket.
+    """
+
+    name: ClassVar[str] = "ssl_session_ticket_handshake"
+    c: Connection
+    ticket_lifetime_hint: int
+    ticket: bytes
+
+
+class SslStapledOcsp(Event, frozen=True):
+    """The OCSP response of a CertificateStatus.
+
+    Attributes:
+        is_orig: whether the originator sent it.
+        response: in DER.
+    """
+
+    name: ClassVar[str] = "ssl_stapled_ocsp"
+    c: Connection
+    is_orig: bool
+    response: bytes
+
+
+DOCUMENTED: tuple[type[Event], ...] = (
+    SslAlert,
+    SslChangeCipherSpec,
+    SslClientHello,
+    SslDhServerParams,
+    SslEncryptedData,
+    SslEstablished,
+    SslExtension,
+    SslExtensionApplicationLayerProtocolNegotiation,
+    SslExtensionEcPointFormats,
+    SslExtensionEllipticCurves,
+    SslExtensionServerName,
+    SslHandshakeMessage,
+    SslHeartbeat,
+    SslServerCurve,
+    SslServerHello,
+    SslSessionTicketHandshake,
+    SslStapledOcsp,
+)
+"""The seventeen documented events."""
+
+
+class ProtocolViolation(Event, frozen=True):
+    """Data that could not be read, or that no peer should have sent.
+
+    Attributes:
+        is_orig: whether it is in the originator's direction.
+        offset: where, in bytes from the start of the direction.
+        path: where in the grammar, such as `ClientHello.extensions[3].body`; empty where it is in no
+            structure.
+        reason: what is wrong, in words.
+    """
+
+    name: ClassVar[str] = "protocol_violation"
+    c: Connection
+    is_orig: bool
+    offset: int
+    path: str
+    reason: str

@@ -1,0 +1,90 @@
+"""The way into the grammar: parse, read and build any schema, with one kind of error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from construct import Construct, Container
+
+from .errors import GrammarError
+from .presentation import Window, as_grammar_error, parse_whole
+
+__all__ = ["build", "parse", "read"]
+
+
+def parse(schema: Construct, data: bytes, **context: Any) -> Any:
+    """The value of the structure that the bytes hold, all of them.
+
+    Args:
+        schema: any construct; of this library or not.
+        data: the bytes of the whole structure.
+        context: what the layout depends on beyond the bytes: `version` (the negotiated one, such as
+            0x0303; TLS 1.2 where it is not given), `cipher_suite` (for the messages of the key
+            exchange), `extensions` (an `ExtensionRegistry`; the default one where it is not given).
+
+    Returns:
+        What the schema parses to: a `construct.Container` for a `Struct`, bytes, an integer, a list.
+
+    Raises:
+        GrammarError: the bytes do not follow the schema, or more follow.
+    """
+    window = Window(bytes(data), 0)
+    params = _params(context, parsing=True)
+    try:
+        return parse_whole(schema, window, params, "(parsing)")
+    except GrammarError:
+        raise
+    except Exception as error:  # a user's schema may hold any function, and that may raise anything
+        raise as_grammar_error(error, window, "(parsing)") from error
+
+
+def read(schema: Construct, data: bytes, **context: Any) -> tuple[Any, list[GrammarError]]:
+    """The value of what can be read, and all that is wrong with the bytes.
+
+    Where `parse` raises, this goes on as long as what follows is sure: an extension with a malformed
+    body has the body None, bytes left over are left out, a value out of bounds is returned.
+
+    Args:
+        schema, data, context: as for `parse`.
+
+    Returns:
+        The value, None where nothing could be read; and an error for each defect, in order. Where one
+        of them has `ends_early`, the structure ended before its own lengths say.
+    """
+    defects: list[GrammarError] = []
+    window = Window(bytes(data), 0)
+    params = _params({**context, "defects": defects}, parsing=True)
+    try:
+        return parse_whole(schema, window, params, "(parsing)"), defects
+    except Exception as error:  # as above
+        defects.append(as_grammar_error(error, window, "(parsing)"))
+        return None, defects
+
+
+def build(schema: Construct, value: Any, **context: Any) -> bytes:
+    """The bytes of a value: the inverse of `parse`, with the same arguments.
+
+    Lengths need not be given. A code point can be given by its name.
+
+    Raises:
+        GrammarError: the value lacks a field, or does not fit the schema; `offset` counts the bytes
+            that were built before it.
+    """
+    stream = Window(b"", 0)
+    params = _params(context, parsing=False)
+    try:
+        schema._build(value, stream, params, "(building)")
+    except GrammarError:
+        raise
+    except Exception as error:  # as above; and values of a wrong type raise whatever they raise
+        raise as_grammar_error(error, stream, "(building)") from error
+    return stream.getvalue()
+
+
+def _params(context: dict[str, Any], *, parsing: bool) -> Container:
+    params = Container(**context)
+    params["_parsing"] = parsing
+    params["_building"] = not parsing
+    params["_sizing"] = False
+    params["_params"] = params
+    return params

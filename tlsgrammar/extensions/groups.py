@@ -1,0 +1,44 @@
+"""Extensions that say which groups, and which encodings of their elements, a side can use."""
+
+from __future__ import annotations
+
+from construct import Struct
+
+from .. import names
+from ..presentation import enumeration, uint8, uint16, vector
+from .registry import register
+
+__all__ = ["ECPointFormat", "ECPointFormatList", "NamedGroup", "NamedGroupList"]
+
+# RFC 8446 section 4.2.7; elliptic_curves until RFC 7919
+NamedGroup = enumeration(uint16, names.SUPPORTED_GROUPS)
+
+NamedGroupList = Struct(
+    "named_group_list" / vector(NamedGroup, 2, 2**16 - 1),
+)
+
+register(
+    10,
+    "supported_groups",
+    {
+        "client_hello": NamedGroupList,
+        # Servers may not send it in a ServerHello; some old ones do.
+        "server_hello": NamedGroupList,
+        "encrypted_extensions": NamedGroupList,
+    },
+    reference="RFC 8446 section 4.2.7",
+)
+
+# RFC 8422 section 5.1.2
+ECPointFormat = enumeration(uint8, names.EC_POINT_FORMATS)
+
+ECPointFormatList = Struct(
+    "ec_point_format_list" / vector(ECPointFormat, 1, 2**8 - 1),
+)
+
+register(
+    11,
+    "ec_point_formats",
+    {"client_hello": ECPointFormatList, "server_hello": ECPointFormatList},
+    reference="RFC 8422 section 5.1.2",
+)

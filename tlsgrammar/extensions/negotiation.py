@@ -1,0 +1,30 @@
+"""Extensions that settle which protocol version is spoken."""
+
+from __future__ import annotations
+
+from construct import Struct
+
+from .. import names
+from ..presentation import enumeration, uint16, vector
+from .registry import register
+
+__all__ = ["SUPPORTED_VERSIONS", "ProtocolVersion", "SelectedVersion", "SupportedVersions"]
+
+ProtocolVersion = enumeration(uint16, names.VERSIONS)
+
+# RFC 8446 section 4.2.1: one structure there, with a case for each message
+SupportedVersions = Struct("versions" / vector(ProtocolVersion, 2, 254))
+SelectedVersion = Struct("selected_version" / ProtocolVersion)
+
+SUPPORTED_VERSIONS = 43
+
+register(
+    SUPPORTED_VERSIONS,
+    "supported_versions",
+    {
+        "client_hello": SupportedVersions,
+        "server_hello": SelectedVersion,
+        "hello_retry_request": SelectedVersion,
+    },
+    reference="RFC 8446 section 4.2.1",
+)

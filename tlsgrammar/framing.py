@@ -1,0 +1,346 @@
+"""Where records and handshake messages begin and end in the bytes of one direction of a stream.
+
+What belongs here: cutting bytes that arrive in any pieces into whole records, and the handshake data
+of records into whole messages; and recognising what a stream is by its first bytes. What the cut
+pieces mean is for others.
+"""
+
+from __future__ import annotations
+
+import enum
+from bisect import bisect_right
+from collections.abc import Callable
+from typing import NamedTuple
+
+from . import sslv2
+from .api import parse
+from .errors import GrammarError
+from .handshake import HandshakeHeader
+from .names import ContentType, HandshakeType
+from .record import RecordHeader
+from .versions import SSL20, SSL30, TLS12
+
+__all__ = [
+    "HandshakeMessage",
+    "HandshakeReader",
+    "Protocol",
+    "Record",
+    "RecordReader",
+    "begins_hello",
+    "client_or_server",
+    "recognise",
+    "recognise_after_client_hello",
+]
+
+MAXIMUM_HANDSHAKE_LENGTH = 2**20
+"""A handshake message that claims more bytes than this is not waited for."""
+
+_RECORD_HEADER_SIZE = RecordHeader.sizeof()
+_HANDSHAKE_HEADER_SIZE = HandshakeHeader.sizeof()
+
+
+class Protocol(enum.Enum):
+    """What the first bytes of a direction are."""
+
+    TLS = "SSL 3.0 to TLS 1.3"
+    SSLV2 = "SSL 2.0"
+    OTHER = "neither"
+
+
+def recognise(
+    head: bytes | bytearray, *, is_orig: bool, peer: Protocol | None
+) -> Protocol | None:
+    """What a direction is by its first bytes; None where more are needed.
+
+    Args:
+        head: the first bytes.
+        is_orig: whether it is the originator's direction.
+        peer: what the other direction has been recognised as, if it has.
+    """
+    if not head:
+        return None
+    high_bit = head[0] & 0x80
+    sslv2_types = (sslv2.CLIENT_HELLO,) if is_orig else (sslv2.SERVER_HELLO, sslv2.ERROR)
+    may_be_sslv2 = bool(high_bit) and (is_orig or peer is Protocol.SSLV2)
+    may_be_tls = 20 <= head[0] <= 30 or peer is Protocol.TLS
+    if not may_be_tls and not may_be_sslv2:
+        return Protocol.OTHER
+    if len(head) < 3:
+        return None
+    if may_be_tls and SSL30 <= int.from_bytes(head[1:3], "big") <= TLS12:
+        return Protocol.TLS
+    if may_be_sslv2 and head[2] in sslv2_types:
+        return Protocol.SSLV2
+    return Protocol.OTHER
+
+
+def recognise_after_client_hello(
+    head: bytes | bytearray, *, peer: Protocol | None
+) -> Protocol | None:
+    """What the originator speaks after a CLIENT-HELLO in SSL 2.0 framing, which may have offered SSL 3.0
+    or TLS; None where more bytes are needed.
+
+    Args:
+        head: the bytes after the CLIENT-HELLO.
+        peer: what the other direction has been recognised as, if it has.
+    """
+    if peer is not None:
+        return peer
+    if len(head) < 3:
+        return None
+    if recognise(head, is_orig=True, peer=None) is Protocol.TLS:
+        return Protocol.TLS
+    return Protocol.SSLV2
+
+
+def begins_hello(head: bytes | bytearray) -> bool | None:
+    """Whether handshake data begin with a ClientHello or ServerHello, and are hardly encrypted ones that
+    happen to look so; None where more of the first bytes are needed to tell."""
+    if not head:
+        return None
+    if head[0] not in (HandshakeType.client_hello, HandshakeType.server_hello):
+        return False
+    if len(head) < _HANDSHAKE_HEADER_SIZE:
+        return None
+    length: int = parse(HandshakeHeader, bytes(head[:_HANDSHAKE_HEADER_SIZE]))["length"]
+    return length < 2**16
+
+
+_SENT_BY_CLIENT = {
+    HandshakeType.client_hello,
+    HandshakeType.client_key_exchange,
+    HandshakeType.certificate_verify,
+}
+_SENT_BY_SERVER = {
+    HandshakeType.hello_request,
+    HandshakeType.server_hello,
+    HandshakeType.new_session_ticket,
+    HandshakeType.server_key_exchange,
+    HandshakeType.certificate_request,
+    HandshakeType.server_hello_done,
+    HandshakeType.certificate_status,
+}
+
+
+def client_or_server(head: bytes | bytearray) -> bool | None:
+    """Whether a direction with these first bytes is the TLS client's (True) or the server's (False);
+    None where they do not tell."""
+    size = _RECORD_HEADER_SIZE + 1
+    if len(head) < size or recognise(head, is_orig=True, peer=None) is not Protocol.TLS:
+        return None
+    if head[0] != ContentType.handshake:
+        return None
+    msg_type = head[size - 1]
+    if msg_type in _SENT_BY_CLIENT:
+        return True
+    return False if msg_type in _SENT_BY_SERVER else None
+
+
+class Record(NamedTuple):
+    """One record.
+
+    Attributes:
+        type: its content type; 0 in SSL 2.0, which has none.
+        version: the version in its header.
+        length: of its fragment, in bytes.
+        fragment: its content; None where that was passed over.
+        offset: where it begins, in bytes from the start of the direction.
+        header_size: how many bytes stand before the fragment.
+    """
+
+    type: int
+    version: int
+    length: int
+    fragment: bytes | None
+    offset: int
+    header_size: int
+
+
+def _tls_header(buffer: bytearray, offset: int) -> Record | None:
+    if len(buffer) < _RECORD_HEADER_SIZE:
+        return None
+    header = parse(RecordHeader, bytes(buffer[:_RECORD_HEADER_SIZE]))
+    version = header["legacy_record_version"]
+    if not SSL30 <= version <= TLS12:
+        raise GrammarError(
+            f"not a TLS record: its version is 0x{version:04x}",
+            offset + 1,
+            "TLSPlaintext.legacy_record_version",
+        )
+    return Record(header["type"], version, header["length"], None, offset, _RECORD_HEADER_SIZE)
+
+
+def _sslv2_header(buffer: bytearray, offset: int) -> Record | None:
+    """"The SSL Protocol" (SSL 2.0), "SSL Record Header Format": two bytes, the first with its high bit
+    set and 15 bits of length; or three, with 14 bits of length and a byte of padding length."""
+    size = 2 if buffer and buffer[0] & 0x80 else 3
+    if len(buffer) < size:
+        return None
+    length = int.from_bytes(buffer[:2], "big") & (0x7FFF if size == 2 else 0x3FFF)
+    return Record(0, SSL20, length, None, offset, size)
+
+
+class RecordReader:
+    """The records of one direction of a stream, from bytes that are cut in any way.
+
+    Attributes:
+        offset: how many bytes have been taken, in bytes from the start of the direction.
+        pass_over: whether the fragments of the records that follow are of no interest: encrypted.
+            Those of application_data records never are.
+    """
+
+    __slots__ = ("_buffer", "_current", "_header", "_missing", "offset", "pass_over")
+
+    def __init__(self, protocol: Protocol, offset: int = 0) -> None:
+        self.offset = offset
+        self.pass_over = False
+        self._header: Callable[[bytearray, int], Record | None] = (
+            _sslv2_header if protocol is Protocol.SSLV2 else _tls_header
+        )
+        self._buffer = bytearray()
+        self._current: Record | None = None
+        self._missing = 0
+
+    def feed(self, data: bytes | bytearray) -> None:
+        """Take the next bytes of the direction."""
+        if self._missing and not self._buffer and len(data) < self._missing:
+            self._missing -= len(data)
+            self.offset += len(data)
+            return
+        self._buffer += data
+
+    def next(self) -> Record | None:
+        """The next record, None where it has not arrived whole.
+
+        Raises:
+            GrammarError: the bytes that should be a record's header are not.
+        """
+        buffer = self._buffer
+        record = self._current
+        if record is None:
+            record = self._header(buffer, self.offset)
+            if record is None:
+                return None
+            self._take(record.header_size)
+            self._current = record
+            self._missing = record.length if self._passes_over(record) else 0
+        if self._missing or self._passes_over(record):
+            taken = min(self._missing, len(buffer))
+            self._take(taken)
+            self._missing -= taken
+            if self._missing:
+                return None
+        elif len(buffer) < record.length:
+            return None
+        else:
+            record = record._replace(fragment=bytes(buffer[: record.length]))
+            self._take(record.length)
+        self._current = None
+        return record
+
+    def _passes_over(self, record: Record) -> bool:
+        return self.pass_over or record.type == ContentType.application_data
+
+    def _take(self, count: int) -> None:
+        del self._buffer[:count]
+        self.offset += count
+
+    def gap(self, length: int) -> bool:
+        """Take note of bytes that are missing from the direction.
+
+        Returns:
+            Whether reading can go on after them: they lie within a fragment that is passed over.
+        """
+        if self._missing < length:
+            return False
+        self._missing -= length
+        self.offset += length
+        return True
+
+    def rest(self) -> bytes:
+        """The bytes that have arrived after the last record, which are taken away."""
+        rest = bytes(self._buffer)
+        self._buffer.clear()
+        return rest
+
+    @property
+    def pending(self) -> str:
+        """What the direction has begun and not finished, in words; empty where that is nothing."""
+        if self._current is not None:
+            return "a record"
+        return "a record's header" if self._buffer else ""
+
+
+class HandshakeMessage(NamedTuple):
+    """One handshake message, header and body.
+
+    Attributes:
+        data: its bytes.
+        spans: where its bytes stood: pairs of a position in `data` and the offset in the direction of
+            the bytes from there on.
+    """
+
+    data: bytes
+    spans: list[tuple[int, int]]
+
+    def offset(self, position: int) -> int:
+        """The offset in the direction of a byte of the message."""
+        start, offset = self.spans[bisect_right(self.spans, (position, 2**63)) - 1]
+        return offset + position - start
+
+
+class HandshakeReader:
+    """The handshake messages of one direction, from the fragments of its handshake records."""
+
+    __slots__ = ("_buffer", "_length", "_spans")
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._spans: list[tuple[int, int]] = []
+        self._length: int | None = None
+
+    def feed(self, fragment: bytes, offset: int) -> None:
+        """Take the fragment of a handshake record, which stands at `offset` in the direction."""
+        self._spans.append((len(self._buffer), offset))
+        self._buffer += fragment
+
+    @property
+    def pending(self) -> bytearray:
+        """What has been taken of the next message."""
+        return self._buffer
+
+    def next(self) -> HandshakeMessage | None:
+        """The next message, None where it has not arrived whole.
+
+        Raises:
+            GrammarError: the message claims to be longer than is sensible.
+        """
+        if self._length is None:
+            if len(self._buffer) < _HANDSHAKE_HEADER_SIZE:
+                return None
+            header = parse(HandshakeHeader, bytes(self._buffer[:_HANDSHAKE_HEADER_SIZE]))
+            if header["length"] > MAXIMUM_HANDSHAKE_LENGTH:
+                raise GrammarError(
+                    f"a message of {header['length']} bytes, more than the "
+                    f"{MAXIMUM_HANDSHAKE_LENGTH} that are waited for",
+                    self._spans[0][1] + 1,
+                    "Handshake.length",
+                )
+            self._length = _HANDSHAKE_HEADER_SIZE + header["length"]
+        if len(self._buffer) < self._length:
+            return None
+        size, self._length = self._length, None
+        message = HandshakeMessage(bytes(self._buffer[:size]), self._spans)
+        del self._buffer[:size]
+        self._spans = []
+        if self._buffer:
+            rest = bisect_right(message.spans, (size, 2**63)) - 1
+            self._spans = [(0, message.offset(size))]
+            self._spans += [(start - size, at) for start, at in message.spans[rest + 1 :]]
+        return message
+
+    def drop(self) -> None:
+        """Forget what has been taken of the next message."""
+        self._buffer.clear()
+        self._spans = []
+        self._length = None

@@ -1,0 +1,350 @@
+"""Handshake and one schema for each handshake message (RFC 8446 section 4 and appendix B.3).
+
+What belongs here: the messages, as RFC 8446 declares them, and as RFC 5246 does where they differ up
+to TLS 1.2. Those of the key exchange are in `key_exchange`, extensions in `extensions`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from construct import Construct, If, IfThenElse, Peek, Struct, Switch, this
+
+from . import names
+from .extensions import SUPPORTED_VERSIONS, Extension, ProtocolVersion
+from .key_exchange import ClientKeyExchange, DigitallySigned, ServerKeyExchange, SignatureScheme
+from .names import CertificateStatusType, HandshakeType
+from .presentation import (
+    Bytes,
+    Empty,
+    block,
+    enumeration,
+    if_present,
+    opaque,
+    remaining,
+    uint8,
+    uint16,
+    uint24,
+    uint32,
+    vector,
+)
+from .versions import (
+    has_signature_algorithm,
+    is_early_tls13_draft,
+    is_tls13,
+    version_of,
+)
+
+__all__ = [
+    "Certificate",
+    "CertificateRequest",
+    "CertificateStatus",
+    "CertificateURL",
+    "CertificateVerify",
+    "CipherSuite",
+    "ClientHello",
+    "ClientHelloExtension",
+    "CompressedCertificate",
+    "EncryptedExtensions",
+    "Finished",
+    "Handshake",
+    "HandshakeHeader",
+    "HelloRequest",
+    "HelloRetryRequest",
+    "HelloRetryRequestExtension",
+    "HelloVerifyRequest",
+    "KeyUpdate",
+    "MessageHash",
+    "NewSessionTicket",
+    "NewSessionTicketTLS12",
+    "NewSessionTicketTLS13",
+    "NextProtocol",
+    "Random",
+    "ServerHello",
+    "ServerHelloDone",
+    "ServerHelloExtension",
+    "SupplementalData",
+    "SupplementalDataEntry",
+    "URLAndHash",
+    "negotiated_version",
+]
+
+CipherSuite = enumeration(uint16, names.CIPHER_SUITES)
+CompressionMethod = enumeration(uint8, names.COMPRESSION_METHODS)
+
+
+def _in_tls13(context: Any) -> bool:
+    return is_tls13(version_of(context))
+
+
+# RFC 5246 section 7.4.1.2. 32 opaque bytes in RFC 8446.
+Random = Struct(
+    "gmt_unix_time" / uint32,
+    "random_bytes" / Bytes(28),
+)
+
+# RFC 5246 section 7.4.1.1
+HelloRequest = "HelloRequest" / Empty
+
+ClientHelloExtension = Extension("client_hello")
+
+# RFC 8446 section 4.1.2. There has to be a cipher suite and a compression method; hellos without are
+# met, and they can be read.
+ClientHello = "ClientHello" / Struct(
+    "legacy_version" / ProtocolVersion,
+    "random" / Random,
+    "legacy_session_id" / opaque(0, 32),
+    "cipher_suites" / vector(CipherSuite, 0, 2**16 - 2),
+    "legacy_compression_methods" / vector(CompressionMethod, 0, 2**8 - 1),
+    "extensions" / if_present(vector(ClientHelloExtension, 0, 2**16 - 1, salvage=True)),
+)
+
+# RFC 8446 section 4.1.3: the SHA-256 of "HelloRetryRequest", in the shape of a Random
+_HELLO_RETRY_REQUEST = (
+    0xCF21AD74,
+    bytes.fromhex("e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c"),
+)
+
+
+def _server_hello_kind(extension: Any) -> str:
+    random = extension["_"]["random"]
+    if (random["gmt_unix_time"], random["random_bytes"]) == _HELLO_RETRY_REQUEST:
+        return "hello_retry_request"
+    return "server_hello"
+
+
+def _has_legacy_fields(this: Any) -> bool:
+    version = this["legacy_version"]
+    return not (isinstance(version, int) and is_early_tls13_draft(version))
+
+
+ServerHelloExtension = Extension(_server_hello_kind)
+
+# RFC 8446 section 4.1.3, of a HelloRetryRequest too (section 4.1.4). The drafts of TLS 1.3 up to 21
+# have neither session id nor compression method.
+ServerHello = "ServerHello" / Struct(
+    "legacy_version" / ProtocolVersion,
+    "random" / Random,
+    "legacy_session_id_echo" / If(_has_legacy_fields, opaque(0, 32)),
+    "cipher_suite" / CipherSuite,
+    "legacy_compression_method" / If(_has_legacy_fields, CompressionMethod),
+    "extensions" / if_present(vector(ServerHelloExtension, 0, 2**16 - 1)),
+)
+
+_DRAFT_18 = 0x7F12
+
+
+def _has_cipher_suite(this: Any) -> bool:
+    version = this["server_version"]
+    return not (isinstance(version, int) and 0x7F00 <= version <= _DRAFT_18)
+
+
+HelloRetryRequestExtension = Extension("hello_retry_request")
+
+# draft-ietf-tls-tls13-21 section 4.1.4; without the cipher suite up to draft 18
+HelloRetryRequest = "HelloRetryRequest" / Struct(
+    "server_version" / ProtocolVersion,
+    "cipher_suite" / If(_has_cipher_suite, CipherSuite),
+    "extensions" / vector(HelloRetryRequestExtension, 0, 2**16 - 1),
+)
+
+# RFC 6347 section 4.2.1
+HelloVerifyRequest = "HelloVerifyRequest" / Struct(
+    "server_version" / ProtocolVersion,
+    "cookie" / opaque(0, 2**8 - 1),
+)
+
+# RFC 5077 section 3.3
+NewSessionTicketTLS12 = Struct(
+    "ticket_lifetime_hint" / uint32,
+    "ticket" / opaque(0, 2**16 - 1),
+)
+
+# RFC 8446 section 4.6.1
+NewSessionTicketTLS13 = Struct(
+    "ticket_lifetime" / uint32,
+    "ticket_age_add" / uint32,
+    "ticket_nonce" / opaque(0, 255),
+    "ticket" / opaque(1, 2**16 - 1),
+    "extensions" / vector(Extension("new_session_ticket"), 0, 2**16 - 2),
+)
+
+NewSessionTicket = "NewSessionTicket" / IfThenElse(
+    _in_tls13, NewSessionTicketTLS13, NewSessionTicketTLS12
+)
+
+# RFC 8446 section 4.5
+EndOfEarlyData = "EndOfEarlyData" / Empty
+
+# RFC 8446 section 4.3.1
+EncryptedExtensions = "EncryptedExtensions" / Struct(
+    "extensions" / vector(Extension("encrypted_extensions"), 0, 2**16 - 1),
+)
+
+# RFC 5246 section 7.4.2
+ASN1Cert = opaque(1, 2**24 - 1)
+
+_CertificateTLS12 = Struct(
+    "certificate_list" / vector(ASN1Cert, 0, 2**24 - 1),
+)
+
+# RFC 8446 section 4.4.2
+CertificateEntry = Struct(
+    "cert_data" / opaque(1, 2**24 - 1),
+    "extensions" / vector(Extension("certificate"), 0, 2**16 - 1),
+)
+
+_CertificateTLS13 = Struct(
+    "certificate_request_context" / opaque(0, 2**8 - 1),
+    "certificate_list" / vector(CertificateEntry, 0, 2**24 - 1),
+)
+
+Certificate = "Certificate" / IfThenElse(_in_tls13, _CertificateTLS13, _CertificateTLS12)
+
+# RFC 5246 section 7.4.4; the signature algorithms are new in TLS 1.2
+DistinguishedName = opaque(1, 2**16 - 1)
+
+_CertificateRequestTLS12 = Struct(
+    "certificate_types"
+    / vector(enumeration(uint8, names.CLIENT_CERTIFICATE_TYPES), 1, 2**8 - 1),
+    "supported_signature_algorithms"
+    / If(
+        lambda this: has_signature_algorithm(version_of(this)),
+        vector(SignatureScheme, 2, 2**16 - 2),
+    ),
+    "certificate_authorities" / vector(DistinguishedName, 0, 2**16 - 1),
+)
+
+# RFC 8446 section 4.3.2
+_CertificateRequestTLS13 = Struct(
+    "certificate_request_context" / opaque(0, 2**8 - 1),
+    "extensions" / vector(Extension("certificate_request"), 2, 2**16 - 1),
+)
+
+CertificateRequest = "CertificateRequest" / IfThenElse(
+    _in_tls13, _CertificateRequestTLS13, _CertificateRequestTLS12
+)
+
+# RFC 5246 section 7.4.5
+ServerHelloDone = "ServerHelloDone" / Empty
+
+# RFC 8446 section 4.4.3, RFC 5246 section 7.4.8
+CertificateVerify = "CertificateVerify" / DigitallySigned
+
+# RFC 8446 section 4.4.4: as long as the hash of the cipher suite; 12 bytes in TLS up to 1.2, 36 in
+# SSL 3.0
+Finished = "Finished" / Struct("verify_data" / remaining())
+
+# RFC 6066 section 5
+URLAndHash = Struct(
+    "url" / opaque(1, 2**16 - 1),
+    "padding" / uint8,
+    "sha1_hash" / Bytes(20),
+)
+
+CertificateURL = "CertificateURL" / Struct(
+    "type" / uint8,
+    "url_and_hash_list" / vector(URLAndHash, 1, 2**16 - 1),
+)
+
+# RFC 6066 section 8, RFC 6961 section 2.2
+OCSPResponse = opaque(1, 2**24 - 1)
+
+OCSPResponseList = Struct(
+    "ocsp_response_list" / vector(opaque(0, 2**24 - 1), 1, 2**24 - 1),
+)
+
+CertificateStatus = "CertificateStatus" / Struct(
+    "status_type" / enumeration(uint8, names.CERTIFICATE_STATUS_TYPES),
+    "response"
+    / Switch(
+        this.status_type,
+        {
+            CertificateStatusType.ocsp: OCSPResponse,
+            CertificateStatusType.ocsp_multi: OCSPResponseList,
+        },
+        default=remaining(),
+    ),
+)
+
+# RFC 4680 section 2
+SupplementalDataEntry = Struct(
+    "supp_data_type" / uint16,
+    "supp_data" / opaque(0, 2**16 - 1),
+)
+
+SupplementalData = "SupplementalData" / Struct(
+    "supp_data" / vector(SupplementalDataEntry, 1, 2**24 - 1),
+)
+
+# RFC 8446 section 4.6.3
+KeyUpdate = "KeyUpdate" / Struct("request_update" / uint8)
+
+# RFC 8879 section 4
+CompressedCertificate = "CompressedCertificate" / Struct(
+    "algorithm" / enumeration(uint16, names.CERTIFICATE_COMPRESSION_ALGORITHMS),
+    "uncompressed_length" / uint24,
+    "compressed_certificate_message" / opaque(1, 2**24 - 1),
+)
+
+# draft-agl-tls-nextprotoneg-04 section 3
+NextProtocol = "NextProtocol" / Struct(
+    "selected_protocol" / opaque(0, 2**8 - 1),
+    "padding" / opaque(0, 2**8 - 1),
+)
+
+# RFC 8446 section 4.4.1
+MessageHash = "MessageHash" / Struct("hash" / remaining())
+
+
+
+def negotiated_version(hello: Any) -> int:
+    """The version that a parsed ServerHello or HelloRetryRequest settles: the one of its
+    supported_versions (RFC 8446 section 4.2.1), or its own."""
+    for extension in hello["extensions"] or ():
+        if extension["extension_type"] == SUPPORTED_VERSIONS and extension["body"] is not None:
+            selected: int = extension["body"]["selected_version"]
+            return selected
+    version: int = hello["legacy_version"] if "legacy_version" in hello else hello["server_version"]
+    return version
+
+
+MESSAGES: dict[int, Construct] = {
+    HandshakeType.hello_request: HelloRequest,
+    HandshakeType.client_hello: ClientHello,
+    HandshakeType.server_hello: ServerHello,
+    HandshakeType.hello_verify_request: HelloVerifyRequest,
+    HandshakeType.new_session_ticket: NewSessionTicket,
+    HandshakeType.end_of_early_data: EndOfEarlyData,
+    HandshakeType.hello_retry_request: HelloRetryRequest,
+    HandshakeType.encrypted_extensions: EncryptedExtensions,
+    HandshakeType.certificate: Certificate,
+    HandshakeType.server_key_exchange: ServerKeyExchange,
+    HandshakeType.certificate_request: CertificateRequest,
+    HandshakeType.server_hello_done: ServerHelloDone,
+    HandshakeType.certificate_verify: CertificateVerify,
+    HandshakeType.client_key_exchange: ClientKeyExchange,
+    HandshakeType.finished: Finished,
+    HandshakeType.certificate_url: CertificateURL,
+    HandshakeType.certificate_status: CertificateStatus,
+    HandshakeType.supplemental_data: SupplementalData,
+    HandshakeType.key_update: KeyUpdate,
+    HandshakeType.compressed_certificate: CompressedCertificate,
+    HandshakeType.next_protocol: NextProtocol,
+    HandshakeType.message_hash: MessageHash,
+}
+"""The schema of each message's body."""
+
+# RFC 8446 section 4. A message of another type keeps its bytes. What the layout of a body depends on
+# comes in the context: `version` (as negotiated; up to TLS 1.2 without it) and `cipher_suite`.
+Handshake = "Handshake" / Struct(
+    "msg_type" / enumeration(uint8, names.HANDSHAKE_TYPES),
+    "length" / Peek(uint24),
+    "body" / block(uint24, Switch(this.msg_type, MESSAGES, default=remaining()), salvage=True),
+)
+
+# The part of a message before its body.
+HandshakeHeader = Struct(
+    "msg_type" / uint8,
+    "length" / uint24,
+)
