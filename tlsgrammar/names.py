@@ -46,6 +46,7 @@ __all__ = [
     "HeartbeatMessageType",
     "NameType",
     "Registry",
+    "cipher_name",
 ]
 
 
@@ -243,3 +244,9 @@ SSLV2_ERRORS = Registry(
         6: "UNSUPPORTED-CERTIFICATE-TYPE-ERROR",
     },
 )
+
+
+def cipher_name(code: int) -> str:
+    """The name of a cipher suite, or of an SSL 2.0 cipher kind, which have 24 bits. The two do not collide:
+    a kind that stands for a cipher suite has its number."""
+    return (CIPHER_SUITES if code < 2**16 else SSLV2_CIPHER_KINDS).name(code)

@@ -1,0 +1,352 @@
+"""TCP segments to connections to analyzers.
+
+What belongs here: which segment belongs to which connection, which side is the originator, when a
+connection begins and ends, and what is kept of it how long.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import struct
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from tlsgrammar.framing import client_or_server
+
+from ..analyzer import Analyzer
+from ..model import Connection, Event
+from .headers import Segment
+from .stream import Overflow, Stream
+
+__all__ = ["Connections"]
+
+_TCP_HEADER = struct.Struct("!2sHIIBB")
+_FIN, _SYN, _RST, _ACK = 0x01, 0x02, 0x04, 0x10
+
+# A SYN with another sequence number on a connection that has been silent this long opens a new one.
+_REUSE_AFTER = 5.0
+# How long what is left of a finished connection absorbs the packets that come late.
+_LINGER = 60.0
+# A connection that has been silent this long is dropped; a pause of minutes changes nothing.
+_IDLE = 3600.0
+# SYNs that nobody answered.
+_UNANSWERED = 150.0
+_SWEEP_EVERY = 10.0
+
+# What tells the client from the server stands in the first six bytes of a direction.
+_ENOUGH_TO_TELL = 6
+
+
+class _Side:
+    """One side of a connection, as sender: its stream, and the connection."""
+
+    __slots__ = ("flow", "peer", "stream")
+
+    flow: _Flow
+    peer: _Side
+
+    def __init__(self) -> None:
+        self.stream = Stream()
+
+
+class _Flow:
+    """One TCP connection.
+
+    Attributes:
+        keys: of its two sides in the table.
+        originator: the side that opened it; None before that is known.
+        analyzer: None once it has nothing more to say.
+        closed: whether it has been closed or reset.
+    """
+
+    __slots__ = (
+        "analyzer",
+        "closed",
+        "done",
+        "first",
+        "held",
+        "keys",
+        "last_time",
+        "originator",
+        "start_time",
+    )
+
+    def __init__(self, first: _Side, keys: tuple[bytes, bytes], ts: float) -> None:
+        self.first = first
+        self.keys = keys
+        self.start_time = ts
+        self.last_time = ts
+        self.originator: _Side | None = None
+        self.analyzer: Analyzer | None = None
+        self.closed = False
+        self.done = False
+        self.held: list[tuple[_Side, bytes | int]] = []
+
+
+class Connections:
+    """The connections of a capture, in the order of its packets.
+
+    Args:
+        analyzer: makes the analyzer of a connection.
+    """
+
+    def __init__(self, analyzer: Callable[[Connection], Analyzer]) -> None:
+        self._analyzer = analyzer
+        self._sides: dict[bytes, _Side] = {}
+        self._lingering: deque[tuple[float, _Flow]] = deque()
+        self._next_sweep = 0.0
+        self._packets_to_sweep = 0
+
+    def segment(self, segment: Segment, ts: float) -> list[Event]:
+        """Take a TCP segment that was captured at `ts`, in seconds since the epoch.
+
+        Returns:
+            The events that are complete with it.
+        """
+        buffer, start = segment.buffer, segment.start
+        if segment.end - start < 20:
+            return []
+        _, _, seq, ack, offset, flags = _TCP_HEADER.unpack_from(buffer, start)
+        payload = start + (offset >> 4) * 4
+        if payload < start + 20:
+            return []
+        events: list[Event] = []
+        if ts >= self._next_sweep:
+            events += self._sweep(ts)
+        ports = buffer[start : start + 4]
+        key = segment.source + segment.destination + ports
+        side = self._sides.get(key)
+        has_data = payload < segment.end and not flags & _RST
+        if flags & _SYN:
+            side, ended = self._synchronize(side, key, segment, seq, ack, flags, ts)
+            events += ended
+            seq += 1
+        elif side is None:
+            if not has_data:
+                return events
+            side = self._open(key, segment, ts)
+        flow = side.flow
+        if flow.done:
+            if flags & (_RST | _FIN):
+                self._close(flow, ts)
+            return events
+        flow.last_time = ts
+        if flags & _ACK and not flags & _RST:
+            self._deliver(side.peer, side.peer.stream.acknowledge(ack), ts, events)
+        if has_data or flags & _FIN:
+            data = buffer[payload : segment.end] if has_data else b""
+            try:
+                chunks = side.stream.segment(
+                    seq & 0xFFFFFFFF, data, bool(flags & _FIN), bare_ack=flags == _ACK
+                )
+            except Overflow:
+                self._lose(side, ts, events)
+            else:
+                self._deliver(side, chunks, ts, events)
+        if flags & _RST:
+            self._close(flow, ts)
+        elif side.stream.whole and side.peer.stream.whole and not flow.done:
+            events += self._finish(flow, ts)
+            self._close(flow, ts)
+        return events
+
+    def end(self) -> Iterable[Event]:
+        """Take note that the capture is over."""
+        for flow in {side.flow: None for side in self._sides.values()}:
+            yield from self._finish(flow, flow.last_time)
+        self._sides.clear()
+        self._lingering.clear()
+
+    # Beginning
+
+    def _synchronize(
+        self,
+        side: _Side | None,
+        key: bytes,
+        segment: Segment,
+        seq: int,
+        ack: int,
+        flags: int,
+        ts: float,
+    ) -> tuple[_Side, list[Event]]:
+        ended: list[Event] = []
+        if side is not None and self._is_reuse(side, seq, flags, ts):
+            ended = self._drop(side.flow)
+            side = None
+        if side is None:
+            side = self._open(key, segment, ts)
+        flow = side.flow
+        if flow.originator is None:
+            flow.originator = side.peer if flags & _ACK else side
+        side.stream.synchronize(seq + 1)
+        if flags & _ACK and side.peer.stream.next_seq is None:
+            side.peer.stream.synchronize(ack)
+        return side, ended
+
+    def _is_reuse(self, side: _Side, seq: int, flags: int, ts: float) -> bool:
+        """Whether a SYN opens a new connection between the same ports."""
+        flow = side.flow
+        if flags & _ACK and flow.originator is side.peer and not side.stream.started:
+            return False  # the answer to the SYN that was seen
+        same = side.stream.next_seq is not None and not _differs(side.stream, seq)
+        if flow.closed:
+            return flow.done or side.stream.started or side.peer.stream.started or not same
+        if not side.stream.started and not side.peer.stream.started:
+            return False
+        return not same and not flags & _ACK and (flow.done or ts - flow.last_time > _REUSE_AFTER)
+
+    def _open(self, key: bytes, segment: Segment, ts: float) -> _Side:
+        ports = segment.buffer[segment.start : segment.start + 4]
+        reverse = segment.destination + segment.source + ports[2:] + ports[:2]
+        side, peer = _Side(), _Side()
+        side.peer, peer.peer = peer, side
+        side.flow = peer.flow = _Flow(side, (key, reverse), ts)
+        self._sides[key] = side
+        self._sides[reverse] = peer
+        return side
+
+    # Data
+
+    def _deliver(
+        self, side: _Side, chunks: list[bytes | int], ts: float, events: list[Event]
+    ) -> None:
+        flow = side.flow
+        if not chunks or flow.done:
+            return
+        if flow.analyzer is None:
+            if flow.originator is None:
+                flow.held += [(side, chunk) for chunk in chunks]
+                if not self._orient(flow, side):
+                    return
+                held, flow.held = flow.held, []
+            else:
+                held = [(side, chunk) for chunk in chunks]
+            flow.analyzer = self._analyzer(_connection(flow))
+        else:
+            held = [(side, chunk) for chunk in chunks]
+        analyzer = flow.analyzer
+        for sender, chunk in held:
+            is_orig = sender is flow.originator
+            if isinstance(chunk, int):
+                events += analyzer.gap(is_orig, chunk, ts)
+            else:
+                events += analyzer.deliver(chunk, is_orig, ts)
+        if analyzer.finished:
+            self._done(flow)
+
+    def _orient(self, flow: _Flow, side: _Side, last: bool = False) -> bool:
+        """Find the originator of a connection without a SYN: the side that behaves as the TLS client, else
+        the one that sent the first packet. False where more data are needed for that."""
+        head = bytearray()
+        for sender, chunk in flow.held:
+            if sender is side:
+                if isinstance(chunk, int):
+                    break
+                head += chunk
+                if len(head) >= _ENOUGH_TO_TELL:
+                    break
+        else:
+            if not last:
+                return False
+        is_client = client_or_server(head)
+        if is_client is None:
+            flow.originator = flow.first
+        else:
+            flow.originator = side if is_client else side.peer
+        return True
+
+    def _lose(self, side: _Side, ts: float, events: list[Event]) -> None:
+        flow = side.flow
+        side.stream = Stream()
+        if flow.analyzer is not None:
+            events += flow.analyzer.lose(
+                side is flow.originator, "too much data out of order", ts
+            )
+            if not flow.analyzer.finished:
+                return
+        self._done(flow)
+
+    # Ending
+
+    def _done(self, flow: _Flow) -> None:
+        """Keep of a connection only that it was there."""
+        flow.done = True
+        flow.analyzer = None
+        flow.held = []
+
+    def _close(self, flow: _Flow, ts: float) -> None:
+        if not flow.closed:
+            flow.closed = True
+            self._lingering.append((ts, flow))
+
+    def _finish(self, flow: _Flow, ts: float) -> list[Event]:
+        """The events that were waiting for data that will not come."""
+        events: list[Event] = []
+        for side in (flow.first, flow.first.peer):
+            self._deliver(side, side.stream.finish(), ts, events)
+        if flow.held and flow.originator is None:
+            self._orient(flow, flow.held[0][0], last=True)
+            held, flow.held = flow.held, []
+            for sender, chunk in held:
+                self._deliver(sender, [chunk], ts, events)
+        if flow.analyzer is not None:
+            events += flow.analyzer.end(ts)
+        self._done(flow)
+        return events
+
+    def _drop(self, flow: _Flow) -> list[Event]:
+        events = self._finish(flow, flow.last_time)
+        for key in flow.keys:
+            side = self._sides.get(key)
+            if side is not None and side.flow is flow:
+                del self._sides[key]
+        return events
+
+    def _sweep(self, ts: float) -> list[Event]:
+        """Drop what has been finished or silent for long, at a cost that is a part of each packet's."""
+        events: list[Event] = []
+        while self._lingering and ts - self._lingering[0][0] > _LINGER:
+            events += self._drop(self._lingering.popleft()[1])
+        self._next_sweep = ts + _SWEEP_EVERY
+        idle = [
+            flow
+            for flow in {side.flow: None for side in self._sides.values()}
+            if ts - flow.last_time
+            > (_IDLE if flow.first.stream.started or flow.first.peer.stream.started else _UNANSWERED)
+        ]
+        for flow in idle:
+            events += self._drop(flow)
+        return events
+
+
+def _differs(stream: Stream, seq: int) -> bool:
+    """Whether a SYN with this sequence number is not the one that opened the direction."""
+    assert stream.next_seq is not None
+    return (seq + 1 + stream.position - stream.next_seq) & 0xFFFFFFFF != 0
+
+
+_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+def _connection(flow: _Flow) -> Connection:
+    key = flow.keys[0] if flow.originator is flow.first else flow.keys[1]
+    size = (len(key) - 4) // 2
+    orig_p, resp_p = struct.unpack("!HH", key[-4:])
+    digest = hashlib.blake2b(
+        b"tcp" + key + struct.pack("!d", flow.start_time), digest_size=12
+    ).digest()
+    number = int.from_bytes(digest, "big")
+    uid = ""
+    for _ in range(16):
+        number, digit = divmod(number, 62)
+        uid += _DIGITS[digit]
+    return Connection(
+        uid="C" + uid,
+        proto="tcp",
+        orig_h=str(ipaddress.ip_address(key[:size])),
+        orig_p=orig_p,
+        resp_h=str(ipaddress.ip_address(key[size : 2 * size])),
+        resp_p=resp_p,
+        start_time=flow.start_time,
+    )

@@ -1,0 +1,114 @@
+"""Packets of a capture file (pcap or pcapng), through libpcap."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+__all__ = ["Capture", "CaptureError", "open_capture"]
+
+# Enough that the call is not felt, few enough that the copy stays in the processor's cache.
+_BATCH = 256
+_META = struct.Struct("=4I")
+
+
+class CaptureError(Exception):
+    """A capture that cannot be read, or not to its end.
+
+    Attributes:
+        path: the file.
+        reason: what is wrong with it.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class Capture(NamedTuple):
+    """An open capture file.
+
+    Attributes:
+        link_type: the LINKTYPE_ value of its frames.
+        packets: pairs of a time, in seconds since the epoch, and a frame; iterating over them raises
+            CaptureError where the file breaks off.
+    """
+
+    link_type: int
+    packets: Iterator[tuple[float, bytes]]
+
+
+def open_capture(path: str | os.PathLike[str]) -> Capture:
+    """Open a capture file; `-` is standard input.
+
+    Raises:
+        CaptureError: there is no such file, or it is no capture.
+        ImportError: the library that reads captures is not installed.
+    """
+    name = os.fspath(path)
+    reader = _open(name)
+    # A pipe may be live: no packet waits there for others.
+    packets = _batches(name, reader) if os.path.isfile(name) else _single(name, reader)
+    return Capture(reader.datalink(), packets)
+
+
+def _open(name: str) -> Any:
+    try:
+        import pcapy
+    except ImportError:
+        raise ImportError(
+            "reading captures needs pcapy-ng: pip install 'tlsgrammar[cli]'"
+        ) from None
+    if name != "-" and os.path.isdir(name):
+        raise CaptureError(name, "is a directory")
+    try:
+        return pcapy.open_offline(name)
+    except pcapy.PcapError as error:
+        raise CaptureError(name, _reason(name, error)) from None
+
+
+def _reason(name: str, error: Exception) -> str:
+    reason = str(error).removeprefix(f"{name}: ")
+    if "only got 0" in reason and "file header" in reason:
+        return "the file is empty"
+    if "unknown file format" in reason:
+        return "neither a pcap nor a pcapng file"
+    return reason
+
+
+def _batches(name: str, reader: Any) -> Iterator[tuple[float, bytes]]:
+    import pcapy
+
+    count = 0
+    try:
+        while True:
+            data, meta = reader.next_batch(_BATCH)
+            if not meta:
+                return
+            for seconds, microseconds, offset, length in _META.iter_unpack(meta):
+                yield seconds + microseconds / 1_000_000, data[offset : offset + length]
+            count += len(meta) // _META.size
+    except pcapy.PcapError:
+        # The packets of the batch before the one that is broken off are lost with it: read on one by
+        # one from where the last batch ended.
+        again = _single(name, _open(name))
+        for _ in range(count):
+            next(again)
+        yield from again
+
+
+def _single(name: str, reader: Any) -> Iterator[tuple[float, bytes]]:
+    import pcapy
+
+    while True:
+        try:
+            header, data = reader.next()
+        except pcapy.PcapError as error:
+            raise CaptureError(name, _reason(name, error)) from None
+        if header is None:
+            return
+        seconds, microseconds = header.getts()
+        yield seconds + microseconds / 1_000_000, data

@@ -1,0 +1,203 @@
+"""TCP reassembly of one direction: segments in, bytes in sequence and gaps out (RFC 9293 section 3.4)."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from operator import itemgetter
+from typing import NamedTuple
+
+__all__ = ["Overflow", "Stream"]
+
+MAXIMUM_PENDING = 4 * 2**20
+"""Out-of-order data that are held for one direction, in bytes."""
+
+# So that a list of one-byte pieces does not get slow to keep in order.
+_MAXIMUM_PIECES = 2**16
+
+_PADDING = bytes(6)
+
+
+class Overflow(Exception):
+    """More out-of-order data than are held."""
+
+
+class _Piece(NamedTuple):
+    """Data that wait for what comes before them.
+
+    Attributes:
+        start: their position in the direction, in bytes.
+        data: they.
+        doubtful: whether they may be padding that a middlebox counted in, which data that come later
+            replace.
+    """
+
+    start: int
+    data: bytes
+    doubtful: bool
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.data)
+
+
+_start = itemgetter(0)
+
+Chunk = bytes | int
+"""Bytes that come next in a direction, or the number of those that are missing."""
+
+
+class Stream:
+    """The bytes of one direction, in sequence. Where copies of a byte differ, the first to arrive stands.
+
+    Attributes:
+        next_seq: the sequence number of the next byte; None before anything is known of it.
+        position: how many bytes came before it.
+        fin: the position at which the direction ends, if that is known.
+    """
+
+    __slots__ = ("_held", "_pending", "fin", "next_seq", "position")
+
+    def __init__(self) -> None:
+        self.next_seq: int | None = None
+        self.position = 0
+        self.fin: int | None = None
+        self._pending: list[_Piece] = []
+        self._held = 0
+
+    @property
+    def started(self) -> bool:
+        """Whether data of the direction have been seen."""
+        return self.position > 0 or bool(self._pending)
+
+    @property
+    def whole(self) -> bool:
+        """Whether all bytes up to the end of the direction have been seen."""
+        return self.fin is not None and self.position >= self.fin
+
+    def synchronize(self, seq: int) -> None:
+        """Take the sequence number of the first byte from a SYN, if no data came before it."""
+        if not self.started:
+            self.next_seq = seq & 0xFFFFFFFF
+
+    def segment(self, seq: int, data: bytes, fin: bool, *, bare_ack: bool) -> list[Chunk]:
+        """Take a segment.
+
+        Args:
+            seq: its sequence number.
+            data: its payload.
+            fin: whether it ends the direction.
+            bare_ack: whether ACK is the only flag that it has.
+
+        Returns:
+            What comes next in the direction and is known now.
+
+        Raises:
+            Overflow: the hole before it has been open for too much data.
+        """
+        if self.next_seq is None:
+            self.next_seq = seq
+        start = self.position + _distance(self.next_seq, seq)
+        end = start + len(data)
+        if fin and self.fin is None and end >= self.position:
+            self.fin = end
+        doubtful = bare_ack and data == _PADDING
+        if end <= self.position:
+            return []
+        if start < self.position:
+            data = data[self.position - start :]
+            start = self.position
+        if start == self.position and not self._pending and not doubtful:
+            self._advance(len(data))
+            return [data]
+        self._hold(_Piece(start, data, doubtful))
+        return self._drain(self.position)
+
+    def acknowledge(self, ack: int) -> list[Chunk]:
+        """Take note that the other side has received what comes before a sequence number: what of it
+        has not been seen is a gap.
+
+        Returns:
+            What comes next in the direction and is known now.
+        """
+        if self.next_seq is None:
+            return []
+        limit = self.position + _distance(self.next_seq, ack)
+        if limit <= self.position:
+            return []
+        if self.fin is not None:
+            limit = min(limit, self.fin)
+        elif not self._pending and limit == self.position + 1:
+            # As likely the FIN, which takes a sequence number.
+            return []
+        return self._drain(limit)
+
+    def finish(self) -> list[Chunk]:
+        """Take note that nothing more comes: all holes are gaps."""
+        return self._drain(self._pending[-1].end) if self._pending else []
+
+    def _advance(self, count: int) -> None:
+        assert self.next_seq is not None
+        self.position += count
+        self.next_seq = (self.next_seq + count) & 0xFFFFFFFF
+
+    def _drain(self, limit: int) -> list[Chunk]:
+        """What comes next, with what is missing up to `limit` as gaps."""
+        chunks: list[Chunk] = []
+        taken = 0
+        pending = self._pending
+        while True:
+            piece = pending[taken] if taken < len(pending) else None
+            if piece is not None and piece.start == self.position:
+                if (
+                    piece.doubtful
+                    and piece.end > limit
+                    and not (taken + 1 < len(pending) and pending[taken + 1].start == piece.end)
+                ):
+                    break
+                chunks.append(piece.data)
+                self._advance(len(piece.data))
+                self._held -= len(piece.data)
+                taken += 1
+                continue
+            gap = min(limit, piece.start if piece is not None else limit) - self.position
+            if gap <= 0:
+                break
+            chunks.append(gap)
+            self._advance(gap)
+        del pending[:taken]
+        return chunks
+
+    def _hold(self, new: _Piece) -> None:
+        """Put into `_pending` those bytes of a piece that no piece there has."""
+        pending = self._pending
+        index = bisect_left(pending, new.start, key=_start)
+        if index and pending[index - 1].end > new.start:
+            index -= 1
+        start = new.start
+        while start < new.end:
+            following = pending[index] if index < len(pending) else None
+            if following is not None and following.start < new.end:
+                if following.doubtful and not new.doubtful:
+                    self._held -= len(following.data)
+                    del pending[index]
+                    continue
+                end = following.start
+            else:
+                end = new.end
+            if end > start:
+                data = new.data[start - new.start : end - new.start]
+                pending.insert(index, _Piece(start, data, new.doubtful))
+                self._held += len(data)
+                index += 1
+            if following is None:
+                break
+            start = max(start, following.end)
+            index += 1
+        if self._held > MAXIMUM_PENDING or len(pending) > _MAXIMUM_PIECES:
+            raise Overflow
+
+
+def _distance(origin: int, seq: int) -> int:
+    """How far a sequence number lies after another, negative if before, across the wrap."""
+    distance = (seq - origin) & 0xFFFFFFFF
+    return distance - 0x1_0000_0000 if distance >= 0x8000_0000 else distance

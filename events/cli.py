@@ -1,0 +1,102 @@
+"""The command line: `tls-events FILE...`, also `python -m events`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import stat
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import BinaryIO
+
+from tlsgrammar import __version__
+
+from .capture import CaptureError, read_capture
+from .model import DOCUMENTED, Event, ProtocolViolation
+from .output import FORMATS
+
+__all__ = ["main"]
+
+_EVENTS = {event.name: event for event in (*DOCUMENTED, ProtocolViolation)}
+
+# A file that is read faster than this needs no progress bar, in bytes.
+_LONG = 20_000_000
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tls-events",
+        description="Print the SSL/TLS events of captures, with the names and parameters of Zeek.",
+        epilog="example: tls-events --event ssl_client_hello --format json capture.pcapng",
+    )
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="a pcap or pcapng file; - is standard input"
+    )
+    parser.add_argument(
+        "--format", choices=FORMATS, default="text", help="how to print an event (default: text)"
+    )
+    parser.add_argument(
+        "--event",
+        action="append",
+        metavar="NAME",
+        choices=_EVENTS,
+        help="print only this event; can be given more than once. Names: " + ", ".join(_EVENTS),
+    )
+    parser.add_argument(
+        "--disable-analyzer-after-detection",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="end with a connection once ssl_established has been raised (default: yes)",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        arguments: the command line after the program's name; that of the process where it is None.
+
+    Returns:
+        The exit status: 0; 1 where a file could not be read to its end; 2 for wrong usage.
+    """
+    options = _parser().parse_args(arguments)
+    wanted = None if options.event is None else frozenset(options.event)
+    encode = FORMATS[options.format]
+    status = 0
+    try:
+        for path in options.files:
+            events = read_capture(
+                path,
+                disable_analyzer_after_detection=options.disable_analyzer_after_detection,
+                wanted=wanted,
+            )
+            try:
+                _print((encode(event) for event in events), sys.stdout.buffer, path)
+            except (CaptureError, ImportError) as error:
+                print(f"tls-events: {error}", file=sys.stderr)
+                status = 1
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        # Whoever read the output has seen enough. What is still buffered must not be tried again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    return status
+
+
+def _print(lines: Iterable[bytes], output: BinaryIO, path: str) -> None:
+    live = path == "-" or not stat.S_ISREG(_mode(path))
+    for line in lines:
+        output.write(line + b"\n")
+        if live:
+            output.flush()
+
+
+def _mode(path: str) -> int:
+    try:
+        return os.stat(path).st_mode
+    except OSError:
+        return 0

@@ -1,0 +1,135 @@
+"""Events for people and for programs: text lines and JSON lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from tlsgrammar import names
+
+from .model import Event
+
+__all__ = ["FORMATS", "json_line", "text_line"]
+
+_PRINTABLE = {
+    byte: "\\\\" if byte == 0x5C else chr(byte) if 0x20 <= byte < 0x7F else f"\\x{byte:02x}"
+    for byte in range(256)
+}
+
+
+def _text(data: bytes) -> str:
+    """Bytes that are meant as text: a backslash is doubled, and what is not printable ASCII is `\\xNN`."""
+    return "".join(_PRINTABLE[byte] for byte in data)
+
+
+# The parameters that are text on the wire. Other bytes are printed in hexadecimal.
+_TEXT_PARAMETERS = {"names", "protocols"}
+
+
+def _plain(parameter: str, value: Any) -> Any:
+    if isinstance(value, bytes):
+        return _text(value) if parameter in _TEXT_PARAMETERS else value.hex()
+    if isinstance(value, list):
+        return [_plain(parameter, item) for item in value]
+    return value
+
+
+def _parameters(event: Event) -> dict[str, Any]:
+    return {
+        field: _plain(field, getattr(event, field))
+        for field in event.__struct_fields__
+        if field not in ("c", "ts")
+    }
+
+
+_encoder = msgspec.json.Encoder()
+
+
+def json_line(event: Event) -> bytes:
+    """An event as a JSON object, without the end of the line.
+
+    Its keys are `ts` (seconds since the epoch), `uid`, `proto`, `id.orig_h`, `id.orig_p`, `id.resp_h`,
+    `id.resp_p`, `event`, and the documented parameters. Bytes are lowercase hexadecimal; `names` and
+    `protocols` are text, with `\\\\` for a backslash and `\\xNN` for what is not printable ASCII.
+    """
+    c = getattr(event, "c")  # noqa: B009  (each class has it, as its first parameter)
+    return _encoder.encode(
+        {
+            "ts": event.ts,
+            "uid": c.uid,
+            "proto": c.proto,
+            "id.orig_h": c.orig_h,
+            "id.orig_p": c.orig_p,
+            "id.resp_h": c.resp_h,
+            "id.resp_p": c.resp_p,
+            "event": event.name,
+            **_parameters(event),
+        }
+    )
+
+
+def _hello_time(value: int) -> str:
+    return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+_NAMED: dict[str, Callable[[int], str]] = {
+    "version": names.VERSIONS.name,
+    "level": names.ALERT_LEVELS.name,
+    "desc": names.ALERT_DESCRIPTIONS.name,
+    "content_type": names.CONTENT_TYPES.name,
+    "code": names.EXTENSION_TYPES.name,
+    "point_formats": names.EC_POINT_FORMATS.name,
+    "curves": names.SUPPORTED_GROUPS.name,
+    "curve": names.SUPPORTED_GROUPS.name,
+    "msg_type": names.HANDSHAKE_TYPES.name,
+    "heartbeat_type": names.HEARTBEAT_MESSAGE_TYPES.name,
+    "comp_method": names.COMPRESSION_METHODS.name,
+    "ciphers": names.cipher_name,
+    "cipher": names.cipher_name,
+    "possible_ts": _hello_time,
+}
+"""How the numbers in a parameter are read by people."""
+
+
+def _readable(parameter: str, value: Any) -> str:
+    if isinstance(value, list):
+        return "[" + ",".join(_readable(parameter, item) for item in value) + "]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int) and parameter in _NAMED:
+        return _NAMED[parameter](value)
+    value = _plain(parameter, value)
+    if isinstance(value, str) and " " in value:
+        return f'"{value}"'
+    return str(value)
+
+
+def _address(host: str | None, port: int | None) -> str:
+    if host is None:
+        return "-"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def text_line(event: Event) -> bytes:
+    """An event as a line for people, with names instead of numbers, without the end of the line."""
+    c = getattr(event, "c")  # noqa: B009
+    time = "-"
+    if event.ts is not None:
+        time = datetime.fromtimestamp(event.ts, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    parameters = " ".join(
+        f"{field}={_readable(field, getattr(event, field))}"
+        for field in event.__struct_fields__
+        if field not in ("c", "ts")
+    )
+    line = (
+        f"{time} {c.uid or '-'} {_address(c.orig_h, c.orig_p)} > {_address(c.resp_h, c.resp_p)} "
+        f"{event.name} {parameters}"
+    )
+    return line.rstrip().encode()
+
+
+FORMATS: dict[str, Callable[[Event], bytes]] = {"text": text_line, "json": json_line}
+"""The formats of the command line, by name."""
