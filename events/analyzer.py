@@ -6,7 +6,7 @@ of events, and what becomes of data that cannot be read. Sans-I/O: no files, no 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from construct import Construct
@@ -54,7 +54,16 @@ _SERVER_HELLOS = {HandshakeType.server_hello, HandshakeType.hello_retry_request}
 class _Direction:
     """What is known of the bytes that one side sends."""
 
-    __slots__ = ("encrypted", "ended", "handshake", "head", "is_orig", "offset", "protocol", "records")
+    __slots__ = (
+        "encrypted",
+        "ended",
+        "handshake",
+        "head",
+        "is_orig",
+        "offset",
+        "protocol",
+        "records",
+    )
 
     def __init__(self, is_orig: bool) -> None:
         self.is_orig = is_orig
@@ -91,6 +100,7 @@ class Analyzer:
         wanted: the names of the events that are asked for; all where it is None. Asking for fewer
             costs less.
         extensions: the extensions that are known; those of the default registry where it is None.
+
     """
 
     __slots__ = (
@@ -137,6 +147,7 @@ class Analyzer:
 
         Returns:
             The events that they completed, in order.
+
         """
         direction = self._directions[is_orig]
         if self.finished or direction.ended or not data:
@@ -164,6 +175,7 @@ class Analyzer:
 
         Returns:
             The events that are known to be complete now, in order.
+
         """
         direction = self._directions[is_orig]
         if self.finished or direction.ended or length <= 0:
@@ -189,6 +201,7 @@ class Analyzer:
             is_orig: whether it is the originator's.
             reason: why, in words.
             ts: when that became known.
+
         """
         direction = self._directions[is_orig]
         if self.finished or direction.ended:
@@ -205,6 +218,7 @@ class Analyzer:
 
         Returns:
             A `ProtocolViolation` for each direction that ends within a record or message.
+
         """
         if self.finished:
             return []
@@ -214,7 +228,9 @@ class Analyzer:
             records = direction.records
             if direction.ended or records is None or not self._hello_seen:
                 continue
-            pending = records.pending or ("a handshake message" if direction.handshake.pending else "")
+            pending = records.pending or (
+                "a handshake message" if direction.handshake.pending else ""
+            )
             if pending:
                 self._violation(direction, records.offset, f"the data end within {pending}")
         self.finished = True
@@ -224,12 +240,8 @@ class Analyzer:
         if self._wanted is None or event.name in self._wanted:
             self._out.append(event)
 
-    def _violation(
-        self, direction: _Direction, offset: int, reason: str, path: str = ""
-    ) -> None:
-        self._raise(
-            ProtocolViolation(self.c, direction.is_orig, offset, path, reason, ts=self._ts)
-        )
+    def _violation(self, direction: _Direction, offset: int, reason: str, path: str = "") -> None:
+        self._raise(ProtocolViolation(self.c, direction.is_orig, offset, path, reason, ts=self._ts))
 
     def _end(self, direction: _Direction) -> None:
         direction.ended = True
@@ -304,7 +316,8 @@ class Analyzer:
 
     def _may_be_hello(self, direction: _Direction, record: Record) -> bool:
         """Whether a record can be read although no hello has been seen: the capture may have begun in
-        the middle of the connection, with encryption on."""
+        the middle of the connection, with encryption on.
+        """
         if record.type == ContentType.alert:
             return record.length == 2
         if record.type != ContentType.handshake or record.fragment is None:
@@ -446,12 +459,13 @@ class Analyzer:
 
     def _is_sslv2_hello(self, record: Record) -> bool:
         """Whether a record that looks like a CLIENT-HELLO is one, whole and well-formed: two bits and a
-        byte alone would find SSL 2.0 in other protocols."""
+        byte alone would find SSL 2.0 in other protocols.
+        """
         message, defects = read(sslv2.Message, record.fragment or b"")
         return not defects and message["body"]["version"] in _SSLV2_FRAMED
 
 
-_CONTENT = {
+_CONTENT: dict[int, Callable[[Analyzer, _Direction, Record], None]] = {
     ContentType.change_cipher_spec: Analyzer._change_cipher_spec,
     ContentType.alert: Analyzer._alert,
     ContentType.handshake: Analyzer._handshake,

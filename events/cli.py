@@ -7,20 +7,20 @@ import os
 import signal
 import stat
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import BinaryIO
 
 from tlsgrammar import __version__
 
 from .capture import CaptureError, read_capture
-from .model import DOCUMENTED, Event, ProtocolViolation
+from .model import DOCUMENTED, ProtocolViolation
 from .output import FORMATS
 
 __all__ = ["main"]
 
-_EVENTS = {event.name: event for event in (*DOCUMENTED, ProtocolViolation)}
+_EVENTS = [event.name for event in DOCUMENTED] + [ProtocolViolation.name]
 
-# A file that is read faster than this needs no progress bar, in bytes.
+# A smaller file is read too fast for a progress bar, in bytes.
 _LONG = 20_000_000
 
 
@@ -61,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit status: 0; 1 where a file could not be read to its end; 2 for wrong usage.
+
     """
     options = _parser().parse_args(arguments)
     wanted = None if options.event is None else frozenset(options.event)
@@ -68,14 +69,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     status = 0
     try:
         for path in options.files:
-            events = read_capture(
-                path,
-                disable_analyzer_after_detection=options.disable_analyzer_after_detection,
-                wanted=wanted,
-            )
             try:
-                _print((encode(event) for event in events), sys.stdout.buffer, path)
+                with _progress(path) as progress:
+                    events = read_capture(
+                        path,
+                        disable_analyzer_after_detection=options.disable_analyzer_after_detection,
+                        wanted=wanted,
+                        progress=progress,
+                    )
+                    _print((encode(event) for event in events), path)
             except (CaptureError, ImportError) as error:
+                sys.stdout.buffer.flush()
                 print(f"tls-events: {error}", file=sys.stderr)
                 status = 1
         sys.stdout.buffer.flush()
@@ -87,16 +91,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def _print(lines: Iterable[bytes], output: BinaryIO, path: str) -> None:
-    live = path == "-" or not stat.S_ISREG(_mode(path))
+def _print(lines: Iterable[bytes], path: str) -> None:
+    output = sys.stdout.buffer
+    # Whoever reads along with a live capture wants to see each event at once; so does a person.
+    at_once = not os.path.isfile(path) or sys.stdout.isatty()
     for line in lines:
         output.write(line + b"\n")
-        if live:
+        if at_once:
             output.flush()
 
 
-def _mode(path: str) -> int:
-    try:
-        return os.stat(path).st_mode
-    except OSError:
-        return 0
+@contextlib.contextmanager
+def _progress(path: str) -> Iterator[Callable[[int], None] | None]:
+    """A progress bar on standard error for a long file, if somebody is there to see it."""
+    size = os.path.getsize(path) if os.path.isfile(path) else 0
+    if size < _LONG or not sys.stderr.isatty() or sys.stdout.isatty():
+        yield None
+        return
+    from tqdm import tqdm
+
+    with tqdm(
+        total=size, unit="B", unit_scale=True, desc=os.path.basename(path), leave=False
+    ) as bar:
+        yield bar.update

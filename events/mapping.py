@@ -150,9 +150,7 @@ def ssl_session_ticket_handshake(message: Any, at: Occasion) -> SslSessionTicket
 
 @raises(SslHandshakeMessage, Handshake)
 def ssl_handshake_message(message: Any, at: Occasion) -> SslHandshakeMessage:
-    return SslHandshakeMessage(
-        at.c, at.is_orig, message["msg_type"], message["length"], ts=at.ts
-    )
+    return SslHandshakeMessage(at.c, at.is_orig, message["msg_type"], message["length"], ts=at.ts)
 
 
 # Other content of records

@@ -21,7 +21,7 @@ _PRINTABLE = {
 
 
 def _text(data: bytes) -> str:
-    """Bytes that are meant as text: a backslash is doubled, and what is not printable ASCII is `\\xNN`."""
+    r"""Bytes that are meant as text: a backslash is doubled, and what is not printable ASCII is `\\xNN`."""
     return "".join(_PRINTABLE[byte] for byte in data)
 
 
@@ -49,7 +49,7 @@ _encoder = msgspec.json.Encoder()
 
 
 def json_line(event: Event) -> bytes:
-    """An event as a JSON object, without the end of the line.
+    r"""An event as a JSON object, without the end of the line.
 
     Its keys are `ts` (seconds since the epoch), `uid`, `proto`, `id.orig_h`, `id.orig_p`, `id.resp_h`,
     `id.resp_p`, `event`, and the documented parameters. Bytes are lowercase hexadecimal; `names` and

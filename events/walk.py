@@ -31,6 +31,7 @@ class Occasion(NamedTuple):
         is_orig: whether the originator sent it.
         ts: when the data that completed it arrived, in seconds since the epoch.
         malformed: whether the message that it is a part of ended before its own lengths say.
+
     """
 
     c: Connection
@@ -73,6 +74,7 @@ def raises(
     Raises:
         TypeError: neither or both are given.
         ValueError: no extension has that name.
+
     """
     if bool(on) == (on_extension is not None):
         raise TypeError("raises() takes either schemas or on_extension=")
@@ -109,6 +111,7 @@ class Walker:
 
     Args:
         wanted: the names of the events that are asked for; all where it is None.
+
     """
 
     def __init__(self, wanted: Collection[str] | None = None) -> None:
@@ -116,9 +119,7 @@ class Walker:
         self._visits: dict[Construct, Visit | None] = {}
         self._on_extension: dict[int, Visit | None] = {}
 
-    def events(
-        self, schema: Construct, value: Any, params: Any, occasion: Occasion
-    ) -> list[Event]:
+    def events(self, schema: Construct, value: Any, params: Any, occasion: Occasion) -> list[Event]:
         """The events of a structure and of all that it contains.
 
         Args:
@@ -126,6 +127,7 @@ class Walker:
             value: what the schema parsed to.
             params: the context that it was parsed with.
             occasion: on which occasion it was met.
+
         """
         raised: list[Event] = []
         visit = self._visit(schema)
@@ -143,9 +145,7 @@ class Walker:
 
     def _with_rows(self, inner: Visit | None, rows: Iterable[_Row]) -> Visit | None:
         functions = [
-            row.function
-            for row in rows
-            if self._wanted is None or row.event.name in self._wanted
+            row.function for row in rows if self._wanted is None or row.event.name in self._wanted
         ]
         if not functions:
             return inner
@@ -185,9 +185,9 @@ class Walker:
 
     def _struct_visit(self, schema: Construct) -> Visit | None:
         fields = [
-            (field.name, visit)
+            (field.name, inner)
             for field in schema.subcons
-            if field.name and (visit := self._visit(field)) is not None
+            if field.name and (inner := self._visit(field)) is not None
         ]
         if not fields:
             return None
@@ -196,8 +196,8 @@ class Walker:
             if value is None:
                 return
             scope = _Scope(value, around)
-            for name, inner in fields:
-                inner(value[name], scope, occasion, raised)
+            for name, visit_field in fields:
+                visit_field(value[name], scope, occasion, raised)
 
         return visit
 
@@ -241,7 +241,8 @@ def walker(wanted: frozenset[str] | None) -> Walker:
 
 class _Scope(dict[str, Any]):
     """The fields of a structure, as the expressions of its schema see them: with the structure around it
-    as `_`, and what the parser was told as `_params`."""
+    as `_`, and what the parser was told as `_params`.
+    """
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""TLS as construct schemas: bytes to structures and back.
+r"""TLS as construct schemas: bytes to structures and back.
 
 Every structure has the name that its RFC gives it, RFC 8446 first. `parse` and `build` are the way in:
 

@@ -7,7 +7,7 @@ from construct import ConstructError
 __all__ = ["GrammarError"]
 
 
-class GrammarError(ConstructError):
+class GrammarError(ConstructError):  # type: ignore[misc]
     """Bytes that do not follow the grammar, or a value that it cannot express.
 
     `tlsgrammar.parse` and `tlsgrammar.build` raise nothing else. It is a construct error as well,
@@ -19,6 +19,7 @@ class GrammarError(ConstructError):
         path: where in the grammar, such as `ClientHello.extensions[3].body`.
         ends_early: whether the structure ended before its own lengths say, so that where it was
             meant to end cannot be trusted.
+
     """
 
     def __init__(

@@ -47,15 +47,14 @@ class Protocol(enum.Enum):
     OTHER = "neither"
 
 
-def recognise(
-    head: bytes | bytearray, *, is_orig: bool, peer: Protocol | None
-) -> Protocol | None:
+def recognise(head: bytes | bytearray, *, is_orig: bool, peer: Protocol | None) -> Protocol | None:
     """What a direction is by its first bytes; None where more are needed.
 
     Args:
         head: the first bytes.
         is_orig: whether it is the originator's direction.
         peer: what the other direction has been recognised as, if it has.
+
     """
     if not head:
         return None
@@ -83,6 +82,7 @@ def recognise_after_client_hello(
     Args:
         head: the bytes after the CLIENT-HELLO.
         peer: what the other direction has been recognised as, if it has.
+
     """
     if peer is not None:
         return peer
@@ -95,7 +95,8 @@ def recognise_after_client_hello(
 
 def begins_hello(head: bytes | bytearray) -> bool | None:
     """Whether handshake data begin with a ClientHello or ServerHello, and are hardly encrypted ones that
-    happen to look so; None where more of the first bytes are needed to tell."""
+    happen to look so; None where more of the first bytes are needed to tell.
+    """
     if not head:
         return None
     if head[0] not in (HandshakeType.client_hello, HandshakeType.server_hello):
@@ -124,7 +125,8 @@ _SENT_BY_SERVER = {
 
 def client_or_server(head: bytes | bytearray) -> bool | None:
     """Whether a direction with these first bytes is the TLS client's (True) or the server's (False);
-    None where they do not tell."""
+    None where they do not tell.
+    """
     size = _RECORD_HEADER_SIZE + 1
     if len(head) < size or recognise(head, is_orig=True, peer=None) is not Protocol.TLS:
         return None
@@ -146,6 +148,7 @@ class Record(NamedTuple):
         fragment: its content; None where that was passed over.
         offset: where it begins, in bytes from the start of the direction.
         header_size: how many bytes stand before the fragment.
+
     """
 
     type: int
@@ -171,8 +174,9 @@ def _tls_header(buffer: bytearray, offset: int) -> Record | None:
 
 
 def _sslv2_header(buffer: bytearray, offset: int) -> Record | None:
-    """"The SSL Protocol" (SSL 2.0), "SSL Record Header Format": two bytes, the first with its high bit
-    set and 15 bits of length; or three, with 14 bits of length and a byte of padding length."""
+    """Two bytes, the first with its high bit set, and 15 bits of length; or three, with 14 bits of length and
+    a byte of padding length ("The SSL Protocol", 1995, "SSL Record Header Format").
+    """
     size = 2 if buffer and buffer[0] & 0x80 else 3
     if len(buffer) < size:
         return None
@@ -187,6 +191,7 @@ class RecordReader:
         offset: how many bytes have been taken, in bytes from the start of the direction.
         pass_over: whether the fragments of the records that follow are of no interest: encrypted.
             Those of application_data records never are.
+
     """
 
     __slots__ = ("_buffer", "_current", "_header", "_missing", "offset", "pass_over")
@@ -214,6 +219,7 @@ class RecordReader:
 
         Raises:
             GrammarError: the bytes that should be a record's header are not.
+
         """
         buffer = self._buffer
         record = self._current
@@ -250,6 +256,7 @@ class RecordReader:
 
         Returns:
             Whether reading can go on after them: they lie within a fragment that is passed over.
+
         """
         if self._missing < length:
             return False
@@ -278,6 +285,7 @@ class HandshakeMessage(NamedTuple):
         data: its bytes.
         spans: where its bytes stood: pairs of a position in `data` and the offset in the direction of
             the bytes from there on.
+
     """
 
     data: bytes
@@ -314,6 +322,7 @@ class HandshakeReader:
 
         Raises:
             GrammarError: the message claims to be longer than is sensible.
+
         """
         if self._length is None:
             if len(self._buffer) < _HANDSHAKE_HEADER_SIZE:

@@ -205,8 +205,7 @@ Certificate = "Certificate" / IfThenElse(_in_tls13, _CertificateTLS13, _Certific
 DistinguishedName = opaque(1, 2**16 - 1)
 
 _CertificateRequestTLS12 = Struct(
-    "certificate_types"
-    / vector(enumeration(uint8, names.CLIENT_CERTIFICATE_TYPES), 1, 2**8 - 1),
+    "certificate_types" / vector(enumeration(uint8, names.CLIENT_CERTIFICATE_TYPES), 1, 2**8 - 1),
     "supported_signature_algorithms"
     / If(
         lambda this: has_signature_algorithm(version_of(this)),
@@ -297,10 +296,10 @@ NextProtocol = "NextProtocol" / Struct(
 MessageHash = "MessageHash" / Struct("hash" / remaining())
 
 
-
 def negotiated_version(hello: Any) -> int:
     """The version that a parsed ServerHello or HelloRetryRequest settles: the one of its
-    supported_versions (RFC 8446 section 4.2.1), or its own."""
+    supported_versions (RFC 8446 section 4.2.1), or its own.
+    """
     for extension in hello["extensions"] or ():
         if extension["extension_type"] == SUPPORTED_VERSIONS and extension["body"] is not None:
             selected: int = extension["body"]["selected_version"]

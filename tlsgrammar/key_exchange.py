@@ -37,6 +37,7 @@ __all__ = [
     "ECParameters",
     "ECPoint",
     "EncryptedPreMasterSecret",
+    "OptionalLength",
     "ServerDHParams",
     "ServerECDHParams",
     "ServerKeyExchange",
@@ -195,7 +196,7 @@ ServerKeyExchange = "ServerKeyExchange" / Struct(
 )
 
 
-class _Length(Construct):  # type: ignore[misc]
+class OptionalLength(Construct):  # type: ignore[misc]
     """The length of what follows, which SSL 3.0 leaves out (RFC 5246 section 7.4.7.1).
 
     Parsed: None where the next two bytes are not that length. Built: from the length; where that is
@@ -232,7 +233,7 @@ class _Length(Construct):  # type: ignore[misc]
 
 # RFC 5246 section 7.4.7.1
 EncryptedPreMasterSecret = Struct(
-    "length" / _Length("pre_master_secret"),
+    "length" / OptionalLength("pre_master_secret"),
     "pre_master_secret" / remaining(),
 )
 

@@ -129,6 +129,7 @@ class Registry(Mapping[int, str]):
     Attributes:
         title: what the code points are, in the singular.
         digits: how many hexadecimal digits a code point has.
+
     """
 
     def __init__(
@@ -150,7 +151,7 @@ class Registry(Mapping[int, str]):
     @cached_property
     def _codes(self) -> dict[str, int]:
         # Where a name stands twice, the first code point has it: the later ones are drafts'.
-        return {name: code for code, name in reversed(self._names.items())}
+        return {name: code for code, name in reversed(list(self._names.items()))}
 
     def __getitem__(self, code: int) -> str:
         return self._names[code]
@@ -174,6 +175,7 @@ class Registry(Mapping[int, str]):
 
         Raises:
             KeyError: the registry has no such name.
+
         """
         known = self._codes.get(name)
         if known is not None:
@@ -220,9 +222,7 @@ EC_CURVE_TYPES = Registry("curve type", 2, _enum(ECCurveType))
 SIGNATURE_SCHEMES = Registry("signature scheme", 4, _table("signature_schemes.csv"), _grease16)
 NAME_TYPES = Registry("name type", 2, _enum(NameType))
 CERTIFICATE_STATUS_TYPES = Registry("certificate status type", 2, _enum(CertificateStatusType))
-CLIENT_CERTIFICATE_TYPES = Registry(
-    "client certificate type", 2, _table("certificate_types.csv")
-)
+CLIENT_CERTIFICATE_TYPES = Registry("client certificate type", 2, _table("certificate_types.csv"))
 CERTIFICATE_COMPRESSION_ALGORITHMS = Registry(
     "certificate compression algorithm", 4, _table("certificate_compression_algorithms.csv")
 )
@@ -247,6 +247,7 @@ SSLV2_ERRORS = Registry(
 
 
 def cipher_name(code: int) -> str:
-    """The name of a cipher suite, or of an SSL 2.0 cipher kind, which have 24 bits. The two do not collide:
-    a kind that stands for a cipher suite has its number."""
+    """The name of a cipher suite, or of an SSL 2.0 cipher kind, which has 24 bits. A kind that stands for a
+    cipher suite has the suite's number (RFC 5246 appendix E.2).
+    """
     return (CIPHER_SUITES if code < 2**16 else SSLV2_CIPHER_KINDS).name(code)

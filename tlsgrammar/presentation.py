@@ -122,7 +122,8 @@ def note(
     context: Any, stream_position: int, path: str, reason: str, ends_early: bool = False
 ) -> None:
     """Report something wrong that reading can go on after: noted where defects are collected, raised
-    where not."""
+    where not.
+    """
     error = GrammarError(reason, stream_position, render_path(path), ends_early)
     defects = context["_params"].get("defects")
     if defects is None:
@@ -162,6 +163,7 @@ class Opaque(Construct):  # type: ignore[misc]
     Attributes:
         lengthfield: the construct of the length.
         minimum, maximum: how many bytes there may be.
+
     """
 
     def __init__(self, minimum: int, maximum: int) -> None:
@@ -194,6 +196,7 @@ class Repeated(Subconstruct):  # type: ignore[misc]
     Attributes:
         subcon: the structure.
         itemsize: its size in bytes where that is fixed, else None.
+
     """
 
     def __init__(self, subcon: Construct) -> None:
@@ -240,6 +243,7 @@ class Vector(Repeated):
         minimum, maximum: how many bytes the elements may take together.
         salvage: whether a list that ends early is worth its whole elements to a reader who asked for
             what can be read.
+
     """
 
     def __init__(
@@ -303,6 +307,7 @@ class Block(Subconstruct):  # type: ignore[misc]
         subcon: the structure.
         salvage: whether what stands around the structure is worth having without it to a reader who
             asked for what can be read; it is None then.
+
     """
 
     def __init__(
@@ -397,6 +402,7 @@ class Enumeration(Subconstruct):  # type: ignore[misc]
 
     Attributes:
         registry: the names.
+
     """
 
     def __init__(self, subcon: Construct, registry: Registry) -> None:

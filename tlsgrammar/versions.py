@@ -23,19 +23,22 @@ DTLS13 = 0xFEFC
 
 def is_tls13(version: int | None) -> bool:
     """Whether a negotiated version is TLS 1.3: the standard, a draft of it (0x7fNN, RFC 8446
-    section 4.2.1 of the drafts), or an experiment before it (0x7eNN)."""
+    section 4.2.1 of the drafts), or an experiment before it (0x7eNN).
+    """
     return version is not None and (version in (TLS13, DTLS13) or version >> 8 in (0x7E, 0x7F))
 
 
 def has_signature_algorithm(version: int | None) -> bool:
     """Whether a signature names its algorithm: since TLS 1.2 (RFC 5246 section 4.7), and where nothing
-    is known of the version."""
+    is known of the version.
+    """
     return version is None or version in (TLS12, DTLS12) or is_tls13(version)
 
 
 def is_early_tls13_draft(version: int) -> bool:
     """Whether a ServerHello of this version is one of the drafts up to 21 of TLS 1.3, which have no
-    session id and no compression method."""
+    session id and no compression method.
+    """
     return version == TLS13 or 0x7F00 <= version <= 0x7F15
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from tlsgrammar import ExtensionRegistry
 
 from ..analyzer import Analyzer
 from ..model import Connection, Event
 from .connections import Connections
-from .files import CaptureError, open_capture
+from .files import Capture, CaptureError, open_capture
 from .headers import LINK_TYPES, TCP, Decoder
 
 __all__ = ["CaptureError", "read_capture"]
@@ -22,6 +22,7 @@ def read_capture(
     disable_analyzer_after_detection: bool = True,
     wanted: Collection[str] | None = None,
     extensions: ExtensionRegistry | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Iterator[Event]:
     """The events of the TLS connections in a capture, in the order of its packets.
 
@@ -31,18 +32,20 @@ def read_capture(
     Args:
         path: a pcap or pcapng file; `-` is standard input.
         disable_analyzer_after_detection, wanted, extensions: as for `Analyzer`.
+        progress: called now and then with the number of bytes that were read since.
 
     Raises:
-        CaptureError: there is no such file, it is no capture, or it breaks off: after the events that
-            could be read. Raised by the iterator.
+        CaptureError: there is no such file, or it is no capture. By the iterator: the file breaks off,
+            after the events that could be read.
         ImportError: the library that reads captures is not installed.
     """
-    capture = open_capture(path)
+    capture = open_capture(path, progress)
     if capture.link_type not in LINK_TYPES:
         known = ", ".join(sorted({name for name, _ in LINK_TYPES.values()}))
         raise CaptureError(
             os.fspath(path), f"its link type {capture.link_type} cannot be read; these can: {known}"
         )
+    asked = None if wanted is None else frozenset(wanted)
 
     def analyzer(connection: Connection) -> Analyzer:
         return Analyzer(
@@ -52,9 +55,11 @@ def read_capture(
             extensions=extensions,
         )
 
-    asked = None if wanted is None else frozenset(wanted)
+    return _events(capture, Connections(analyzer))
+
+
+def _events(capture: Capture, connections: Connections) -> Iterator[Event]:
     decode = Decoder(capture.link_type).decode
-    connections = Connections(analyzer)
     try:
         for ts, frame in capture.packets:
             segment = decode(frame, ts)

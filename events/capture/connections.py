@@ -58,6 +58,7 @@ class _Flow:
         originator: the side that opened it; None before that is known.
         analyzer: None once it has nothing more to say.
         closed: whether it has been closed or reset.
+
     """
 
     __slots__ = (
@@ -89,6 +90,7 @@ class Connections:
 
     Args:
         analyzer: makes the analyzer of a connection.
+
     """
 
     def __init__(self, analyzer: Callable[[Connection], Analyzer]) -> None:
@@ -103,6 +105,7 @@ class Connections:
 
         Returns:
             The events that are complete with it.
+
         """
         buffer, start = segment.buffer, segment.start
         if segment.end - start < 20:
@@ -237,7 +240,8 @@ class Connections:
 
     def _orient(self, flow: _Flow, side: _Side, last: bool = False) -> bool:
         """Find the originator of a connection without a SYN: the side that behaves as the TLS client, else
-        the one that sent the first packet. False where more data are needed for that."""
+        the one that sent the first packet. False where more data are needed for that.
+        """
         head = bytearray()
         for sender, chunk in flow.held:
             if sender is side:
@@ -260,9 +264,7 @@ class Connections:
         flow = side.flow
         side.stream = Stream()
         if flow.analyzer is not None:
-            events += flow.analyzer.lose(
-                side is flow.originator, "too much data out of order", ts
-            )
+            events += flow.analyzer.lose(side is flow.originator, "too much data out of order", ts)
             if not flow.analyzer.finished:
                 return
         self._done(flow)
@@ -313,7 +315,11 @@ class Connections:
             flow
             for flow in {side.flow: None for side in self._sides.values()}
             if ts - flow.last_time
-            > (_IDLE if flow.first.stream.started or flow.first.peer.stream.started else _UNANSWERED)
+            > (
+                _IDLE
+                if flow.first.stream.started or flow.first.peer.stream.started
+                else _UNANSWERED
+            )
         ]
         for flow in idle:
             events += self._drop(flow)

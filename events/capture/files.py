@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 __all__ = ["Capture", "CaptureError", "open_capture"]
@@ -20,6 +20,7 @@ class CaptureError(Exception):
     Attributes:
         path: the file.
         reason: what is wrong with it.
+
     """
 
     def __init__(self, path: str, reason: str) -> None:
@@ -35,23 +36,33 @@ class Capture(NamedTuple):
         link_type: the LINKTYPE_ value of its frames.
         packets: pairs of a time, in seconds since the epoch, and a frame; iterating over them raises
             CaptureError where the file breaks off.
+
     """
 
     link_type: int
     packets: Iterator[tuple[float, bytes]]
 
 
-def open_capture(path: str | os.PathLike[str]) -> Capture:
+def open_capture(
+    path: str | os.PathLike[str], progress: Callable[[int], None] | None = None
+) -> Capture:
     """Open a capture file; `-` is standard input.
+
+    Args:
+        path: the file.
+        progress: called now and then with the number of bytes that were read since.
 
     Raises:
         CaptureError: there is no such file, or it is no capture.
         ImportError: the library that reads captures is not installed.
+
     """
     name = os.fspath(path)
     reader = _open(name)
     # A pipe may be live: no packet waits there for others.
-    packets = _batches(name, reader) if os.path.isfile(name) else _single(name, reader)
+    packets = (
+        _batches(name, reader, progress) if os.path.isfile(name) else _single(name, reader)
+    )
     return Capture(reader.datalink(), packets)
 
 
@@ -79,7 +90,9 @@ def _reason(name: str, error: Exception) -> str:
     return reason
 
 
-def _batches(name: str, reader: Any) -> Iterator[tuple[float, bytes]]:
+def _batches(
+    name: str, reader: Any, progress: Callable[[int], None] | None
+) -> Iterator[tuple[float, bytes]]:
     import pcapy
 
     count = 0
@@ -91,6 +104,8 @@ def _batches(name: str, reader: Any) -> Iterator[tuple[float, bytes]]:
             for seconds, microseconds, offset, length in _META.iter_unpack(meta):
                 yield seconds + microseconds / 1_000_000, data[offset : offset + length]
             count += len(meta) // _META.size
+            if progress is not None:
+                progress(len(data) + len(meta))
     except pcapy.PcapError:
         # The packets of the batch before the one that is broken off are lost with it: read on one by
         # one from where the last batch ended.

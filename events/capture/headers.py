@@ -29,6 +29,7 @@ class Segment(NamedTuple):
         source, destination: the addresses, 4 or 16 bytes.
         buffer: what it is a part of.
         start, end: where in the buffer it begins, with its header, and ends.
+
     """
 
     protocol: int
@@ -101,6 +102,7 @@ class Decoder:
 
     Raises:
         KeyError: the link type is not in `LINK_TYPES`.
+
     """
 
     def __init__(self, link_type: int) -> None:
@@ -109,7 +111,8 @@ class Decoder:
 
     def decode(self, frame: bytes, ts: float) -> Segment | None:
         """The innermost TCP or UDP segment of a frame that came at `ts`; None where there is none, or where
-        it is a fragment of a packet that is not whole yet."""
+        it is a fragment of a packet that is not whole yet.
+        """
         try:
             at, ethertype = self._link(frame)
             if ethertype < 0:

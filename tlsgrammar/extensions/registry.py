@@ -58,6 +58,7 @@ class ExtensionType:
         name: its name.
         schemas: the schema of its body, by the message that it stands in.
         reference: the document that defines it.
+
     """
 
     code: int
@@ -98,6 +99,7 @@ class ExtensionRegistry:
         Raises:
             ValueError: the code point is out of range or taken, or a message has no such name.
             TypeError: a schema is not a construct.
+
         """
         if not 0 <= code < 2**16:
             raise ValueError(f"extension {name!r}: code point {code} is not in 0 to 65535")
@@ -107,9 +109,7 @@ class ExtensionRegistry:
                 f"extension {name!r}: code point {code} is held by {holder.name!r}; "
                 f"pass replace=True to take it"
             )
-        schemas = (
-            dict(schema) if isinstance(schema, Mapping) else dict.fromkeys(MESSAGES, schema)
-        )
+        schemas = dict(schema) if isinstance(schema, Mapping) else dict.fromkeys(MESSAGES, schema)
         for message, body in schemas.items():
             if message not in MESSAGES:
                 raise ValueError(
@@ -157,6 +157,7 @@ class ExtensionBody(Construct):  # type: ignore[misc]
 
     Attributes:
         message: the message that the extension stands in, or an expression over the context.
+
     """
 
     def __init__(self, message: str | Callable[[Any], str]) -> None:
