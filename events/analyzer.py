@@ -392,8 +392,8 @@ class Analyzer:
                 return
             value, defects = read(Handshake, message.data, **self._context)
             malformed = any(defect.ends_early for defect in defects)
-            self._learn(direction, value, message, malformed)
             self._report(Handshake, value, direction, malformed)
+            self._learn(direction, value, message, malformed)
             for defect in defects:
                 self._violation(
                     direction, message.offset(defect.offset), defect.reason, defect.path

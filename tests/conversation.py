@@ -114,7 +114,7 @@ def packets(
 def write(path: Path, captured: Iterable[Packet], linktype: int = dpkt.pcap.DLT_EN10MB) -> Path:
     """Write packets as a pcap file."""
     with path.open("wb") as file:
-        writer = dpkt.pcap.Writer(file, linktype=linktype)
+        writer = dpkt.pcap.Writer(file, snaplen=2**18, linktype=linktype)
         for ts, data in captured:
             writer.writepkt(data, ts=ts)
     return path

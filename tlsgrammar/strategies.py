@@ -28,7 +28,7 @@ Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 
 @st.composite
-def values(draw: Draw, schema: Construct, **context: Any) -> Any:
+def values(draw: Draw, /, schema: Construct, **context: Any) -> Any:
     """Values of a schema.
 
     Args:

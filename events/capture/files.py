@@ -60,9 +60,7 @@ def open_capture(
     name = os.fspath(path)
     reader = _open(name)
     # A pipe may be live: no packet waits there for others.
-    packets = (
-        _batches(name, reader, progress) if os.path.isfile(name) else _single(name, reader)
-    )
+    packets = _batches(name, reader, progress) if os.path.isfile(name) else _single(name, reader)
     return Capture(reader.datalink(), packets)
 
 
