@@ -60,6 +60,7 @@ class _Direction:
         "handshake",
         "head",
         "is_orig",
+        "missing",
         "offset",
         "protocol",
         "records",
@@ -69,6 +70,7 @@ class _Direction:
         self.is_orig = is_orig
         self.head = bytearray()
         self.offset = 0
+        self.missing = 0
         self.protocol: Protocol | None = None
         self.records: RecordReader | None = None
         self.handshake = HandshakeReader()
@@ -150,11 +152,13 @@ class Analyzer:
 
         """
         direction = self._directions[is_orig]
-        if self.finished or direction.ended or not data:
+        if self.finished or not data:
             return []
         self._ts = ts
         out = self._out = []
-        if direction.records is None:
+        if direction.ended:
+            self._report_missing(direction)
+        elif direction.records is None:
             self._start(direction, data)
         else:
             direction.records.feed(data)
@@ -184,8 +188,7 @@ class Analyzer:
         out = self._out = []
         records = direction.records
         if records is None:
-            if direction.protocol is None:
-                direction.protocol = Protocol.OTHER
+            direction.missing = length
             self._end(direction)
         elif records.gap(length):
             self._read_records(direction, records)
@@ -274,6 +277,12 @@ class Analyzer:
         direction.records = RecordReader(protocol, direction.offset)
         direction.records.feed(bytes(head))
         head.clear()
+
+    def _report_missing(self, direction: _Direction) -> None:
+        """Report that the beginning of a direction is missing, once it is known to matter."""
+        if direction.missing and self._directions[not direction.is_orig].records is not None:
+            self._violation(direction, 0, f"its first {direction.missing} bytes are missing")
+            direction.missing = 0
 
     def _foreign(self, direction: _Direction) -> None:
         self._violation(direction, 0, "neither TLS nor SSL, which the other side speaks")

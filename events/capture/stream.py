@@ -103,7 +103,12 @@ class Stream:
         end = start + len(data)
         if fin and self.fin is None and end >= self.position:
             self.fin = end
+            self._forget_padding_after(end)
         doubtful = bare_ack and data == _PADDING
+        if self.fin is not None and end > self.fin:
+            # Nothing comes after the end.
+            data = data[: max(self.fin - start, 0)]
+            end = start + len(data)
         if end <= self.position:
             return []
         if start < self.position:
@@ -138,6 +143,11 @@ class Stream:
     def finish(self) -> list[Chunk]:
         """Take note that nothing more comes: all holes are gaps."""
         return self._drain(self._pending[-1].end) if self._pending else []
+
+    def _forget_padding_after(self, position: int) -> None:
+        pending = [p for p in self._pending if not (p.doubtful and p.end > position)]
+        self._held -= sum(len(p.data) for p in self._pending) - sum(len(p.data) for p in pending)
+        self._pending = pending
 
     def _advance(self, count: int) -> None:
         assert self.next_seq is not None
