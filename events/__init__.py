@@ -31,6 +31,7 @@ from .model import (
     SslSessionTicketHandshake,
     SslStapledOcsp,
 )
+from .output import json_line, text_line
 from .walk import Occasion, raises
 
 __all__ = [
@@ -58,6 +59,8 @@ __all__ = [
     "SslServerHello",
     "SslSessionTicketHandshake",
     "SslStapledOcsp",
+    "json_line",
     "raises",
     "read_capture",
+    "text_line",
 ]

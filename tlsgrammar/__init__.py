@@ -6,7 +6,7 @@ Every structure has the name that its RFC gives it, RFC 8446 first. `parse` and 
     >>> tlsgrammar.parse(tlsgrammar.Alert, bytes([2, 40]))
     Container(level=2, description=40)
     >>> tlsgrammar.build(tlsgrammar.Alert, {"level": "fatal", "description": "handshake_failure"})
-    b'\\x02('
+    b'\x02('
 """
 
 from . import extensions, names, presentation, record, sslv2, versions

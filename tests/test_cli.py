@@ -1,0 +1,170 @@
+"""The command line, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import events
+from tlsgrammar import __version__
+
+from .conversation import packets, payloads, write
+
+DATA = Path(__file__).parent / "data"
+TLS12 = str(DATA / "tls12-ecdhe-rsa.pcap")
+TLS13 = str(DATA / "tls13.pcap")
+
+
+def run(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "events", *arguments], input=stdin, capture_output=True, check=False
+    )
+
+
+def objects(output: bytes) -> list[dict[str, object]]:
+    return [json.loads(line) for line in output.splitlines()]
+
+
+def test_text() -> None:
+    result = run(TLS12)
+    assert (result.returncode, result.stderr) == (0, b"")
+    lines = result.stdout.decode().splitlines()
+    hello = next(line for line in lines if " ssl_client_hello " in line)
+    assert "192.0.2.1:49152 > 198.51.100.2:443" in hello
+    assert "version=TLSv12" in hello
+    assert "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256" in hello
+    assert any("ssl_extension_server_name is_orig=true names=[server.example]" in x for x in lines)
+    assert lines[-1].endswith("content_type=handshake length=40")
+    assert lines[-2].endswith("ssl_established")
+
+
+def test_json_contract() -> None:
+    result = run("--format", "json", TLS12)
+    head = ["ts", "uid", "proto", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "event"]
+    parameters = {
+        kind.name: [field for field in kind.__struct_fields__ if field not in ("c", "ts")]
+        for kind in events.DOCUMENTED
+    }
+    for line in objects(result.stdout):
+        assert list(line) == head + parameters[str(line["event"])]
+    by_name = {str(line["event"]): line for line in objects(result.stdout)}
+    assert by_name["ssl_extension_server_name"]["names"] == ["server.example"]
+    assert len(str(by_name["ssl_client_hello"]["client_random"])) == 56
+    assert by_name["ssl_client_hello"]["session_id"] == ""
+    assert isinstance(by_name["ssl_client_hello"]["ts"], float)
+    assert by_name["ssl_alert" if "ssl_alert" in by_name else "ssl_server_curve"]["curve"] == 29
+    assert run("--format", "json", TLS12).stdout == result.stdout
+
+
+def test_text_that_is_not_printable() -> None:
+    event = events.SslExtensionServerName(events.Connection(), True, [b"a\\b\x00\xff\"'\x7f"])
+    assert json.loads(events.json_line(event))["names"] == ["a\\\\b\\x00\\xff\"'\\x7f"]
+
+
+def test_event_filter() -> None:
+    result = run(
+        "--event", "ssl_alert", "--event", "ssl_established", "--format", "json", TLS12, TLS13
+    )
+    assert [line["event"] for line in objects(result.stdout)] == ["ssl_established"] * 2
+
+
+def test_disable_analyzer_after_detection() -> None:
+    default = run(TLS12).stdout.splitlines()
+    assert run("--disable-analyzer-after-detection", TLS12).stdout.splitlines() == default
+    full = run("--no-disable-analyzer-after-detection", TLS12).stdout.splitlines()
+    assert full[: len(default)] == default
+    assert len(full) > len(default)
+
+
+def test_standard_input() -> None:
+    assert run("-", stdin=Path(TLS12).read_bytes()).stdout == run(TLS12).stdout
+
+
+def test_version_and_help() -> None:
+    assert run("--version").stdout.decode() == f"tls-events {__version__}\n"
+    text = run("--help").stdout.decode()
+    assert "example: tls-events" in text
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("--event", "no_such_event", TLS12), ("--format", "xml", TLS12)]
+)
+def test_wrong_usage(arguments: tuple[str, ...]) -> None:
+    result = run(*arguments)
+    assert result.returncode == 2
+    assert b"usage: tls-events" in result.stderr
+
+
+def test_files_that_cannot_be_read_are_one_line_each(tmp_path: Path) -> None:
+    empty, foreign, cut = (tmp_path / name for name in ("empty", "foreign", "cut"))
+    empty.write_bytes(b"")
+    foreign.write_bytes(b"no capture")
+    cut.write_bytes(Path(TLS12).read_bytes()[:-10])
+    result = run("missing", str(empty), str(foreign), str(cut), TLS13)
+    assert result.returncode == 1
+    lines = result.stderr.decode().splitlines()
+    assert lines[:3] == [
+        "tls-events: missing: No such file or directory",
+        f"tls-events: {empty}: the file is empty",
+        f"tls-events: {foreign}: neither a pcap nor a pcapng file",
+    ]
+    assert lines[3].startswith(f"tls-events: {cut}: truncated")
+    assert len(lines) == 4
+    assert result.stdout.startswith(run(TLS12).stdout)
+    assert result.stdout.endswith(run(TLS13).stdout)
+
+
+def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
+    chunks = payloads(Path(TLS12))
+    many = [p for i in range(300) for p in packets(chunks, start=1e9 + i * 100, isn=(i, i))]
+    big = write(tmp_path / "big.pcap", many)
+    command = f"{sys.executable} -m events {big} | head -1; exit ${{PIPESTATUS[0]}}"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, check=False)
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert len(result.stdout.splitlines()) == 1
+
+
+def test_an_interrupt_ends_it_quietly() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "events", "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(Path(TLS12).read_bytes())
+    process.stdin.flush()
+    assert b"ssl_" in process.stdout.readline()  # events come while the pipe is open
+    process.send_signal(signal.SIGINT)
+    process.wait(10)
+    assert process.stderr is not None
+    assert (process.returncode, process.stderr.read()) == (130, b"")
+    process.stdin.close()
+
+
+def test_without_the_library_that_reads_captures(tmp_path: Path) -> None:
+    (tmp_path / "pcapy.py").write_text("raise ImportError('not installed')")
+    result = subprocess.run(
+        [sys.executable, "-m", "events", TLS12],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    assert result.returncode == 1
+    assert result.stderr.decode() == (
+        "tls-events: reading captures needs pcapy-ng: pip install 'tlsgrammar[cli]'\n"
+    )
+
+
+def test_the_grammar_and_the_analyzer_need_nothing_else() -> None:
+    """Importing them imports construct and msgspec, no library for captures or the command line."""
+    script = "import sys, tlsgrammar, events; print('pcapy' in sys.modules, 'tqdm' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert result.stdout == b"False False\n"

@@ -1,0 +1,37 @@
+"""Every code block of the documents runs as it stands."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+BLOCKS = [
+    pytest.param(language, code, id=f"{path.name}:{index}")
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    for index, (language, code) in enumerate(
+        re.findall(r"^```(\w+)\n(.*?)^```", path.read_text(), re.DOTALL | re.MULTILINE)
+    )
+    # Those that set up an environment are run by continuous integration, from a clean clone.
+    if "pip install" not in code
+]
+
+
+@pytest.mark.parametrize(("language", "code"), BLOCKS)
+def test_code_block(language: str, code: str) -> None:
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    interpreters = {"python": [sys.executable, "-c"], "sh": ["bash", "-euo", "pipefail", "-c"]}
+    result = subprocess.run(
+        [*interpreters[language], code],
+        cwd=ROOT,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
