@@ -71,6 +71,7 @@ def packets(
     isn: Sequence[int] = (1000, 5000),
     syn: bool = True,
     fin: bool = True,
+    acknowledge: bool = True,
 ) -> list[Packet]:
     """The packets of a conversation: the handshake of TCP, each chunk in segments of at most `mss` bytes,
     which the other side acknowledges, and the end.
@@ -82,6 +83,7 @@ def packets(
         mss: the largest payload of a segment, in bytes.
         isn: the initial sequence numbers of the originator and the responder.
         syn, fin: whether the conversation is begun and ended properly.
+        acknowledge: whether each chunk is acknowledged at once, and not only by what is said next.
 
     """
     ends = ends or Ends()
@@ -103,7 +105,8 @@ def packets(
     for is_orig, data in chunks:
         for at in range(0, len(data), mss):
             send(is_orig, ack_flag | dpkt.tcp.TH_PUSH, data[at : at + mss])
-        send(not is_orig, ack_flag)
+        if acknowledge:
+            send(not is_orig, ack_flag)
     if fin:
         send(True, dpkt.tcp.TH_FIN | ack_flag)
         send(False, dpkt.tcp.TH_FIN | ack_flag)

@@ -425,6 +425,7 @@ def test_a_file_that_breaks_off(tmp_path: Path, cut: int) -> None:
     [
         (b"", "the file is empty"),
         (b"certainly not a capture", "neither a pcap nor a pcapng file"),
+        (b"\x1f\x8b\x08\x00", "is compressed; try: zcat FILE | tls-events -"),
         (None, "No such file or directory"),
     ],
 )

@@ -28,10 +28,12 @@ _FIN, _SYN, _RST, _ACK = 0x01, 0x02, 0x04, 0x10
 _REUSE_AFTER = 5.0
 # How long what is left of a finished connection absorbs the packets that come late.
 _LINGER = 60.0
-# A connection that has been silent this long is dropped; a pause of minutes changes nothing.
-_IDLE = 3600.0
-# SYNs that nobody answered.
-_UNANSWERED = 150.0
+# A connection that has been silent this long is dropped, in seconds; a pause of minutes changes nothing. One
+# of which no data have been seen, such as a SYN that nobody answered, after the second time.
+_IDLE = (3600.0, 150.0)
+# The same where there are so many connections that memory asks for it.
+_CROWD = 100_000
+_IDLE_IN_A_CROWD = (600.0, 10.0)
 _SWEEP_EVERY = 10.0
 
 # What tells the client from the server stands in the first six bytes of a direction.
@@ -98,7 +100,6 @@ class Connections:
         self._sides: dict[bytes, _Side] = {}
         self._lingering: deque[tuple[float, _Flow]] = deque()
         self._next_sweep = 0.0
-        self._packets_to_sweep = 0
 
     def segment(self, segment: Segment, ts: float) -> list[Event]:
         """Take a TCP segment that was captured at `ts`, in seconds since the epoch.
@@ -310,19 +311,14 @@ class Connections:
         events: list[Event] = []
         while self._lingering and ts - self._lingering[0][0] > _LINGER:
             events += self._drop(self._lingering.popleft()[1])
-        self._next_sweep = ts + _SWEEP_EVERY
-        idle = [
-            flow
-            for flow in {side.flow: None for side in self._sides.values()}
-            if ts - flow.last_time
-            > (
-                _IDLE
-                if flow.first.stream.started or flow.first.peer.stream.started
-                else _UNANSWERED
-            )
-        ]
-        for flow in idle:
-            events += self._drop(flow)
+        flows = {side.flow: None for side in self._sides.values()}
+        # A sweep looks at every connection: the more there are, the less often.
+        self._next_sweep = ts + _SWEEP_EVERY + len(flows) / 1000
+        with_data, without = _IDLE if len(flows) < _CROWD else _IDLE_IN_A_CROWD
+        for flow in flows:
+            started = flow.first.stream.started or flow.first.peer.stream.started
+            if ts - flow.last_time > (with_data if started else without):
+                events += self._drop(flow)
         return events
 
 

@@ -12,6 +12,7 @@ __all__ = ["Capture", "CaptureError", "open_capture"]
 # Enough that the call is not felt, few enough that the copy stays in the processor's cache.
 _BATCH = 256
 _META = struct.Struct("=4I")
+_GZIP = b"\x1f\x8b"
 
 
 class CaptureError(Exception):
@@ -84,8 +85,15 @@ def _reason(name: str, error: Exception) -> str:
     if "only got 0" in reason and "file header" in reason:
         return "the file is empty"
     if "unknown file format" in reason:
+        if name != "-" and _begins_with(name, _GZIP):
+            return "is compressed; try: zcat FILE | tls-events -"
         return "neither a pcap nor a pcapng file"
     return reason
+
+
+def _begins_with(name: str, magic: bytes) -> bool:
+    with open(name, "rb") as file:
+        return file.read(len(magic)) == magic
 
 
 def _batches(
