@@ -102,7 +102,6 @@ class Analyzer:
         wanted: the names of the events that are asked for; all where it is None. Asking for fewer
             costs less.
         extensions: the extensions that are known; those of the default registry where it is None.
-
     """
 
     __slots__ = (
@@ -149,7 +148,6 @@ class Analyzer:
 
         Returns:
             The events that they completed, in order.
-
         """
         direction = self._directions[is_orig]
         if self.finished or not data:
@@ -179,7 +177,6 @@ class Analyzer:
 
         Returns:
             The events that are known to be complete now, in order.
-
         """
         direction = self._directions[is_orig]
         if self.finished or direction.ended or length <= 0:
@@ -204,7 +201,6 @@ class Analyzer:
             is_orig: whether it is the originator's.
             reason: why, in words.
             ts: when that became known.
-
         """
         direction = self._directions[is_orig]
         if self.finished or direction.ended:
@@ -221,7 +217,6 @@ class Analyzer:
 
         Returns:
             A `ProtocolViolation` for each direction that ends within a record or message.
-
         """
         if self.finished:
             return []

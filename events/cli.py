@@ -60,7 +60,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit status: 0; 1 where a file could not be read to its end; 2 for wrong usage.
-
     """
     options = _parser().parse_args(arguments)
     wanted = None if options.event is None else frozenset(options.event)

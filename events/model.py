@@ -45,7 +45,6 @@ class Connection(msgspec.Struct, frozen=True):
         orig_h, orig_p: address and port of the originator, the side that opened the connection.
         resp_h, resp_p: address and port of the responder.
         start_time: of its first packet, in seconds since the epoch.
-
     """
 
     uid: str | None = None
@@ -64,7 +63,6 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         name: the documented name (of the class).
         ts: when the data that completed it arrived, in seconds since the epoch; None where the bytes
             came without times.
-
     """
 
     name: ClassVar[str] = ""
@@ -78,7 +76,6 @@ class SslAlert(Event, frozen=True):
         is_orig: whether the originator sent it.
         level: 1 warning, 2 fatal.
         desc: its cause (`names.ALERT_DESCRIPTIONS`; for SSL 2.0 `names.SSLV2_ERRORS`).
-
     """
 
     name: ClassVar[str] = "ssl_alert"
@@ -93,7 +90,6 @@ class SslChangeCipherSpec(Event, frozen=True):
 
     Attributes:
         is_orig: whether the originator sent it.
-
     """
 
     name: ClassVar[str] = "ssl_change_cipher_spec"
@@ -110,7 +106,6 @@ class SslClientHello(Event, frozen=True):
         client_random: the other 28 bytes; the challenge in SSL 2.0.
         session_id: as sent.
         ciphers: the cipher suites in the client's order; 24 bits wide in SSL 2.0.
-
     """
 
     name: ClassVar[str] = "ssl_client_hello"
@@ -129,7 +124,6 @@ class SslDhServerParams(Event, frozen=True):
         p: the prime modulus.
         q: the generator.
         Ys: the server's public value.
-
     """
 
     name: ClassVar[str] = "ssl_dh_server_params"
@@ -146,7 +140,6 @@ class SslEncryptedData(Event, frozen=True):
         is_orig: whether the originator sent it.
         content_type: from the record header (`names.CONTENT_TYPES`); 0 in SSL 2.0.
         length: of the record without its header, in bytes.
-
     """
 
     name: ClassVar[str] = "ssl_encrypted_data"
@@ -170,7 +163,6 @@ class SslExtension(Event, frozen=True):
         is_orig: whether the originator sent it.
         code: its type (`names.EXTENSION_TYPES`).
         val: its body, without type and length.
-
     """
 
     name: ClassVar[str] = "ssl_extension"
@@ -186,7 +178,6 @@ class SslExtensionApplicationLayerProtocolNegotiation(Event, frozen=True):
     Attributes:
         is_orig: whether the originator sent it.
         protocols: the names of the application protocols.
-
     """
 
     name: ClassVar[str] = "ssl_extension_application_layer_protocol_negotiation"
@@ -201,7 +192,6 @@ class SslExtensionEcPointFormats(Event, frozen=True):
     Attributes:
         is_orig: whether the originator sent it.
         point_formats: in the sender's order (`names.EC_POINT_FORMATS`).
-
     """
 
     name: ClassVar[str] = "ssl_extension_ec_point_formats"
@@ -216,7 +206,6 @@ class SslExtensionEllipticCurves(Event, frozen=True):
     Attributes:
         is_orig: whether the originator sent it.
         curves: the groups in the sender's order (`names.SUPPORTED_GROUPS`).
-
     """
 
     name: ClassVar[str] = "ssl_extension_elliptic_curves"
@@ -231,7 +220,6 @@ class SslExtensionServerName(Event, frozen=True):
     Attributes:
         is_orig: whether the originator sent it.
         names: the host names.
-
     """
 
     name: ClassVar[str] = "ssl_extension_server_name"
@@ -247,7 +235,6 @@ class SslHandshakeMessage(Event, frozen=True):
         is_orig: whether the originator sent it.
         msg_type: its type (`names.HANDSHAKE_TYPES`).
         length: of its body, without the four-byte header, in bytes.
-
     """
 
     name: ClassVar[str] = "ssl_handshake_message"
@@ -266,7 +253,6 @@ class SslHeartbeat(Event, frozen=True):
         heartbeat_type: 1 request, 2 response.
         payload_length: of the payload, in bytes, as the sender claims.
         payload: what follows that claim, padding included.
-
     """
 
     name: ClassVar[str] = "ssl_heartbeat"
@@ -283,7 +269,6 @@ class SslServerCurve(Event, frozen=True):
 
     Attributes:
         curve: the group (`names.SUPPORTED_GROUPS`).
-
     """
 
     name: ClassVar[str] = "ssl_server_curve"
@@ -301,7 +286,6 @@ class SslServerHello(Event, frozen=True):
         session_id: as sent.
         cipher: the cipher suite that the server chose; in SSL 2.0 the first listed, or 0.
         comp_method: the compression method (`names.COMPRESSION_METHODS`).
-
     """
 
     name: ClassVar[str] = "ssl_server_hello"
@@ -320,7 +304,6 @@ class SslSessionTicketHandshake(Event, frozen=True):
     Attributes:
         ticket_lifetime_hint: how long the client should keep it, in seconds.
         ticket: the ticket.
-
     """
 
     name: ClassVar[str] = "ssl_session_ticket_handshake"
@@ -335,7 +318,6 @@ class SslStapledOcsp(Event, frozen=True):
     Attributes:
         is_orig: whether the originator sent it.
         response: in DER.
-
     """
 
     name: ClassVar[str] = "ssl_stapled_ocsp"
@@ -375,7 +357,6 @@ class ProtocolViolation(Event, frozen=True):
         path: where in the grammar, such as `ClientHello.extensions[3].body`; empty where it is in no
             structure.
         reason: what is wrong, in words.
-
     """
 
     name: ClassVar[str] = "protocol_violation"

@@ -31,7 +31,6 @@ class Occasion(NamedTuple):
         is_orig: whether the originator sent it.
         ts: when the data that completed it arrived, in seconds since the epoch.
         malformed: whether the message that it is a part of ended before its own lengths say.
-
     """
 
     c: Connection
@@ -74,7 +73,6 @@ def raises(
     Raises:
         TypeError: neither or both are given.
         ValueError: no extension has that name.
-
     """
     if bool(on) == (on_extension is not None):
         raise TypeError("raises() takes either schemas or on_extension=")
@@ -111,7 +109,6 @@ class Walker:
 
     Args:
         wanted: the names of the events that are asked for; all where it is None.
-
     """
 
     def __init__(self, wanted: Collection[str] | None = None) -> None:
@@ -127,7 +124,6 @@ class Walker:
             value: what the schema parsed to.
             params: the context that it was parsed with.
             occasion: on which occasion it was met.
-
         """
         raised: list[Event] = []
         visit = self._visit(schema)

@@ -84,7 +84,6 @@ def packets(
         isn: the initial sequence numbers of the originator and the responder.
         syn, fin: whether the conversation is begun and ended properly.
         acknowledge: whether each chunk is acknowledged at once, and not only by what is said next.
-
     """
     ends = ends or Ends()
     out: list[Packet] = []

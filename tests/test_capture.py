@@ -460,3 +460,16 @@ def test_frames_that_are_not_ip_raise_nothing(events_of: EventsOf) -> None:
         garbage.append((ts, data[: rng.randrange(len(data))]))
     for linktype in (0, 1, 9, 101, 113, 276):
         events_of(garbage, linktype)
+
+
+def test_too_much_out_of_order_ends_the_direction_alone(events_of: EventsOf) -> None:
+    whole = packets(conversation())
+    opening, middle = whole[:3], whole[3:]
+    flood: list[Packet] = []
+    for index in range(4300):
+        data = frame(Ends(), False, 7001 + index * 1000, 1001, ACK, bytes(1000))
+        flood.append((opening[-1][0], data))
+    found = events_of([*opening, *flood, *middle])
+    names = [e.name for e in found]
+    assert "ssl_client_hello" in names
+    assert "ssl_server_hello" not in names

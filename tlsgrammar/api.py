@@ -27,7 +27,6 @@ def parse(schema: Construct, data: bytes, **context: Any) -> Any:
 
     Raises:
         GrammarError: the bytes do not follow the schema, or more follow.
-
     """
     window = Window(bytes(data), 0)
     params = _params(context, parsing=True)
@@ -51,7 +50,6 @@ def read(schema: Construct, data: bytes, **context: Any) -> tuple[Any, list[Gram
     Returns:
         The value, None where nothing could be read; and an error for each defect, in order. Where one
         of them has `ends_early`, the structure ended before its own lengths say.
-
     """
     defects: list[GrammarError] = []
     window = Window(bytes(data), 0)
@@ -71,7 +69,6 @@ def build(schema: Construct, value: Any, **context: Any) -> bytes:
     Raises:
         GrammarError: the value lacks a field, or does not fit the schema; `offset` counts the bytes
             that were built before it.
-
     """
     stream = Window(b"", 0)
     params = _params(context, parsing=False)

@@ -19,7 +19,6 @@ class GrammarError(ConstructError):  # type: ignore[misc]
         path: where in the grammar, such as `ClientHello.extensions[3].body`.
         ends_early: whether the structure ended before its own lengths say, so that where it was
             meant to end cannot be trusted.
-
     """
 
     def __init__(

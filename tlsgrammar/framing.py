@@ -54,7 +54,6 @@ def recognise(head: bytes | bytearray, *, is_orig: bool, peer: Protocol | None) 
         head: the first bytes.
         is_orig: whether it is the originator's direction.
         peer: what the other direction has been recognised as, if it has.
-
     """
     if not head:
         return None
@@ -82,7 +81,6 @@ def recognise_after_client_hello(
     Args:
         head: the bytes after the CLIENT-HELLO.
         peer: what the other direction has been recognised as, if it has.
-
     """
     if peer is not None:
         return peer
@@ -148,7 +146,6 @@ class Record(NamedTuple):
         fragment: its content; None where that was passed over.
         offset: where it begins, in bytes from the start of the direction.
         header_size: how many bytes stand before the fragment.
-
     """
 
     type: int
@@ -191,7 +188,6 @@ class RecordReader:
         offset: how many bytes have been taken, in bytes from the start of the direction.
         pass_over: whether the fragments of the records that follow are of no interest: encrypted.
             Those of application_data records never are.
-
     """
 
     __slots__ = ("_buffer", "_current", "_header", "_missing", "offset", "pass_over")
@@ -219,7 +215,6 @@ class RecordReader:
 
         Raises:
             GrammarError: the bytes that should be a record's header are not.
-
         """
         buffer = self._buffer
         record = self._current
@@ -256,7 +251,6 @@ class RecordReader:
 
         Returns:
             Whether reading can go on after them: they lie within a fragment that is passed over.
-
         """
         if self._missing < length:
             return False
@@ -285,7 +279,6 @@ class HandshakeMessage(NamedTuple):
         data: its bytes.
         spans: where its bytes stood: pairs of a position in `data` and the offset in the direction of
             the bytes from there on.
-
     """
 
     data: bytes
@@ -322,7 +315,6 @@ class HandshakeReader:
 
         Raises:
             GrammarError: the message claims to be longer than is sensible.
-
         """
         if self._length is None:
             if len(self._buffer) < _HANDSHAKE_HEADER_SIZE:

@@ -129,7 +129,6 @@ class Registry(Mapping[int, str]):
     Attributes:
         title: what the code points are, in the singular.
         digits: how many hexadecimal digits a code point has.
-
     """
 
     def __init__(
@@ -175,7 +174,6 @@ class Registry(Mapping[int, str]):
 
         Raises:
             KeyError: the registry has no such name.
-
         """
         known = self._codes.get(name)
         if known is not None:

@@ -163,7 +163,6 @@ class Opaque(Construct):  # type: ignore[misc]
     Attributes:
         lengthfield: the construct of the length.
         minimum, maximum: how many bytes there may be.
-
     """
 
     def __init__(self, minimum: int, maximum: int) -> None:
@@ -196,7 +195,6 @@ class Repeated(Subconstruct):  # type: ignore[misc]
     Attributes:
         subcon: the structure.
         itemsize: its size in bytes where that is fixed, else None.
-
     """
 
     def __init__(self, subcon: Construct) -> None:
@@ -243,7 +241,6 @@ class Vector(Repeated):
         minimum, maximum: how many bytes the elements may take together.
         salvage: whether a list that ends early is worth its whole elements to a reader who asked for
             what can be read.
-
     """
 
     def __init__(
@@ -307,7 +304,6 @@ class Block(Subconstruct):  # type: ignore[misc]
         subcon: the structure.
         salvage: whether what stands around the structure is worth having without it to a reader who
             asked for what can be read; it is None then.
-
     """
 
     def __init__(
@@ -402,7 +398,6 @@ class Enumeration(Subconstruct):  # type: ignore[misc]
 
     Attributes:
         registry: the names.
-
     """
 
     def __init__(self, subcon: Construct, registry: Registry) -> None:

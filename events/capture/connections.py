@@ -60,7 +60,6 @@ class _Flow:
         originator: the side that opened it; None before that is known.
         analyzer: None once it has nothing more to say.
         closed: whether it has been closed or reset.
-
     """
 
     __slots__ = (
@@ -92,7 +91,6 @@ class Connections:
 
     Args:
         analyzer: makes the analyzer of a connection.
-
     """
 
     def __init__(self, analyzer: Callable[[Connection], Analyzer]) -> None:
@@ -106,7 +104,6 @@ class Connections:
 
         Returns:
             The events that are complete with it.
-
         """
         buffer, start = segment.buffer, segment.start
         if segment.end - start < 20:
@@ -264,11 +261,13 @@ class Connections:
     def _lose(self, side: _Side, ts: float, events: list[Event]) -> None:
         flow = side.flow
         side.stream = Stream()
-        if flow.analyzer is not None:
-            events += flow.analyzer.lose(side is flow.originator, "too much data out of order", ts)
-            if not flow.analyzer.finished:
-                return
-        self._done(flow)
+        if flow.originator is None:
+            flow.originator = flow.first
+        if flow.analyzer is None:
+            flow.analyzer = self._analyzer(_connection(flow))
+        events += flow.analyzer.lose(side is flow.originator, "too much data out of order", ts)
+        if flow.analyzer.finished:
+            self._done(flow)
 
     # Ending
 

@@ -21,7 +21,6 @@ class CaptureError(Exception):
     Attributes:
         path: the file.
         reason: what is wrong with it.
-
     """
 
     def __init__(self, path: str, reason: str) -> None:
@@ -37,7 +36,6 @@ class Capture(NamedTuple):
         link_type: the LINKTYPE_ value of its frames.
         packets: pairs of a time, in seconds since the epoch, and a frame; iterating over them raises
             CaptureError where the file breaks off.
-
     """
 
     link_type: int
@@ -56,7 +54,6 @@ def open_capture(
     Raises:
         CaptureError: there is no such file, or it is no capture.
         ImportError: the library that reads captures is not installed.
-
     """
     name = os.fspath(path)
     reader = _open(name)

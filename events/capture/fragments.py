@@ -57,7 +57,6 @@ class Fragments:
         Returns:
             The data of the packet if it is whole with this fragment. Where fragments overlap, the first
             copy of a byte to arrive stands.
-
         """
         packet = self._packets.get(key)
         if packet is None or ts - packet.first > _TIMEOUT:

@@ -29,7 +29,6 @@ class Segment(NamedTuple):
         source, destination: the addresses, 4 or 16 bytes.
         buffer: what it is a part of.
         start, end: where in the buffer it begins, with its header, and ends.
-
     """
 
     protocol: int
@@ -102,7 +101,6 @@ class Decoder:
 
     Raises:
         KeyError: the link type is not in `LINK_TYPES`.
-
     """
 
     def __init__(self, link_type: int) -> None:

@@ -29,7 +29,6 @@ class _Piece(NamedTuple):
         data: they.
         doubtful: whether they may be padding that a middlebox counted in, which data that come later
             replace.
-
     """
 
     start: int
@@ -54,7 +53,6 @@ class Stream:
         next_seq: the sequence number of the next byte; None before anything is known of it.
         position: how many bytes came before it.
         fin: the position at which the direction ends, if that is known.
-
     """
 
     __slots__ = ("_held", "_pending", "fin", "next_seq", "position")
@@ -95,7 +93,6 @@ class Stream:
 
         Raises:
             Overflow: the hole before it has been open for too much data.
-
         """
         if self.next_seq is None:
             self.next_seq = seq
@@ -126,7 +123,6 @@ class Stream:
 
         Returns:
             What comes next in the direction and is known now.
-
         """
         if self.next_seq is None:
             return []

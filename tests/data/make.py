@@ -35,7 +35,6 @@ class Run(NamedTuple):
         server, client: the commands; {} stands for the port, and they are run in a folder with
             rsa.crt, rsa.key, ec.crt, ec.key, dh.pem, ocsp.der and session files.
         before: another client that is run first, whose conversation is not kept.
-
     """
 
     server: Sequence[str]

@@ -58,7 +58,6 @@ class ExtensionType:
         name: its name.
         schemas: the schema of its body, by the message that it stands in.
         reference: the document that defines it.
-
     """
 
     code: int
@@ -99,7 +98,6 @@ class ExtensionRegistry:
         Raises:
             ValueError: the code point is out of range or taken, or a message has no such name.
             TypeError: a schema is not a construct.
-
         """
         if not 0 <= code < 2**16:
             raise ValueError(f"extension {name!r}: code point {code} is not in 0 to 65535")
@@ -157,7 +155,6 @@ class ExtensionBody(Construct):  # type: ignore[misc]
 
     Attributes:
         message: the message that the extension stands in, or an expression over the context.
-
     """
 
     def __init__(self, message: str | Callable[[Any], str]) -> None:
