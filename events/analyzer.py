@@ -207,8 +207,9 @@ class Analyzer:
             return []
         self._ts = ts
         out = self._out = []
-        if direction.records is not None:
-            self._violation(direction, direction.records.offset, reason)
+        if any(d.records is not None for d in self._directions):
+            offset = direction.offset if direction.records is None else direction.records.offset
+            self._violation(direction, offset, reason)
         self._end(direction)
         return out
 
