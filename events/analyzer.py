@@ -21,6 +21,7 @@ from tlsgrammar import (
     read,
     sslv2,
 )
+from tlsgrammar.extensions import DEFAULT
 from tlsgrammar.framing import (
     HandshakeMessage,
     HandshakeReader,
@@ -129,7 +130,7 @@ class Analyzer:
         self.c = Connection() if c is None else c
         self.finished = False
         self._wanted = None if wanted is None else frozenset(wanted)
-        self._walker = walker(self._wanted)
+        self._walker = walker(self._wanted, DEFAULT if extensions is None else extensions)
         self._disable = disable_analyzer_after_detection
         self._directions = (_Direction(False), _Direction(True))
         self._context: dict[str, Any] = {"extensions": extensions}

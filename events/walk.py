@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from construct import Construct, IfThenElse, Rebuild, Renamed, Struct, Switch
 
-from tlsgrammar.extensions import DEFAULT, ExtensionBody
+from tlsgrammar.extensions import DEFAULT, ExtensionBody, ExtensionRegistry
 from tlsgrammar.presentation import Block, IfPresent, Repeated
 
 from .model import Connection, Event
@@ -54,11 +54,13 @@ class _Row(NamedTuple):
 
 
 _ON_STRUCTURE: dict[Construct, list[_Row]] = {}
-_ON_EXTENSION: dict[int, list[_Row]] = {}
 
 
 def raises(
-    event: type[Event], *on: Construct, on_extension: int | str | None = None
+    event: type[Event],
+    *on: Construct,
+    on_extension: int | str | None = None,
+    registry: ExtensionRegistry = DEFAULT,
 ) -> Callable[[Function], Function]:
     """Decorate a function that turns a parsed structure into events.
 
@@ -67,8 +69,9 @@ def raises(
     Args:
         event: the class of the events, for callers who ask for some events only.
         on: the schemas of the structures.
-        on_extension: instead, an extension, by its code point or by its name in the default registry;
-            the structure is its body, in whatever message.
+        on_extension: instead, an extension, by its code point or name; the structure is its body, in
+            whatever message.
+        registry: that of the extension. Another registry's extensions do not raise the event.
 
     Raises:
         TypeError: neither or both are given.
@@ -82,20 +85,11 @@ def raises(
         for schema in on:
             _ON_STRUCTURE.setdefault(_bare(schema), []).append(row)
         if on_extension is not None:
-            _ON_EXTENSION.setdefault(_extension_code(on_extension), []).append(row)
+            registry.attach(registry.code(on_extension), row, event.name)
         walker.cache_clear()
         return function
 
     return decorate
-
-
-def _extension_code(extension: int | str) -> int:
-    if isinstance(extension, int):
-        return extension
-    for known in DEFAULT:
-        if known.name == extension:
-            return known.code
-    raise ValueError(f"no extension {extension!r} is registered")
 
 
 def _bare(schema: Construct) -> Construct:
@@ -109,10 +103,14 @@ class Walker:
 
     Args:
         wanted: the names of the events that are asked for; all where it is None.
+        registry: that of the extensions.
     """
 
-    def __init__(self, wanted: Collection[str] | None = None) -> None:
+    def __init__(
+        self, wanted: Collection[str] | None = None, registry: ExtensionRegistry = DEFAULT
+    ) -> None:
         self._wanted = wanted
+        self._registry = registry
         self._visits: dict[Construct, Visit | None] = {}
         self._on_extension: dict[int, Visit | None] = {}
 
@@ -223,16 +221,17 @@ class Walker:
     ) -> None:
         code = around["extension_type"]
         if code not in self._on_extension:
-            self._on_extension[code] = self._with_rows(None, _ON_EXTENSION.get(code, ()))
+            rows = [a.thing for a in self._registry.attached(code) if isinstance(a.thing, _Row)]
+            self._on_extension[code] = self._with_rows(None, rows)
         visit = self._on_extension[code]
         if visit is not None:
             visit(value, around, occasion, raised)
 
 
 @lru_cache(maxsize=16)
-def walker(wanted: frozenset[str] | None) -> Walker:
+def walker(wanted: frozenset[str] | None, registry: ExtensionRegistry) -> Walker:
     """The walk for a set of events, which all connections share."""
-    return Walker(wanted)
+    return Walker(wanted, registry)
 
 
 class _Scope(dict[str, Any]):

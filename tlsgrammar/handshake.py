@@ -11,8 +11,15 @@ from typing import Any
 from construct import Construct, If, IfThenElse, Peek, Struct, Switch, this
 
 from . import names
-from .extensions import SUPPORTED_VERSIONS, Extension, ProtocolVersion
-from .key_exchange import ClientKeyExchange, DigitallySigned, ServerKeyExchange, SignatureScheme
+from .extensions import (
+    SUPPORTED_VERSIONS,
+    DistinguishedName,
+    Extension,
+    OCSPResponse,
+    ProtocolVersion,
+)
+from .extensions.signatures import SignatureScheme
+from .key_exchange import ClientKeyExchange, DigitallySigned, ServerKeyExchange
 from .names import CertificateStatusType, HandshakeType
 from .presentation import (
     Bytes,
@@ -202,8 +209,6 @@ _CertificateTLS13 = Struct(
 Certificate = "Certificate" / IfThenElse(_in_tls13, _CertificateTLS13, _CertificateTLS12)
 
 # RFC 5246 section 7.4.4; the signature algorithms are new in TLS 1.2
-DistinguishedName = opaque(1, 2**16 - 1)
-
 _CertificateRequestTLS12 = Struct(
     "certificate_types" / vector(enumeration(uint8, names.CLIENT_CERTIFICATE_TYPES), 1, 2**8 - 1),
     "supported_signature_algorithms"
@@ -247,8 +252,6 @@ CertificateURL = "CertificateURL" / Struct(
 )
 
 # RFC 6066 section 8, RFC 6961 section 2.2
-OCSPResponse = opaque(1, 2**24 - 1)
-
 OCSPResponseList = Struct(
     "ocsp_response_list" / vector(opaque(0, 2**24 - 1), 1, 2**24 - 1),
 )

@@ -13,7 +13,7 @@ from construct import Computed, Construct, If, Struct, Switch, this
 
 from . import names
 from .errors import GrammarError
-from .extensions import NamedGroup
+from .extensions import NamedGroup, SignatureScheme
 from .names import ECCurveType
 from .presentation import (
     enumeration,
@@ -65,9 +65,6 @@ def key_exchange_algorithm(cipher_suite: int | None) -> str | None:
 def _algorithm(context: Any) -> str | None:
     return key_exchange_algorithm(context["_params"].get("cipher_suite"))
 
-
-# RFC 8446 section 4.2.3; the two bytes of a SignatureAndHashAlgorithm in TLS 1.2
-SignatureScheme = enumeration(uint16, names.SIGNATURE_SCHEMES)
 
 # RFC 5246 section 4.7; without the algorithm before TLS 1.2 (RFC 4346 section 4.7)
 DigitallySigned = Struct(

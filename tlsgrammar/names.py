@@ -21,27 +21,44 @@ from functools import cached_property
 __all__ = [
     "ALERT_DESCRIPTIONS",
     "ALERT_LEVELS",
+    "AUTHZ_DATA_FORMATS",
+    "CACHED_INFORMATION_TYPES",
     "CERTIFICATE_COMPRESSION_ALGORITHMS",
     "CERTIFICATE_STATUS_TYPES",
+    "CERTIFICATE_TYPES",
     "CIPHER_SUITES",
     "CLIENT_CERTIFICATE_TYPES",
     "COMPRESSION_METHODS",
     "CONTENT_TYPES",
+    "ECH_CLIENT_HELLO_TYPES",
     "EC_CURVE_TYPES",
     "EC_POINT_FORMATS",
     "EXTENSION_TYPES",
     "HANDSHAKE_TYPES",
     "HEARTBEAT_MESSAGE_TYPES",
+    "HEARTBEAT_MODES",
+    "HPKE_AEADS",
+    "HPKE_KDFS",
+    "HPKE_KEMS",
+    "IDENTIFIER_TYPES",
+    "MAX_FRAGMENT_LENGTHS",
     "NAME_TYPES",
+    "PSK_KEY_EXCHANGE_MODES",
+    "QUIC_TRANSPORT_PARAMETERS",
+    "SCT_VERSIONS",
     "SIGNATURE_SCHEMES",
+    "SRTP_PROTECTION_PROFILES",
     "SSLV2_CIPHER_KINDS",
     "SSLV2_ERRORS",
     "SUPPORTED_GROUPS",
+    "TOKEN_BINDING_KEY_PARAMETERS",
+    "VERSIONED_TRANS_TYPES",
     "VERSIONS",
     "AlertLevel",
     "CertificateStatusType",
     "ContentType",
     "ECCurveType",
+    "ECHClientHelloType",
     "HandshakeType",
     "HeartbeatMessageType",
     "NameType",
@@ -123,6 +140,13 @@ class CertificateStatusType(enum.IntEnum):
     ocsp_multi = 2
 
 
+class ECHClientHelloType(enum.IntEnum):
+    """RFC 9849 section 5."""
+
+    outer = 0
+    inner = 1
+
+
 class Registry(Mapping[int, str]):
     """Names by code point. `name` and `code` look up either way; iteration gives the code points.
 
@@ -191,6 +215,10 @@ def _grease16(code: int) -> bool:
     return code & 0x0F0F == 0x0A0A and code >> 8 == code & 0xFF
 
 
+def _grease8(code: int) -> bool:
+    return code in (0x0B, 0x2A, 0x49, 0x68, 0x87, 0xA6, 0xC5, 0xE4)
+
+
 def _table(filename: str, column: str = "name") -> Callable[[], Mapping[int, str]]:
     def load() -> Mapping[int, str]:
         text = importlib.resources.files(__package__).joinpath("registries", filename).read_text()
@@ -229,6 +257,131 @@ COMPRESSION_METHODS = Registry(
     2,
     # RFC 3749 section 2 and RFC 3943 section 2.
     lambda: {0: "null", 1: "DEFLATE", 64: "LZS"},
+)
+PSK_KEY_EXCHANGE_MODES = Registry(
+    "PSK key exchange mode", 2, _table("psk_key_exchange_modes.csv"), _grease8
+)
+SRTP_PROTECTION_PROFILES = Registry(
+    "SRTP protection profile", 4, _table("srtp_protection_profiles.csv")
+)
+MAX_FRAGMENT_LENGTHS = Registry("maximum fragment length", 2, _table("max_fragment_lengths.csv"))
+ECH_CLIENT_HELLO_TYPES = Registry("ECH type", 2, _enum(ECHClientHelloType))
+HEARTBEAT_MODES = Registry(
+    "heartbeat mode",
+    2,
+    # RFC 6520 section 2.
+    lambda: {1: "peer_allowed_to_send", 2: "peer_not_allowed_to_send"},
+)
+IDENTIFIER_TYPES = Registry(
+    "identifier type",
+    2,
+    # RFC 6066 section 6.
+    lambda: {0: "pre_agreed", 1: "key_sha1_hash", 2: "x509_name", 3: "cert_sha1_hash"},
+)
+AUTHZ_DATA_FORMATS = Registry(
+    "authorization data format",
+    2,
+    # RFC 5878 section 2.3; RFC 7562 section 4.
+    lambda: {
+        0: "x509_attr_cert",
+        1: "saml_assertion",
+        2: "x509_attr_cert_url",
+        3: "saml_assertion_url",
+        66: "dtcp_authorization",
+    },
+)
+CERTIFICATE_TYPES = Registry(
+    "certificate type",
+    2,
+    # RFC 6091 section 3.1, RFC 7250 section 3, RFC 8902 section 3.
+    lambda: {0: "X509", 1: "OpenPGP", 2: "RawPublicKey", 3: "1609Dot2"},
+)
+CACHED_INFORMATION_TYPES = Registry(
+    "cached information type",
+    2,
+    # RFC 7924 section 3.
+    lambda: {1: "cert", 2: "cert_req"},
+)
+SCT_VERSIONS = Registry(
+    "SCT version",
+    2,
+    # RFC 6962 section 3.2.
+    lambda: {0: "v1"},
+)
+VERSIONED_TRANS_TYPES = Registry(
+    "transparency item type",
+    4,
+    # RFC 9162 section 4.5.
+    lambda: {
+        1: "x509_entry_v2",
+        2: "precert_entry_v2",
+        3: "x509_sct_v2",
+        4: "precert_sct_v2",
+        5: "signed_tree_head_v2",
+        6: "consistency_proof_v2",
+        7: "inclusion_proof_v2",
+    },
+)
+TOKEN_BINDING_KEY_PARAMETERS = Registry(
+    "token binding key parameters",
+    2,
+    # RFC 8471 section 3.
+    lambda: {0: "rsa2048_pkcs1.5", 1: "rsa2048_pss", 2: "ecdsap256"},
+)
+HPKE_KEMS = Registry(
+    "HPKE KEM",
+    4,
+    # RFC 9180 section 7.1.
+    lambda: {
+        0x0010: "DHKEM(P-256, HKDF-SHA256)",
+        0x0011: "DHKEM(P-384, HKDF-SHA384)",
+        0x0012: "DHKEM(P-521, HKDF-SHA512)",
+        0x0020: "DHKEM(X25519, HKDF-SHA256)",
+        0x0021: "DHKEM(X448, HKDF-SHA512)",
+    },
+)
+HPKE_KDFS = Registry(
+    "HPKE KDF",
+    4,
+    # RFC 9180 section 7.2.
+    lambda: {1: "HKDF-SHA256", 2: "HKDF-SHA384", 3: "HKDF-SHA512"},
+)
+HPKE_AEADS = Registry(
+    "HPKE AEAD",
+    4,
+    # RFC 9180 section 7.3.
+    lambda: {1: "AES-128-GCM", 2: "AES-256-GCM", 3: "ChaCha20Poly1305", 0xFFFF: "Export-only"},
+)
+QUIC_TRANSPORT_PARAMETERS = Registry(
+    "QUIC transport parameter",
+    2,
+    # RFC 9000 section 18.2, RFC 9221 section 3, RFC 9287 section 3, RFC 9368 section 3, and drafts.
+    lambda: {
+        0x00: "original_destination_connection_id",
+        0x01: "max_idle_timeout",
+        0x02: "stateless_reset_token",
+        0x03: "max_udp_payload_size",
+        0x04: "initial_max_data",
+        0x05: "initial_max_stream_data_bidi_local",
+        0x06: "initial_max_stream_data_bidi_remote",
+        0x07: "initial_max_stream_data_uni",
+        0x08: "initial_max_streams_bidi",
+        0x09: "initial_max_streams_uni",
+        0x0A: "ack_delay_exponent",
+        0x0B: "max_ack_delay",
+        0x0C: "disable_active_migration",
+        0x0D: "preferred_address",
+        0x0E: "active_connection_id_limit",
+        0x0F: "initial_source_connection_id",
+        0x10: "retry_source_connection_id",
+        0x11: "version_information",
+        0x20: "max_datagram_frame_size",
+        0xBAAD: "disable_1rtt_encryption",
+        0x2AB2: "grease_quic_bit",
+        0xFF04DE1B: "min_ack_delay",
+        0x0F739BBC1B666D0D: "initial_max_path_id",
+    },
+    lambda code: code % 31 == 27,
 )
 SSLV2_CIPHER_KINDS = Registry("SSL 2.0 cipher kind", 6, _table("sslv2_cipher_kinds.csv"))
 SSLV2_ERRORS = Registry(

@@ -15,6 +15,7 @@ from construct import Construct, Container
 from hypothesis import strategies as st
 
 from .extensions import ExtensionBody
+from .extensions.quic import Varint
 from .key_exchange import OptionalLength
 from .names import Registry
 from .presentation import Block, Enumeration, IfPresent, Opaque, Remaining, Repeated, Vector
@@ -101,13 +102,10 @@ def _integer(draw: Draw, schema: Construct, context: Any) -> int:
 
 def _code_point(draw: Draw, schema: Construct, context: Any) -> int:
     registry: Registry = schema.registry
-    number: int = draw(
-        st.one_of(
-            st.sampled_from(sorted(registry)),
-            st.integers(0, 2 ** (8 * schema.subcon.sizeof()) - 1),
-        )
-    )
-    return number
+    if draw(st.booleans()):
+        number: int = draw(st.sampled_from(sorted(registry)))
+        return number
+    return int(_value(draw, schema.subcon, context))
 
 
 def _list(draw: Draw, schema: Construct, context: Any) -> list[Any]:
@@ -149,6 +147,20 @@ def _if_present(draw: Draw, schema: Construct, context: Any) -> Any:
     return _value(draw, schema.subcon, context) if draw(st.booleans()) else None
 
 
+def _focused(draw: Draw, schema: Construct, context: Any) -> Any:
+    return _value(draw, schema._subcons[schema.parsebuildfrom], context)
+
+
+def _array(draw: Draw, schema: Construct, context: Any) -> list[Any]:
+    count = schema.count
+    if callable(count):
+        try:
+            count = count(context)
+        except KeyError:  # of a field that is rebuilt from this one
+            count = draw(st.integers(0, 5))
+    return [_value(draw, schema.subcon, context) for _ in range(count)]
+
+
 def _nothing(draw: Draw, schema: Construct, context: Any) -> None:
     return None
 
@@ -165,6 +177,9 @@ _STRATEGIES: list[tuple[Any, Callable[[Draw, Any, Any], Any]]] = [
     (ExtensionBody, lambda draw, schema, context: _value(draw, schema.schema(context), context)),
     (OptionalLength, _nothing),
     ((Block, construct.Renamed), lambda draw, schema, context: _value(draw, schema.subcon, context)),
+    (construct.FocusedSeq, _focused),
+    (construct.Array, _array),
+    (Varint, lambda draw, schema, context: draw(st.integers(0, 2**62 - 1))),
     (construct.Switch, _switch),
     (construct.IfThenElse, _if_then_else),
     (construct.Computed, lambda draw, schema, context: schema.func(context)),

@@ -1,5 +1,21 @@
-"""The registry of extensions, and the schemas of their bodies, grouped by what they are for."""
+"""The registry of extensions, and the schemas of their bodies, grouped by what they are for.
 
+Every module registers what it declares, with the call that users make: `register`.
+"""
+
+from . import (
+    certificates,
+    ech,
+    groups,
+    identity,
+    middlebox,
+    naming,
+    negotiation,
+    psk,
+    quic,
+    records,
+)
+from .certificates import DistinguishedName, OCSPResponse
 from .groups import ECPointFormat, ECPointFormatList, NamedGroup, NamedGroupList
 from .naming import HostName, ProtocolName, ProtocolNameList, ServerName, ServerNameList
 from .negotiation import SUPPORTED_VERSIONS, ProtocolVersion, SelectedVersion, SupportedVersions
@@ -12,11 +28,13 @@ from .registry import (
     ExtensionType,
     register,
 )
+from .signatures import SignatureScheme
 
 __all__ = [
     "DEFAULT",
     "MESSAGES",
     "SUPPORTED_VERSIONS",
+    "DistinguishedName",
     "ECPointFormat",
     "ECPointFormatList",
     "Extension",
@@ -26,12 +44,24 @@ __all__ = [
     "HostName",
     "NamedGroup",
     "NamedGroupList",
+    "OCSPResponse",
     "ProtocolName",
     "ProtocolNameList",
     "ProtocolVersion",
     "SelectedVersion",
     "ServerName",
     "ServerNameList",
+    "SignatureScheme",
     "SupportedVersions",
+    "certificates",
+    "ech",
+    "groups",
+    "identity",
+    "middlebox",
+    "naming",
+    "negotiation",
+    "psk",
+    "quic",
+    "records",
     "register",
 ]

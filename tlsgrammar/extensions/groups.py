@@ -1,14 +1,23 @@
-"""Extensions that say which groups, and which encodings of their elements, a side can use."""
+"""Extensions that say which groups, and which encodings of their elements, a side can use, and the shares."""
 
 from __future__ import annotations
 
 from construct import Struct
 
 from .. import names
-from ..presentation import enumeration, uint8, uint16, vector
+from ..presentation import enumeration, opaque, uint8, uint16, vector
 from .registry import register
 
-__all__ = ["ECPointFormat", "ECPointFormatList", "NamedGroup", "NamedGroupList"]
+__all__ = [
+    "ECPointFormat",
+    "ECPointFormatList",
+    "KeyShareClientHello",
+    "KeyShareEntry",
+    "KeyShareHelloRetryRequest",
+    "KeyShareServerHello",
+    "NamedGroup",
+    "NamedGroupList",
+]
 
 # RFC 8446 section 4.2.7; elliptic_curves until RFC 7919
 NamedGroup = enumeration(uint16, names.SUPPORTED_GROUPS)
@@ -42,3 +51,28 @@ register(
     {"client_hello": ECPointFormatList, "server_hello": ECPointFormatList},
     reference="RFC 8422 section 5.1.2",
 )
+
+# RFC 8446 section 4.2.8
+KeyShareEntry = Struct(
+    "group" / NamedGroup,
+    "key_exchange" / opaque(1, 2**16 - 1),
+)
+
+KeyShareClientHello = Struct("client_shares" / vector(KeyShareEntry, 0, 2**16 - 1))
+KeyShareServerHello = Struct("server_share" / KeyShareEntry)
+KeyShareHelloRetryRequest = Struct("selected_group" / NamedGroup)
+
+for _code, _name, _reference in (
+    (51, "key_share", "RFC 8446 section 4.2.8"),
+    (40, "key_share_draft", "draft-ietf-tls-tls13-22 section 4.2.7"),
+):
+    register(
+        _code,
+        _name,
+        {
+            "client_hello": KeyShareClientHello,
+            "server_hello": KeyShareServerHello,
+            "hello_retry_request": KeyShareHelloRetryRequest,
+        },
+        reference=_reference,
+    )

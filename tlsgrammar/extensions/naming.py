@@ -6,10 +6,27 @@ from construct import GreedyBytes, Struct, Switch, this
 
 from .. import names
 from ..names import NameType
-from ..presentation import enumeration, if_present, opaque, uint8, vector
+from ..presentation import (
+    Empty,
+    enumeration,
+    if_present,
+    opaque,
+    remaining,
+    repeated,
+    uint8,
+    vector,
+)
 from .registry import register
 
-__all__ = ["HostName", "ProtocolName", "ProtocolNameList", "ServerName", "ServerNameList"]
+__all__ = [
+    "ApplicationSettingsSupport",
+    "HostName",
+    "NextProtocolNegotiation",
+    "ProtocolName",
+    "ProtocolNameList",
+    "ServerName",
+    "ServerNameList",
+]
 
 # RFC 6066 section 3
 HostName = opaque(1, 2**16 - 1)
@@ -53,3 +70,32 @@ register(
     },
     reference="RFC 7301 section 3.1",
 )
+
+# draft-agl-tls-nextprotoneg-04 section 3: the server's names, one after the other
+NextProtocolNegotiation = Struct("protocols" / repeated(ProtocolName))
+
+register(
+    13172,
+    "next_protocol_negotiation",
+    {"client_hello": Empty, "server_hello": NextProtocolNegotiation},
+    reference="draft-agl-tls-nextprotoneg-04 section 3",
+)
+
+# draft-vvv-tls-alps-01 section 4
+ApplicationSettingsSupport = Struct(
+    "supported_protocols" / vector(ProtocolName, 2, 2**16 - 1),
+)
+
+for _code, _name in (
+    (17613, "application_layer_protocol_settings"),
+    (17513, "old_application_layer_protocol_settings"),
+):
+    register(
+        _code,
+        _name,
+        {
+            "client_hello": ApplicationSettingsSupport,
+            "encrypted_extensions": Struct("settings" / remaining()),
+        },
+        reference="draft-vvv-tls-alps-01 section 4",
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from construct import Construct, Peek, Struct
 
@@ -18,8 +18,8 @@ from ..presentation import (
     Window,
     as_grammar_error,
     enumeration,
+    note,
     opaque,
-    parse_whole,
     position,
     render_path,
     uint16,
@@ -66,6 +66,13 @@ class ExtensionType:
     reference: str = ""
 
 
+class Attachment(NamedTuple):
+    """Something that was left with an extension, and what it is, for people."""
+
+    thing: Any
+    label: str
+
+
 class ExtensionRegistry:
     """The extensions that a parser knows, by code point.
 
@@ -73,8 +80,9 @@ class ExtensionRegistry:
     (`extension_data`) and has no `body`.
     """
 
-    def __init__(self, extensions: Mapping[int, ExtensionType] | None = None) -> None:
-        self._extensions = dict(extensions or {})
+    def __init__(self) -> None:
+        self._extensions: dict[int, ExtensionType] = {}
+        self._attached: dict[int, tuple[Attachment, ...]] = {}
 
     def register(
         self,
@@ -93,10 +101,12 @@ class ExtensionRegistry:
             schema: a construct for its body; or, where the body differs, one for each message that
                 it can stand in, by the names in `MESSAGES`.
             reference: the document that defines it.
-            replace: take the code point from an extension that holds it.
+            replace: take the code point and the name from the extensions that hold them, with what was
+                attached to those.
 
         Raises:
-            ValueError: the code point is out of range or taken, or a message has no such name.
+            ValueError: the code point is out of range, it or the name is taken, or a message has no such
+                name.
             TypeError: a schema is not a construct.
         """
         if not 0 <= code < 2**16:
@@ -105,6 +115,12 @@ class ExtensionRegistry:
         if holder is not None and not replace:
             raise ValueError(
                 f"extension {name!r}: code point {code} is held by {holder.name!r}; "
+                f"pass replace=True to take it"
+            )
+        namesake = next((e for e in self if e.name == name and e.code != code), None)
+        if namesake is not None and not replace:
+            raise ValueError(
+                f"extension {name!r}: the name is held by code point {namesake.code}; "
                 f"pass replace=True to take it"
             )
         schemas = dict(schema) if isinstance(schema, Mapping) else dict.fromkeys(MESSAGES, schema)
@@ -117,6 +133,9 @@ class ExtensionRegistry:
                 raise TypeError(
                     f"extension {name!r}: the schema for {message} is not a construct but {body!r}"
                 )
+        for taken in filter(None, (holder, namesake)):
+            del self._extensions[taken.code]
+            self._attached.pop(taken.code, None)
         self._extensions[code] = ExtensionType(code, name, schemas, reference)
 
     def schema(self, code: int, message: str) -> Construct | None:
@@ -129,9 +148,39 @@ class ExtensionRegistry:
         extension = self._extensions.get(code)
         return extension.name if extension is not None else EXTENSION_TYPES.name(code)
 
+    def code(self, extension: int | str) -> int:
+        """The code point of an extension, given that or its name.
+
+        Raises:
+            ValueError: no extension of that name is registered.
+        """
+        if isinstance(extension, int):
+            return extension
+        for known in self:
+            if known.name == extension:
+                return known.code
+        raise ValueError(f"no extension {extension!r} is registered")
+
+    def attach(self, code: int, thing: Any, label: str) -> None:
+        """Leave something with an extension for whoever asks: what the body means to them.
+
+        Args:
+            code: the code point.
+            thing: anything.
+            label: what it is, for people.
+        """
+        self._attached[code] = (*self.attached(code), Attachment(thing, label))
+
+    def attached(self, code: int) -> tuple[Attachment, ...]:
+        """What was left with an extension, in order."""
+        return self._attached.get(code, ())
+
     def copy(self) -> ExtensionRegistry:
         """A registry of the same extensions that can be changed by itself."""
-        return ExtensionRegistry(self._extensions)
+        copied = ExtensionRegistry()
+        copied._extensions.update(self._extensions)
+        copied._attached.update(self._attached)
+        return copied
 
     def __iter__(self) -> Iterator[ExtensionType]:
         return iter(self._extensions.values())
@@ -214,11 +263,17 @@ class ExtensionBody(Construct):  # type: ignore[misc]
 
 def _parse_body(schema: Construct, window: Window, context: Any, path: str) -> Any:
     try:
-        return parse_whole(schema, window, context, path)
+        value = schema._parsereport(window, context, path)
     except GrammarError:
         raise
     except Exception as error:  # a user's schema may hold any function, and that may raise anything
         raise as_grammar_error(error, window, path) from error
+    left = window.size - window.tell()
+    if left:
+        registry: ExtensionRegistry = context["_params"].get("extensions") or DEFAULT
+        name = registry.name(context["extension_type"])
+        note(context, position(window), path, f"{left} bytes left over after the body of {name}")
+    return value
 
 
 def Extension(message: str | Callable[[Any], str]) -> Construct:

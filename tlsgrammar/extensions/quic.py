@@ -1,0 +1,147 @@
+"""quic_transport_parameters (RFC 9000 section 18, RFC 9001 section 8.2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from construct import Construct, Struct, Switch, this
+
+from .. import names
+from ..errors import GrammarError
+from ..presentation import (
+    Bytes,
+    Empty,
+    block,
+    enumeration,
+    opaque,
+    position,
+    remaining,
+    render_path,
+    repeated,
+    uint16,
+    uint32,
+)
+from .registry import register
+
+__all__ = ["PreferredAddress", "TransportParameter", "TransportParameters", "varint"]
+
+
+class Varint(Construct):  # type: ignore[misc]
+    """A variable-length integer (RFC 9000 section 16), in as few bytes as hold it.
+
+    Parsed: the integer; where it stood in more bytes than it needs, which the RFC allows, an integer that
+    remembers that, so that it is built as it was.
+    """
+
+    def _parse(self, stream: Any, context: Any, path: str) -> int:
+        first = stream.read(1)
+        if not first:
+            raise GrammarError(
+                "ends early: a variable-length integer expected",
+                position(stream),
+                render_path(path),
+                ends_early=True,
+            )
+        size = 1 << (first[0] >> 6)
+        data = first + stream.read(size - 1)
+        if len(data) < size:
+            raise GrammarError(
+                f"ends early: {size} bytes expected, {len(data)} found",
+                position(stream),
+                render_path(path),
+                ends_early=True,
+            )
+        value = int.from_bytes(data, "big") & ((1 << (8 * size - 2)) - 1)
+        return value if _size(value) == size else _Wide(value, size)
+
+    def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
+        if not 0 <= obj < 2**62:
+            raise GrammarError(f"{obj} is not in 0 to 2^62-1", position(stream), render_path(path))
+        size = obj.size if isinstance(obj, _Wide) else _size(obj)
+        stream.write((obj | (size.bit_length() - 1) << (8 * size - 2)).to_bytes(size, "big"))
+        return obj
+
+
+class _Wide(int):
+    """An integer that stood in more bytes than it needs."""
+
+    size: int
+
+    def __new__(cls, value: int, size: int) -> _Wide:
+        self = super().__new__(cls, value)
+        self.size = size
+        return self
+
+
+def _size(value: int) -> int:
+    return next(size for size in (1, 2, 4, 8) if value < 1 << (8 * size - 2))
+
+
+varint = Varint()
+
+# RFC 9000 section 18.2
+PreferredAddress = Struct(
+    "ipv4_address" / Bytes(4),
+    "ipv4_port" / uint16,
+    "ipv6_address" / Bytes(16),
+    "ipv6_port" / uint16,
+    "connection_id" / opaque(0, 255),
+    "stateless_reset_token" / Bytes(16),
+)
+
+# RFC 9368 section 3
+VersionInformation = Struct(
+    "chosen_version" / uint32,
+    "available_versions" / repeated(uint32),
+)
+
+_PARAMETERS: dict[int, Construct] = {
+    # RFC 9000 section 18.2
+    0x00: remaining(),  # original_destination_connection_id
+    0x01: varint,  # max_idle_timeout, in milliseconds
+    0x02: Bytes(16),  # stateless_reset_token
+    0x03: varint,  # max_udp_payload_size
+    0x04: varint,  # initial_max_data
+    0x05: varint,  # initial_max_stream_data_bidi_local
+    0x06: varint,  # initial_max_stream_data_bidi_remote
+    0x07: varint,  # initial_max_stream_data_uni
+    0x08: varint,  # initial_max_streams_bidi
+    0x09: varint,  # initial_max_streams_uni
+    0x0A: varint,  # ack_delay_exponent
+    0x0B: varint,  # max_ack_delay, in milliseconds
+    0x0C: Empty,  # disable_active_migration
+    0x0D: PreferredAddress,
+    0x0E: varint,  # active_connection_id_limit
+    0x0F: remaining(),  # initial_source_connection_id
+    0x10: remaining(),  # retry_source_connection_id
+    # RFC 9368 section 3
+    0x11: VersionInformation,
+    # RFC 9221 section 3
+    0x20: varint,  # max_datagram_frame_size
+    # RFC 9287 section 3
+    0x2AB2: Empty,  # grease_quic_bit
+    # draft-ietf-quic-multipath
+    0x0F739BBC1B666D0D: varint,  # initial_max_path_id
+    # draft-ietf-quic-ack-frequency: microseconds
+    0xFF04DE1B: varint,  # min_ack_delay
+    # draft-banks-quic-disable-1rtt-encryption: none follows
+    0xBAAD: Empty,
+}
+
+TransportParameter = Struct(
+    "id" / enumeration(varint, names.QUIC_TRANSPORT_PARAMETERS),
+    "value" / block(varint, Switch(this.id, _PARAMETERS, default=remaining())),
+)
+
+TransportParameters = Struct("parameters" / repeated(TransportParameter))
+
+for _code, _name, _reference in (
+    (57, "quic_transport_parameters", "RFC 9001 section 8.2"),
+    (65445, "quic_transport_parameters_draft", "draft-ietf-quic-tls-32 section 8.2"),
+):
+    register(
+        _code,
+        _name,
+        {"client_hello": TransportParameters, "encrypted_extensions": TransportParameters},
+        reference=_reference,
+    )
