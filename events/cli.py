@@ -9,21 +9,20 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from tlsgrammar import __version__
+from tlsgrammar import __version__, load_extensions
 
 from .capture import CaptureError, read_capture
-from .model import DOCUMENTED, ProtocolViolation
 from .output import FORMATS
+from .walk import known_events
 
 __all__ = ["main"]
-
-_EVENTS = [event.name for event in DOCUMENTED] + [ProtocolViolation.name]
 
 # A smaller file is read too fast for a progress bar, in bytes.
 _LONG = 20_000_000
 
 
 def _parser() -> argparse.ArgumentParser:
+    known = known_events()
     parser = argparse.ArgumentParser(
         prog="tls-events",
         description="Print the SSL/TLS events of captures, with the names and parameters of Zeek.",
@@ -39,8 +38,8 @@ def _parser() -> argparse.ArgumentParser:
         "--event",
         action="append",
         metavar="NAME",
-        choices=_EVENTS,
-        help="print only this event; can be given more than once. Names: " + ", ".join(_EVENTS),
+        choices=known,
+        help="print only this event; can be given more than once. Names: " + ", ".join(known),
     )
     parser.add_argument(
         "--disable-analyzer-after-detection",
@@ -61,6 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0; 1 where a file could not be read to its end; 2 for wrong usage.
     """
+    for problem in load_extensions():
+        print(f"tls-events: {problem}", file=sys.stderr)
     options = _parser().parse_args(arguments)
     wanted = None if options.event is None else frozenset(options.event)
     encode = FORMATS[options.format]

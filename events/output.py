@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from tlsgrammar import names
+from tlsgrammar.extensions import DEFAULT
 
 from .model import Event
 
@@ -80,7 +81,7 @@ _NAMED: dict[str, Callable[[int], str]] = {
     "level": names.ALERT_LEVELS.name,
     "desc": names.ALERT_DESCRIPTIONS.name,
     "content_type": names.CONTENT_TYPES.name,
-    "code": names.EXTENSION_TYPES.name,
+    "code": DEFAULT.name,
     "point_formats": names.EC_POINT_FORMATS.name,
     "curves": names.SUPPORTED_GROUPS.name,
     "curve": names.SUPPORTED_GROUPS.name,

@@ -18,9 +18,9 @@ from construct import Construct, IfThenElse, Rebuild, Renamed, Struct, Switch
 from tlsgrammar.extensions import DEFAULT, ExtensionBody, ExtensionRegistry
 from tlsgrammar.presentation import Block, IfPresent, Repeated
 
-from .model import Connection, Event
+from .model import DOCUMENTED, Connection, Event, ProtocolViolation
 
-__all__ = ["Occasion", "Walker", "raises", "walker"]
+__all__ = ["Occasion", "Walker", "known_events", "raises", "walker"]
 
 
 class Occasion(NamedTuple):
@@ -96,6 +96,20 @@ def _bare(schema: Construct) -> Construct:
     while isinstance(schema, Renamed):
         schema = schema.subcon
     return schema
+
+
+def known_events(registry: ExtensionRegistry = DEFAULT) -> list[str]:
+    """The names of all events: the documented ones, `protocol_violation`, and those of extensions of a
+    user's own.
+    """
+    rows = [row for rows in _ON_STRUCTURE.values() for row in rows]
+    rows += [a.thing for e in registry for a in registry.attached(e.code) if _is_row(a.thing)]
+    names = [event.name for event in DOCUMENTED] + [ProtocolViolation.name]
+    return names + sorted({row.event.name for row in rows} - set(names))
+
+
+def _is_row(thing: object) -> bool:
+    return isinstance(thing, _Row)
 
 
 class Walker:
@@ -221,7 +235,7 @@ class Walker:
     ) -> None:
         code = around["extension_type"]
         if code not in self._on_extension:
-            rows = [a.thing for a in self._registry.attached(code) if isinstance(a.thing, _Row)]
+            rows = [a.thing for a in self._registry.attached(code) if _is_row(a.thing)]
             self._on_extension[code] = self._with_rows(None, rows)
         visit = self._on_extension[code]
         if visit is not None:

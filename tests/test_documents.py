@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,9 @@ BLOCKS = [
 
 @pytest.mark.parametrize(("language", "code"), BLOCKS)
 def test_code_block(language: str, code: str) -> None:
+    if language == "toml":
+        assert tomllib.loads(code)
+        return
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     interpreters = {"python": [sys.executable, "-c"], "sh": ["bash", "-euo", "pipefail", "-c"]}
     result = subprocess.run(

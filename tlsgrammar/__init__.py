@@ -66,6 +66,7 @@ from .key_exchange import (
     SignatureScheme,
     key_exchange_algorithm,
 )
+from .plugins import PluginError, load_extensions
 from .record import (
     Alert,
     Alerts,
@@ -114,6 +115,7 @@ __all__ = [
     "NamedGroupList",
     "NewSessionTicket",
     "NextProtocol",
+    "PluginError",
     "ProtocolName",
     "ProtocolNameList",
     "ProtocolVersion",
@@ -135,6 +137,7 @@ __all__ = [
     "build",
     "extensions",
     "key_exchange_algorithm",
+    "load_extensions",
     "names",
     "parse",
     "presentation",

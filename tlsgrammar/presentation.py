@@ -145,6 +145,11 @@ def _check_bounds(length: int, minimum: int, maximum: int) -> str | None:
     return f"{length} bytes long, but {minimum} to {maximum} are allowed"
 
 
+def _as_bytes(value: bytes | str) -> bytes:
+    """Bytes to build; text is taken as UTF-8."""
+    return value.encode() if isinstance(value, str) else bytes(value)
+
+
 def _read_block(stream: Any, size: int, path: str) -> bytes:
     data: bytes = stream.read(size)
     if len(data) < size:
@@ -180,7 +185,7 @@ class Opaque(Construct):  # type: ignore[misc]
         return data
 
     def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
-        data = bytes(obj)
+        data = _as_bytes(obj)
         problem = _check_bounds(len(data), self.minimum, self.maximum)
         if problem:
             raise GrammarError(problem, position(stream), render_path(path))
@@ -389,7 +394,7 @@ class Remaining(Construct):  # type: ignore[misc]
         return data
 
     def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
-        stream.write(bytes(obj))
+        stream.write(_as_bytes(obj))
         return obj
 
 
@@ -404,10 +409,18 @@ class Enumeration(Subconstruct):  # type: ignore[misc]
         super().__init__(subcon)
         self.registry = registry
 
+    def describe(self, code: int) -> str:
+        """A code point for people: its name and the number."""
+        return f"{self.registry.name(code)} ({code})"
+
+    def look_up(self, name: str, context: Any) -> int:
+        """The code point of a name; KeyError where there is none."""
+        return self.registry.code(name)
+
     def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
         if isinstance(obj, str):
             try:
-                obj = self.registry.code(obj)
+                obj = self.look_up(obj, context)
             except KeyError as error:
                 raise GrammarError(error.args[0], position(stream), render_path(path)) from None
         return self.subcon._build(obj, stream, context, path)

@@ -158,6 +158,20 @@ RUNS = {
         s_server("-tls1_2", "-cipher", "AES128-SHA256"),
         s_client("-tls1_2", "-cipher", "AES256-SHA"),
     ),
+    "tls12-rare-extensions": Run(
+        s_server("-tls1_2", "-use_srtp", "SRTP_AES128_CM_SHA1_80", "-nextprotoneg", "h2,http/1.1"),
+        s_client(
+            *("-tls1_2", "-use_srtp", "SRTP_AES128_CM_SHA1_80:SRTP_AES128_CM_SHA1_32", "-ct"),
+            *("-nextprotoneg", "h2", "-maxfraglen", "1024", "-status"),
+        ),
+    ),
+    "tls13-rare-extensions": Run(
+        s_server("-tls1_3"),
+        s_client(
+            *("-tls1_3", "-requestCAfile", "ec.crt", "-enable_pha", "-ct", "-status"),
+            *("-use_srtp", "SRTP_AES128_CM_SHA1_80", "-client_sigalgs", "ed25519"),
+        ),
+    ),
     "tls13": Run(s_server("-tls1_3", "-alpn", "h2"), s_client("-tls1_3", "-alpn", "h2,http/1.1")),
     "tls13-hello-retry": Run(
         s_server("-tls1_3", "-groups", "P-384"), s_client("-tls1_3", "-groups", "X25519:P-384")

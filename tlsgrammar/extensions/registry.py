@@ -15,9 +15,9 @@ from construct import Construct, Peek, Struct
 from ..errors import GrammarError
 from ..names import EXTENSION_TYPES
 from ..presentation import (
+    Enumeration,
     Window,
     as_grammar_error,
-    enumeration,
     note,
     opaque,
     position,
@@ -83,6 +83,7 @@ class ExtensionRegistry:
     def __init__(self) -> None:
         self._extensions: dict[int, ExtensionType] = {}
         self._attached: dict[int, tuple[Attachment, ...]] = {}
+        self._entered: set[str] = set()
 
     def register(
         self,
@@ -175,15 +176,26 @@ class ExtensionRegistry:
         """What was left with an extension, in order."""
         return self._attached.get(code, ())
 
+    def enter(self, source: str) -> bool:
+        """Note that the extensions of a source are being registered; False where they were before."""
+        if source in self._entered:
+            return False
+        self._entered.add(source)
+        return True
+
     def copy(self) -> ExtensionRegistry:
         """A registry of the same extensions that can be changed by itself."""
         copied = ExtensionRegistry()
         copied._extensions.update(self._extensions)
         copied._attached.update(self._attached)
+        copied._entered.update(self._entered)
         return copied
 
     def __iter__(self) -> Iterator[ExtensionType]:
         return iter(self._extensions.values())
+
+    def __contains__(self, code: object) -> bool:
+        return code in self._extensions
 
     def __getitem__(self, code: int) -> ExtensionType:
         return self._extensions[code]
@@ -193,6 +205,24 @@ DEFAULT = ExtensionRegistry()
 """The registry that is used where a caller names no other: `extensions=` in the context."""
 
 register = DEFAULT.register
+
+
+class ExtensionTypeField(Enumeration):
+    """`ExtensionType extension_type`: the names are those of the registered extensions first."""
+
+    def describe(self, code: int) -> str:
+        return f"{DEFAULT.name(code)} ({code})"
+
+    def look_up(self, name: str, context: Any) -> int:
+        try:
+            return _registry(context).code(name)
+        except ValueError:
+            return EXTENSION_TYPES.code(name)
+
+
+def _registry(context: Any) -> ExtensionRegistry:
+    registry: ExtensionRegistry = context["_params"].get("extensions") or DEFAULT
+    return registry
 
 
 class ExtensionBody(Construct):  # type: ignore[misc]
@@ -213,12 +243,8 @@ class ExtensionBody(Construct):  # type: ignore[misc]
 
     def schema(self, context: Any) -> Construct | None:
         """The schema of the body, for a context that holds the `extension_type`."""
-        registry: ExtensionRegistry = context["_params"].get("extensions") or DEFAULT
-        code = context["extension_type"]
-        if isinstance(code, str):
-            code = EXTENSION_TYPES.code(code)
         message = self.message if isinstance(self.message, str) else self.message(context)
-        return registry.schema(code, message)
+        return _registry(context).schema(context["extension_type"], message)
 
     def _parse(self, stream: Any, context: Any, path: str) -> Any:
         base = position(stream)
@@ -270,8 +296,7 @@ def _parse_body(schema: Construct, window: Window, context: Any, path: str) -> A
         raise as_grammar_error(error, window, path) from error
     left = window.size - window.tell()
     if left:
-        registry: ExtensionRegistry = context["_params"].get("extensions") or DEFAULT
-        name = registry.name(context["extension_type"])
+        name = _registry(context).name(context["extension_type"])
         note(context, position(window), path, f"{left} bytes left over after the body of {name}")
     return value
 
@@ -282,7 +307,7 @@ def Extension(message: str | Callable[[Any], str]) -> Construct:
     as it stands in a message. The bytes of `extension_data` stay beside the parsed `body`.
     """
     return Struct(
-        "extension_type" / enumeration(uint16, EXTENSION_TYPES),
+        "extension_type" / ExtensionTypeField(uint16, EXTENSION_TYPES),
         "extension_data" / Peek(_EXTENSION_DATA),
         "body" / ExtensionBody(message),
     )
