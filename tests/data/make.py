@@ -161,14 +161,14 @@ RUNS = {
     "tls12-rare-extensions": Run(
         s_server("-tls1_2", "-use_srtp", "SRTP_AES128_CM_SHA1_80", "-nextprotoneg", "h2,http/1.1"),
         s_client(
-            *("-tls1_2", "-use_srtp", "SRTP_AES128_CM_SHA1_80:SRTP_AES128_CM_SHA1_32", "-ct"),
+            *("-tls1_2", "-use_srtp", "SRTP_AES128_CM_SHA1_80:SRTP_AES128_CM_SHA1_32"),
             *("-nextprotoneg", "h2", "-maxfraglen", "1024", "-status"),
         ),
     ),
     "tls13-rare-extensions": Run(
         s_server("-tls1_3"),
         s_client(
-            *("-tls1_3", "-requestCAfile", "ec.crt", "-enable_pha", "-ct", "-status"),
+            *("-tls1_3", "-requestCAfile", "ec.crt", "-enable_pha", "-status"),
             *("-use_srtp", "SRTP_AES128_CM_SHA1_80", "-client_sigalgs", "ed25519"),
         ),
     ),
