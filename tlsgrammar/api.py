@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from construct import Construct, Container
 
+from .compiler import Deviation, compiled
 from .errors import GrammarError
-from .presentation import Window, as_grammar_error, parse_whole
+from .presentation import Window, as_grammar_error, parse_whole, without_streams
 
 __all__ = ["build", "parse", "read"]
+
+_INTERPRET = bool(os.environ.get("TLSGRAMMAR_INTERPRET"))
+"""Whether schemas are always interpreted by construct, to find out whether something is the compiler's fault."""
 
 
 def parse(schema: Construct, data: bytes, **context: Any) -> Any:
@@ -28,14 +33,10 @@ def parse(schema: Construct, data: bytes, **context: Any) -> Any:
     Raises:
         GrammarError: the bytes do not follow the schema, or more follow.
     """
-    window = Window(bytes(data), 0)
-    params = _params(context, parsing=True)
-    try:
-        return parse_whole(schema, window, params, "(parsing)")
-    except GrammarError:
-        raise
-    except Exception as error:  # a user's schema may hold any function, and that may raise anything
-        raise as_grammar_error(error, window, "(parsing)") from error
+    value, error = _parse(schema, data, context, None)
+    if error is not None:
+        raise error
+    return value
 
 
 def read(schema: Construct, data: bytes, **context: Any) -> tuple[Any, list[GrammarError]]:
@@ -52,13 +53,36 @@ def read(schema: Construct, data: bytes, **context: Any) -> tuple[Any, list[Gram
         of them has `ends_early`, the structure ended before its own lengths say.
     """
     defects: list[GrammarError] = []
-    window = Window(bytes(data), 0)
-    params = _params({**context, "defects": defects}, parsing=True)
+    value, error = _parse(schema, data, context, defects)
+    if error is not None:
+        defects.append(error)
+    return value, defects
+
+
+def _parse(
+    schema: Construct, data: bytes, context: dict[str, Any], defects: list[GrammarError] | None
+) -> tuple[Any, GrammarError | None]:
+    if not isinstance(data, bytes):
+        data = bytes(data)
+    if not _INTERPRET:
+        try:
+            value, end = compiled(schema)(data, 0, len(data), 0, _params(context, parsing=True))
+            if end != len(data):
+                raise Deviation
+        except Exception:  # of whatever kind: the schema itself says what is wrong
+            pass
+        else:
+            return value, None
+    window = Window(data, 0)
+    if defects is not None:
+        context = {**context, "defects": defects}
     try:
-        return parse_whole(schema, window, params, "(parsing)"), defects
-    except Exception as error:  # as above
-        defects.append(as_grammar_error(error, window, "(parsing)"))
-        return None, defects
+        value = parse_whole(schema, window, _params(context, parsing=True), "(parsing)")
+    except GrammarError as error:
+        return None, error
+    except Exception as error:  # a user's schema may hold any function, and that may raise anything
+        return None, as_grammar_error(error, window, "(parsing)")
+    return without_streams(value), None
 
 
 def build(schema: Construct, value: Any, **context: Any) -> bytes:
@@ -82,7 +106,7 @@ def build(schema: Construct, value: Any, **context: Any) -> bytes:
 
 
 def _params(context: dict[str, Any], *, parsing: bool) -> Container:
-    params = Container(**context)
+    params = Container(context)
     params["_parsing"] = parsing
     params["_building"] = not parsing
     params["_sizing"] = False

@@ -24,6 +24,7 @@ from construct import (
     Bytes,
     Construct,
     ConstructError,
+    Container,
     Int8ub,
     Int16ub,
     Int24ub,
@@ -357,6 +358,18 @@ def parse_whole(schema: Construct, window: Window, context: Any, path: str) -> A
     left = window.size - window.tell()
     if left:
         note(context, position(window), path, f"{left} bytes left over")
+    return value
+
+
+def without_streams(value: Any) -> Any:
+    """A value without the streams that construct leaves in its structures."""
+    if isinstance(value, Container):
+        value.pop("_io", None)
+        for item in value.values():
+            without_streams(item)
+    elif isinstance(value, list):
+        for item in value:
+            without_streams(item)
     return value
 
 

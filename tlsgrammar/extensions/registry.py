@@ -84,6 +84,8 @@ class ExtensionRegistry:
         self._extensions: dict[int, ExtensionType] = {}
         self._attached: dict[int, tuple[Attachment, ...]] = {}
         self._entered: set[str] = set()
+        # What is made from the schemas, by those who make it; it is theirs.
+        self.derived: dict[str, Any] = {}
 
     def register(
         self,
@@ -138,6 +140,7 @@ class ExtensionRegistry:
             del self._extensions[taken.code]
             self._attached.pop(taken.code, None)
         self._extensions[code] = ExtensionType(code, name, schemas, reference)
+        self.derived.clear()
 
     def schema(self, code: int, message: str) -> Construct | None:
         """The schema of an extension's body in a message, or None where it has none."""
@@ -215,12 +218,13 @@ class ExtensionTypeField(Enumeration):
 
     def look_up(self, name: str, context: Any) -> int:
         try:
-            return _registry(context).code(name)
+            return registry_of(context).code(name)
         except ValueError:
             return EXTENSION_TYPES.code(name)
 
 
-def _registry(context: Any) -> ExtensionRegistry:
+def registry_of(context: Any) -> ExtensionRegistry:
+    """The registry that a schema is parsed or built with."""
     registry: ExtensionRegistry = context["_params"].get("extensions") or DEFAULT
     return registry
 
@@ -244,7 +248,7 @@ class ExtensionBody(Construct):  # type: ignore[misc]
     def schema(self, context: Any) -> Construct | None:
         """The schema of the body, for a context that holds the `extension_type`."""
         message = self.message if isinstance(self.message, str) else self.message(context)
-        return _registry(context).schema(context["extension_type"], message)
+        return registry_of(context).schema(context["extension_type"], message)
 
     def _parse(self, stream: Any, context: Any, path: str) -> Any:
         base = position(stream)
@@ -296,7 +300,7 @@ def _parse_body(schema: Construct, window: Window, context: Any, path: str) -> A
         raise as_grammar_error(error, window, path) from error
     left = window.size - window.tell()
     if left:
-        name = _registry(context).name(context["extension_type"])
+        name = registry_of(context).name(context["extension_type"])
         note(context, position(window), path, f"{left} bytes left over after the body of {name}")
     return value
 

@@ -1,0 +1,196 @@
+"""Compiled schemas against interpreted ones: the same values, and the same errors at the same places."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import construct
+import pytest
+from construct import Adapter, Computed, Construct, Container, Struct, Switch, Tell, this
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tlsgrammar
+from tlsgrammar import GrammarError, api
+from tlsgrammar.compiler import compiled
+from tlsgrammar.extensions import DEFAULT, Extension
+from tlsgrammar.presentation import block, opaque, repeated, uint8, uint16, uint24, vector
+from tlsgrammar.strategies import values
+
+from .test_roundtrip import ALGORITHMS, CAPTURES, SCHEMAS, messages
+
+KEY_EXCHANGES = {
+    f"{name} {algorithm}": (getattr(tlsgrammar, name), {"cipher_suite": code})
+    for name in ("ServerKeyExchange", "ClientKeyExchange")
+    for algorithm, code in ALGORITHMS.items()
+}
+BODIES = {
+    f"{extension.name} in {message}": (Extension(message), {"code": extension.code})
+    for extension in DEFAULT
+    for message in extension.schemas
+}
+
+
+def outcome(
+    schema: Construct, data: bytes, interpret: bool, **context: Any
+) -> tuple[Any, list[Any]]:
+    """What comes of parsing, with all that is said of what is wrong."""
+    before, api._INTERPRET = api._INTERPRET, interpret
+    try:
+        value, defects = tlsgrammar.read(schema, data, **context)
+        try:
+            strict: Any = tlsgrammar.parse(schema, data, **context)
+        except GrammarError as error:
+            strict = (error.reason, error.offset, error.path, error.ends_early)
+    finally:
+        api._INTERPRET = before
+    return (value, strict), [(d.reason, d.offset, d.path, d.ends_early) for d in defects]
+
+
+def assert_same(schema: Construct, data: bytes, **context: Any) -> None:
+    fast, slow = (outcome(schema, data, interpret, **context) for interpret in (False, True))
+    assert fast == slow
+    assert keys(fast[0][0]) == keys(slow[0][0])
+
+
+def keys(value: Any) -> Any:
+    """The fields of a value, in their order, all the way down: equality does not look at those with an
+    underscore, nor at the order.
+    """
+    if isinstance(value, dict):
+        return [type(value), [(key, keys(item)) for key, item in value.items()]]
+    if isinstance(value, list):
+        return [type(value), [keys(item) for item in value]]
+    return type(value)
+
+
+def assert_compiled(schema: Construct, data: bytes, **context: Any) -> None:
+    """That the compiled parser itself takes well-formed bytes, and leaves nothing to the schema."""
+    params = Container(context, _parsing=True, _building=False, _sizing=False)
+    params["_params"] = params
+    assert compiled(schema)(data, 0, len(data), 0, params)[1] == len(data)
+
+
+def changed(draw: Any, data: bytes) -> bytes:
+    """Bytes with a few of them other, or with an end that is missing or too long."""
+    out = bytearray(data)
+    for _ in range(draw(st.integers(0, 2))):
+        if out:
+            out[draw(st.integers(0, len(out) - 1))] = draw(st.integers(0, 255))
+    if draw(st.booleans()):
+        del out[draw(st.integers(0, len(out))) :]
+    if draw(st.integers(0, 3)) == 0:
+        out += draw(st.binary(max_size=3))
+    return bytes(out)
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+@given(data=st.data())
+def test_every_schema(name: str, data: st.DataObject) -> None:
+    schema = SCHEMAS[name]
+    context = {"version": data.draw(st.sampled_from([0x0300, 0x0301, 0x0303, 0x0304]))}
+    built = tlsgrammar.build(schema, data.draw(values(schema, **context)), **context)
+    assert_compiled(schema, built, **context)
+    assert_same(schema, built, **context)
+    assert_same(schema, changed(data.draw, built), **context)
+
+
+@pytest.mark.parametrize("name", KEY_EXCHANGES)
+@given(data=st.data())
+def test_key_exchanges(name: str, data: st.DataObject) -> None:
+    schema, context = KEY_EXCHANGES[name]
+    built = tlsgrammar.build(schema, data.draw(values(schema, **context)), **context)
+    assert_compiled(schema, built, **context)
+    assert_same(schema, built, **context)
+    assert_same(schema, changed(data.draw, built), **context)
+
+
+@pytest.mark.parametrize("name", BODIES)
+@given(data=st.data())
+def test_extensions(name: str, data: st.DataObject) -> None:
+    schema, options = BODIES[name]
+    body = DEFAULT.schema(options["code"], name.rpartition(" in ")[2])
+    assert body is not None
+    value = {"extension_type": options["code"], "body": data.draw(values(body))}
+    built = tlsgrammar.build(schema, value)
+    assert_compiled(schema, built)
+    assert_same(schema, built)
+    assert_same(schema, changed(data.draw, built))
+
+
+@pytest.mark.parametrize("capture", CAPTURES, ids=lambda path: path.stem)
+def test_real_messages(capture: Path) -> None:
+    for data, context in messages(capture):
+        assert_compiled(tlsgrammar.Handshake, data, **context)
+        assert_same(tlsgrammar.Handshake, data, **context)
+        for end in range(0, len(data), 7):
+            assert_same(tlsgrammar.Handshake, data[:end], **context)
+
+
+class Doubled(Adapter):  # type: ignore[misc]
+    """An adapter of a user's own."""
+
+    def _decode(self, obj: int, context: Any, path: str) -> int:
+        return obj * 2
+
+    def _encode(self, obj: int, context: Any, path: str) -> int:
+        return obj // 2
+
+
+Inner = Struct(
+    "count" / uint8,
+    "items" / construct.Array(this.count, uint16),
+    "where" / Tell,
+    "outer" / Computed(lambda this: this._.kind + 1),
+)
+
+OF_A_USERS_OWN: dict[str, Construct] = {
+    "adapter": Struct("a" / Doubled(uint8), "b" / uint8),
+    "array": Struct("kind" / uint8, "inner" / Inner),
+    "switch on a parent": Struct(
+        "kind" / uint8,
+        "list"
+        / vector(Struct("x" / Switch(this._.kind, {1: uint8, 2: uint16}, default=uint24)), 0, 99),
+    ),
+    "tell in a switch": Struct(
+        "k" / uint8, "x" / Switch(this.k, {1: Struct("a" / uint8, "t" / Tell)}, default=Tell)
+    ),
+    "tell in a block": Struct("k" / uint8, "x" / block(uint8, Struct("a" / uint8, "t" / Tell))),
+    "index": Struct("list" / vector(Struct("i" / Computed(this._index), "x" / uint8), 0, 99)),
+    "optional": Struct("a" / construct.Optional(uint16), "b" / construct.GreedyBytes),
+    "greedy range": Struct("a" / construct.GreedyRange(uint16), "b" / construct.GreedyBytes),
+    "little-endian": Struct(
+        "a" / construct.Int16ul, "b" / construct.Int32sb, "c" / construct.Float32b
+    ),
+    "stop": Struct("a" / uint8, construct.StopIf(this.a == 1), "b" / uint8),
+    "const": Struct(construct.Const(b"\x01"), "a" / construct.Const(7, uint8)),
+    "unnamed": Struct(uint8, "a" / uint16, construct.Padding(1)),
+    "hook": Struct("a" / uint8 * (lambda obj, context: None), "b" / uint8),
+    "root": Struct("a" / uint8, "b" / Struct("c" / construct.Bytes(this._root.a))),
+    "function that raises": Struct("a" / uint8, "b" / Computed(lambda this: 1 // this.a)),
+    "repeated": repeated(Struct("a" / opaque(1, 3))),
+    "no size": repeated(Struct()),
+    "signed": Struct("a" / construct.BytesInteger(3, signed=True), "b" / construct.BytesInteger(2)),
+    "bits": Struct("a" / construct.BitStruct("x" / construct.Nibble, "y" / construct.Nibble)),
+    "checked": Struct("a" / uint8, construct.Check(this.a != 3)),
+}
+
+
+@pytest.mark.parametrize("name", OF_A_USERS_OWN)
+@given(data=st.binary(max_size=12))
+def test_schemas_of_a_users_own(name: str, data: bytes) -> None:
+    assert_same(OF_A_USERS_OWN[name], data)
+
+
+def test_an_extension_of_a_users_own_is_compiled_when_it_is_registered() -> None:
+    mine = DEFAULT.copy()
+    data = tlsgrammar.build(
+        Extension("client_hello"), {"extension_type": 0xFE00, "extension_data": b"\x07"}
+    )
+    assert tlsgrammar.parse(Extension("client_hello"), data, extensions=mine).body is None
+    mine.register(0xFE00, "mine", Struct("value" / uint8))
+    assert tlsgrammar.parse(Extension("client_hello"), data, extensions=mine).body.value == 7
+    assert_compiled(Extension("client_hello"), data, extensions=mine)
+    mine.register(0xFE00, "mine", Struct("half" / Doubled(uint8)), replace=True)
+    assert tlsgrammar.parse(Extension("client_hello"), data, extensions=mine).body.half == 14

@@ -1,0 +1,570 @@
+"""Schemas as straight-line Python: the fast way through well-formed bytes.
+
+What belongs here: turning a schema, by its public attributes, into a function over a buffer with an offset.
+Layouts stay where they are declared.
+
+The function that comes out knows only the happy path. Whatever is wrong with the bytes makes it give up, by any
+exception; the caller then parses them again with the schema itself, which knows what is wrong and where. So
+errors, and what can be read in spite of them, are the schema's own in any case. A construct that is not known
+here is parsed by itself, in its place.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import construct
+from construct import Construct, Container, ListContainer
+from construct.expr import BinExpr, Path
+
+from .extensions.registry import ExtensionBody, ExtensionRegistry, ExtensionTypeField, registry_of
+from .presentation import (
+    Block,
+    Enumeration,
+    IfPresent,
+    Opaque,
+    Remaining,
+    Repeated,
+    Vector,
+    Window,
+    without_streams,
+)
+
+__all__ = ["Deviation", "Parser", "compiled"]
+
+Parser = Callable[[bytes, int, int, int, Any], tuple[Any, int]]
+"""A compiled schema: takes the data, where the structure begins in them, where at the latest it ends, where
+what encloses it begins, and the context; returns the value and where it ended. Raises any exception where the data do not follow the schema."""
+
+_MAXIMUM_KEPT = 4096
+
+
+class Deviation(Exception):
+    """The bytes do not follow the schema; the schema itself says how."""
+
+
+_parsers: dict[Construct, Parser] = {}
+
+
+def compiled(schema: Construct) -> Parser:
+    """The parser of a schema, which is compiled at its first use."""
+    parser = _parsers.get(schema)
+    if parser is None:
+        if len(_parsers) >= _MAXIMUM_KEPT:  # of a program that makes schemas as it runs
+            _parsers.clear()
+        parser = _parsers[schema] = _Emitter().compile(schema)
+    return parser
+
+
+def _by_itself(
+    schema: Construct, data: bytes, p: int, end: int, start: int, context: Any
+) -> tuple[Any, int]:
+    """Parse a construct that is not known here."""
+    window = Window(data[start:end], start)
+    window.seek(p - start)
+    value = schema._parsereport(window, context, "(parsing)")
+    return without_streams(value), start + window.tell()
+
+
+def _context(around: Any) -> Container:
+    """The context of a structure, as construct's own Struct makes it."""
+    context = Container()
+    context["_"] = around
+    context["_params"] = around["_params"]
+    context["_root"] = around.get("_root", context)
+    context["_parsing"] = True
+    context["_building"] = False
+    context["_sizing"] = False
+    context["_index"] = around.get("_index")
+    return context
+
+
+def _body_parser(registry: ExtensionRegistry, message: str, code: int) -> Parser | None:
+    """The parser of an extension's body; kept with the registry."""
+    known = registry.derived.setdefault(message, {})
+    if code not in known:
+        schema = registry.schema(code, message)
+        known[code] = None if schema is None else compiled(schema)
+    parser: Parser | None = known[code]
+    return parser
+
+
+class _Emitter:
+    """Writes the source of one parser.
+
+    In that source `p` is the offset in `data`; each structure has an expression for where it ends, and the
+    name of the variable with its context, if anything in it reads one.
+    """
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._depth = 1
+        self._names: dict[str, Any] = {
+            "Container": Container,
+            "Deviation": Deviation,
+            "ListContainer": ListContainer,
+            "body_parser": _body_parser,
+            "by_itself": _by_itself,
+            "make_context": _context,
+            "registry_of": registry_of,
+            "unpack": struct.unpack,
+        }
+        self._count = 0
+
+    def compile(self, schema: Construct) -> Parser:
+        value = self._emit(schema, "end", "context", {}, "start")
+        source = "\n".join(
+            [
+                "def parser(data, p, end, start, context):",
+                *self._lines,
+                f" return {value}, p",
+            ]
+        )
+        exec(compile(source, f"<compiled {schema!r}>", "exec"), self._names)
+        parser: Parser = self._names["parser"]
+        return parser
+
+    # Writing
+
+    def _line(self, text: str) -> None:
+        self._lines.append(" " * self._depth + text)
+
+    def _variable(self) -> str:
+        self._count += 1
+        return f"v{self._count}"
+
+    def _constant(self, value: Any) -> str:
+        if isinstance(value, (int, str, bytes, type(None))) and type(value) in (
+            int,
+            str,
+            bytes,
+            bool,
+            type(None),
+        ):
+            return repr(value)
+        self._count += 1
+        name = f"k{self._count}"
+        self._names[name] = value
+        return name
+
+    def _must(self, condition: str) -> None:
+        self._line(f"if not ({condition}): raise Deviation")
+
+    # Constructs
+
+    def _emit(
+        self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
+    ) -> str:
+        """Write how a construct is parsed.
+
+        Args:
+            schema: the construct.
+            end: an expression for where what encloses it ends.
+            context: the name of the variable with the context.
+            fields: the variables of the fields before it in its structure, by name.
+            start: the name of the variable with where what encloses it begins.
+
+        Returns:
+            An expression for its value.
+        """
+        emit = _EMIT.get(type(schema)) if schema.parsed is None else None
+        if emit is None:
+            value = self._variable()
+            self._line(
+                f"{value}, p = by_itself({self._constant(schema)}, data, p, {end}, {start}, {context})"
+            )
+            return value
+        return emit(self, schema, end, context, fields, start)
+
+    def _fixed_run(self, schemas: list[Construct], end: str) -> list[str]:
+        """Several integers and bytes of fixed sizes in one go; the expressions of their values."""
+        layout = ">"
+        size = 0
+        values, targets = [], []
+        for schema in schemas:
+            code, length = _fixed(schema)
+            size += length
+            if code == "BH":
+                high, low = self._variable(), self._variable()
+                targets += [high, low]
+                values.append(f"({high} << 16 | {low})")
+            else:
+                targets.append(self._variable())
+                values.append(targets[-1])
+            layout += code
+        self._must(f"p + {size} <= {end}")
+        if layout == ">B":
+            self._line(f"{targets[0]} = data[p]")
+        else:
+            unpack = self._constant(struct.Struct(layout).unpack_from)
+            self._line(f"{', '.join(targets)}, = {unpack}(data, p)")
+        self._line(f"p += {size}")
+        return values
+
+    def _simple(
+        self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
+    ) -> str:
+        if _fixed(schema)[0]:
+            return self._fixed_run([schema], end)[0]
+        value = self._variable()
+        self._line(
+            f"{value}, p = by_itself({self._constant(schema)}, data, p, {end}, {start}, {context})"
+        )
+        return value
+
+    def _inner(
+        self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
+    ) -> str:
+        return self._emit(schema.subcon, end, context, fields, start)
+
+    def _nothing(self, schema: Construct, *_: Any) -> str:
+        return "None"
+
+    def _struct(
+        self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
+    ) -> str:
+        value = self._variable()
+        own_context = context
+        own_fields: dict[str, str] = {}
+        needs_context = any(_reads_context(subcon, set()) for subcon in schema.subcons)
+        self._line(f"{value} = Container()")
+        if needs_context:
+            own_context = self._variable()
+            self._line(f"{own_context} = make_context({context})")
+        run: list[Construct] = []
+
+        def finish_run() -> None:
+            if run:
+                for subcon, expression in zip(run, self._fixed_run(run, end), strict=True):
+                    store(subcon, expression)
+                run.clear()
+
+        def store(subcon: Construct, expression: str) -> None:
+            if not subcon.name:
+                return
+            variable = expression
+            if not expression.isidentifier():
+                variable = self._variable()
+                self._line(f"{variable} = {expression}")
+            own_fields[subcon.name] = variable
+            self._line(f"{value}[{subcon.name!r}] = {variable}")
+            if needs_context:
+                self._line(f"{own_context}[{subcon.name!r}] = {variable}")
+
+        for subcon in schema.subcons:
+            if _fixed(subcon)[0]:
+                run.append(subcon)
+                continue
+            finish_run()
+            store(subcon, self._emit(subcon, end, own_context, own_fields, start))
+        finish_run()
+        return value
+
+    def _length(self, field: Construct, end: str) -> str:
+        """The length before something, in a variable; whether it was there shows in what follows."""
+        length = self._variable()
+        size = _fixed(field)[1]
+        parts = [f"data[p + {i}] << {8 * (size - 1 - i)}" for i in range(size - 1)]
+        parts.append(f"data[p + {size - 1}]" if size > 1 else "data[p]")
+        self._line(f"{length} = {' | '.join(parts)}")
+        self._line(f"p += {size}")
+        return length
+
+    def _bounds(self, length: str, schema: Construct) -> None:
+        if schema.minimum > 0:
+            self._must(f"{length} >= {schema.minimum}")
+        if schema.maximum < 256 ** schema.lengthfield.sizeof() - 1:
+            self._must(f"{length} <= {schema.maximum}")
+
+    def _limit(self, length: str, end: str) -> str:
+        limit = self._variable()
+        self._line(f"{limit} = p + {length}")
+        self._must(f"p <= {limit} <= {end}")
+        return limit
+
+    def _opaque(
+        self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
+    ) -> str:
+        length = self._length(schema.lengthfield, end)
+        self._bounds(length, schema)
+        return self._slice(self._limit(length, end))
+
+    def _slice(self, limit: str) -> str:
+        value = self._variable()
+        self._line(f"{value} = data[p:{limit}]")
+        self._line(f"p = {limit}")
+        return value
+
+    def _vector(
+        self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
+    ) -> str:
+        length = self._length(schema.lengthfield, end)
+        self._bounds(length, schema)
+        limit = self._limit(length, end)
+        return self._items(schema, limit, length, context)
+
+    def _repeated(
+        self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
+    ) -> str:
+        return self._items(schema, end, f"({end} - p)", context)
+
+    def _items(self, schema: Construct, limit: str, length: str, context: str) -> str:
+        value = self._variable()
+        code = _fixed(schema.subcon)[0]
+        if code == "B":
+            self._line(f"{value} = ListContainer(data[p:{limit}])")
+            self._line(f"p = {limit}")
+            return value
+        if len(code) == 1:
+            size = struct.calcsize(">" + code)
+            self._must(f"{length} % {size} == 0")
+            self._line(
+                f'{value} = ListContainer(unpack(f">{{{length} // {size}}}{code}", data[p:{limit}]))'
+            )
+            self._line(f"p = {limit}")
+            return value
+        begin = self._variable()
+        self._line(f"{value} = ListContainer()")
+        self._line(f"while p < {limit}:")
+        self._depth += 1
+        self._line(f"{begin} = p")
+        if _reads_context(schema.subcon, set()):
+            self._line(f"{context}['_index'] = len({value})")
+        item = self._emit(schema.subcon, limit, context, {}, begin)
+        self._line(f"{value}.append({item})")
+        self._must(f"{begin} < p")
+        self._depth -= 1
+        self._must(f"p == {limit}")
+        return value
+
+    def _block(
+        self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
+    ) -> str:
+        if schema.lengthfield is None:
+            length = self._variable()
+            self._line(f"{length} = {self._expression(schema.length, context, fields)}")
+        elif _fixed(schema.lengthfield)[0]:
+            length = self._length(schema.lengthfield, end)
+        else:
+            length = self._emit(schema.lengthfield, end, context, fields, start)
+        limit = self._limit(length, end)
+        begin = self._variable()
+        self._line(f"{begin} = p")
+        value = self._emit(schema.subcon, limit, context, fields, begin)
+        self._must(f"p == {limit}")
+        return value
+
+    def _if_present(
+        self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
+    ) -> str:
+        value = self._variable()
+        self._line(f"{value} = None")
+        self._line(f"if p < {end}:")
+        self._depth += 1
+        self._line(f"{value} = {self._emit(schema.subcon, end, context, fields, start)}")
+        self._depth -= 1
+        return value
+
+    def _remaining(
+        self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
+    ) -> str:
+        if getattr(schema, "limit", None) is None:
+            return self._slice(end)
+        return self._slice(self._limit(self._expression(schema.limit, context, fields), end))
+
+    def _bytes(
+        self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
+    ) -> str:
+        if _fixed(schema)[0]:
+            return self._fixed_run([schema], end)[0]
+        return self._slice(self._limit(self._expression(schema.length, context, fields), end))
+
+    def _peek(
+        self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
+    ) -> str:
+        begin = self._variable()
+        self._line(f"{begin} = p")
+        value = self._emit(schema.subcon, end, context, fields, start)
+        self._line(f"p = {begin}")
+        return value
+
+    def _tell(
+        self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
+    ) -> str:
+        return f"(p - {start})"
+
+    def _computed(
+        self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
+    ) -> str:
+        return self._expression(schema.func, context, fields)
+
+    def _if_then_else(
+        self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
+    ) -> str:
+        value = self._variable()
+        self._line(f"if {self._expression(schema.condfunc, context, fields)}:")
+        for keyword, branch in (("", schema.thensubcon), ("else:", schema.elsesubcon)):
+            if keyword:
+                self._line(keyword)
+            self._depth += 1
+            self._line(f"{value} = {self._emit(branch, end, context, fields, start)}")
+            self._depth -= 1
+        return value
+
+    def _switch(
+        self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
+    ) -> str:
+        value = self._variable()
+        key = self._expression(schema.keyfunc, context, fields)
+        cases = self._constant(_Cases(schema))
+        self._line(f"{value}, p = {cases}[{key}](data, p, {end}, {start}, {context})")
+        return value
+
+    def _extension_body(
+        self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
+    ) -> str:
+        value, parser = self._variable(), self._variable()
+        message = self._expression(schema.message, context, fields)
+        code = fields["extension_type"]
+        length = self._length(_UINT16, end)
+        limit = self._limit(length, end)
+        self._line(f"{parser} = body_parser(registry_of({context}), {message}, {code})")
+        self._line(f"if {parser} is None:")
+        self._line(f" {value} = None; p = {limit}")
+        self._line("else:")
+        self._line(f" {value}, p = {parser}(data, p, {limit}, p, {context})")
+        self._must(f"p == {limit}")
+        return value
+
+    def _expression(self, function: Any, context: str, fields: dict[str, str]) -> str:
+        """What a function of the context gives: inline, where it only reads fields that are at hand."""
+        inline = _inline(function, fields, self._constant)
+        if inline is not None:
+            return inline
+        return f"{self._constant(function)}({context})"
+
+
+_UINT16 = construct.Int16ub
+
+
+class _Cases(dict[Any, Parser]):
+    """The parsers of the cases of a Switch, each compiled when it is first met."""
+
+    def __init__(self, schema: Construct) -> None:
+        super().__init__()
+        self._schema = schema
+
+    def __missing__(self, key: Any) -> Parser:
+        case = self._schema.cases.get(key)
+        if case is None:
+            # Not kept under its key: there is no end of keys.
+            return compiled(self._schema.default)
+        parser = self[key] = compiled(case)
+        return parser
+
+
+def _fixed(schema: Construct) -> tuple[str, int]:
+    """The code for struct of something of fixed size, and that size; ("", 0) for anything else."""
+    if schema.parsed is not None:
+        return "", 0
+    kind = type(schema)
+    if kind in (construct.Renamed, Enumeration, ExtensionTypeField, construct.Rebuild):
+        return _fixed(schema.subcon)
+    if kind is construct.FormatField and schema.fmtstr[0] == ">" and schema.fmtstr[1] in "BHLQ":
+        return schema.fmtstr[1], schema.length
+    if kind is construct.BytesInteger and (schema.length, schema.signed, schema.swapped) == (
+        3,
+        False,
+        False,
+    ):
+        return "BH", 3
+    if kind is construct.Bytes and isinstance(schema.length, int) and schema.length > 0:
+        return f"{schema.length}s", schema.length
+    return "", 0
+
+
+def _is_field_of_this(function: Any) -> bool:
+    """Whether an expression is `this.name`."""
+    if not isinstance(function, Path):
+        return False
+    parent = function._Path__parent
+    return parent is not None and parent._Path__parent is None and repr(parent) == "this"
+
+
+def _inline(function: Any, fields: dict[str, str], constant: Callable[[Any], str]) -> str | None:
+    if not callable(function):
+        return constant(function)
+    if _is_field_of_this(function):
+        return fields.get(function.__getfield__())
+    if isinstance(function, BinExpr):
+        lhs = _inline(function.lhs, fields, constant)
+        rhs = _inline(function.rhs, fields, constant)
+        if lhs is not None and rhs is not None:
+            return f"{constant(function.op)}({lhs}, {rhs})"
+    return None
+
+
+def _functions(schema: Construct) -> list[Any]:
+    """The functions of the context that a construct evaluates itself."""
+    names = ("func", "condfunc", "keyfunc", "limit", "message")
+    found = [getattr(schema, name, None) for name in names]
+    if type(schema) in (construct.Bytes, Block):
+        found.append(schema.length if not isinstance(schema.length, Construct) else None)
+    return [function for function in found if callable(function)]
+
+
+def _needs_no_context(function: Any) -> bool:
+    if not callable(function) or _is_field_of_this(function):
+        return True
+    return isinstance(function, BinExpr) and all(
+        _needs_no_context(side) for side in (function.lhs, function.rhs)
+    )
+
+
+def _reads_context(schema: Construct, seen: set[int]) -> bool:
+    """Whether anything in a schema reads the context of the structure around it."""
+    if id(schema) in seen:
+        return False
+    seen.add(id(schema))
+    if type(schema) not in _EMIT or schema.parsed is not None:
+        return True
+    if any(not _needs_no_context(function) for function in _functions(schema)):
+        return True
+    if type(schema) is construct.Struct:
+        inner = list(schema.subcons)
+    elif type(schema) is construct.Switch:
+        inner = [*schema.cases.values(), schema.default]
+    elif type(schema) is construct.IfThenElse:
+        inner = [schema.thensubcon, schema.elsesubcon]
+    else:
+        inner = [x for x in (getattr(schema, "subcon", None),) if x is not None]
+        inner += [x for x in (getattr(schema, "lengthfield", None),) if x is not None]
+    return any(_reads_context(x, seen) for x in inner)
+
+
+_EMIT: dict[type[Construct], Callable[..., str]] = {
+    construct.Struct: _Emitter._struct,
+    construct.Renamed: _Emitter._inner,
+    construct.Rebuild: _Emitter._inner,
+    Enumeration: _Emitter._inner,
+    ExtensionTypeField: _Emitter._inner,
+    construct.FormatField: _Emitter._simple,
+    construct.BytesInteger: _Emitter._simple,
+    construct.Bytes: _Emitter._bytes,
+    type(construct.GreedyBytes): _Emitter._remaining,
+    type(construct.Pass): _Emitter._nothing,
+    type(construct.Tell): _Emitter._tell,
+    construct.Computed: _Emitter._computed,
+    construct.Peek: _Emitter._peek,
+    construct.Switch: _Emitter._switch,
+    construct.IfThenElse: _Emitter._if_then_else,
+    Opaque: _Emitter._opaque,
+    Vector: _Emitter._vector,
+    Repeated: _Emitter._repeated,
+    Block: _Emitter._block,
+    IfPresent: _Emitter._if_present,
+    Remaining: _Emitter._remaining,
+    ExtensionBody: _Emitter._extension_body,
+}
