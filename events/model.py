@@ -56,17 +56,22 @@ class Connection(msgspec.Struct, frozen=True):
     start_time: float | None = None
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class _Timed(msgspec.Struct, frozen=True, kw_only=True):
+    ts: float | None = None
+
+
+class Event(_Timed, frozen=True):
     """What all events have in common: the connection `c`, their first parameter, and a time.
 
     Attributes:
         name: the documented name (of the class).
+        c: the connection.
         ts: when the data that completed it arrived, in seconds since the epoch; None where the bytes
             came without times.
     """
 
     name: ClassVar[str] = ""
-    ts: float | None = None
+    c: Connection
 
 
 class SslAlert(Event, frozen=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache, lru_cache
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ import msgspec
 from tlsgrammar import names
 from tlsgrammar.extensions import DEFAULT
 
-from .model import Event
+from .model import Connection, Event
 
 __all__ = ["FORMATS", "json_line", "text_line"]
 
@@ -34,19 +35,37 @@ def _plain(parameter: str, value: Any) -> Any:
     if isinstance(value, bytes):
         return _text(value) if parameter in _TEXT_PARAMETERS else value.hex()
     if isinstance(value, list):
+        if value and isinstance(value[0], int):
+            return value
         return [_plain(parameter, item) for item in value]
     return value
 
 
-def _parameters(event: Event) -> dict[str, Any]:
-    return {
-        field: _plain(field, getattr(event, field))
-        for field in event.__struct_fields__
-        if field not in ("c", "ts")
+_encode = msgspec.json.Encoder().encode
+
+
+@lru_cache(maxsize=1024)
+def _head(c: Connection) -> bytes:
+    """The part of a line that all events of a connection share."""
+    head = {
+        "uid": c.uid,
+        "proto": c.proto,
+        "id.orig_h": c.orig_h,
+        "id.orig_p": c.orig_p,
+        "id.resp_h": c.resp_h,
+        "id.resp_p": c.resp_p,
     }
+    return _encode(head)[1:-1]
 
 
-_encoder = msgspec.json.Encoder()
+@cache
+def _parameters(kind: type[Event]) -> list[tuple[str, bytes]]:
+    """The parameters of a class of events, each with what stands before its value."""
+    return [
+        (field, b"," + _encode(field) + b":")
+        for field in kind.__struct_fields__
+        if field not in ("c", "ts")
+    ]
 
 
 def json_line(event: Event) -> bytes:
@@ -54,22 +73,30 @@ def json_line(event: Event) -> bytes:
 
     Its keys are `ts` (seconds since the epoch), `uid`, `proto`, `id.orig_h`, `id.orig_p`, `id.resp_h`,
     `id.resp_p`, `event`, and the documented parameters. Bytes are lowercase hexadecimal; `names` and
-    `protocols` are text, with `\\\\` for a backslash and `\\xNN` for what is not printable ASCII.
+    `protocols` are text, with `\\` for a backslash and `\xNN` for what is not printable ASCII.
     """
-    c = getattr(event, "c")  # noqa: B009  (each class has it, as its first parameter)
-    return _encoder.encode(
-        {
-            "ts": event.ts,
-            "uid": c.uid,
-            "proto": c.proto,
-            "id.orig_h": c.orig_h,
-            "id.orig_p": c.orig_p,
-            "id.resp_h": c.resp_h,
-            "id.resp_p": c.resp_p,
-            "event": event.name,
-            **_parameters(event),
-        }
-    )
+    parts = [
+        b'{"ts":',
+        _encode(event.ts),
+        b",",
+        _head(event.c),
+        b',"event":"',
+        event.name.encode(),
+        b'"',
+    ]
+    for field, before in _parameters(type(event)):
+        value = getattr(event, field)
+        kind = type(value)
+        if kind is bytes and field not in _TEXT_PARAMETERS:
+            parts += (before, b'"', value.hex().encode(), b'"')
+        elif kind is bool:
+            parts += (before, b"true" if value else b"false")
+        elif kind is int:
+            parts += (before, b"%d" % value)
+        else:
+            parts += (before, _encode(_plain(field, value)))
+    parts.append(b"}")
+    return b"".join(parts)
 
 
 def _hello_time(value: int) -> str:
@@ -116,7 +143,7 @@ def _address(host: str | None, port: int | None) -> str:
 
 def text_line(event: Event) -> bytes:
     """An event as a line for people, with names instead of numbers, without the end of the line."""
-    c = getattr(event, "c")  # noqa: B009
+    c = event.c
     time = "-"
     if event.ts is not None:
         time = datetime.fromtimestamp(event.ts, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

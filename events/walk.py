@@ -9,11 +9,11 @@ structures are that somebody wants to hear of. What nobody wants is not walked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from construct import Construct, IfThenElse, Rebuild, Renamed, Struct, Switch
+from construct import Construct, IfThenElse, Rebuild, Renamed, Struct, Subconstruct, Switch
 
 from tlsgrammar.extensions import DEFAULT, ExtensionBody, ExtensionRegistry
 from tlsgrammar.presentation import Block, IfPresent, Repeated
@@ -180,13 +180,12 @@ class Walker:
         if isinstance(schema, ExtensionBody):
             return self._extension_visit
         if isinstance(schema, Switch):
-            return self._branch_visit(
-                schema.keyfunc, lambda key: schema.cases.get(key, schema.default)
-            )
+            cases = {key: self._visit(case) for key, case in schema.cases.items()}
+            return _branch_visit(schema.keyfunc, cases, self._visit(schema.default))
         if isinstance(schema, IfThenElse):
-            return self._branch_visit(
-                schema.condfunc, lambda key: schema.thensubcon if key else schema.elsesubcon
-            )
+            branches = {True: self._visit(schema.thensubcon)}
+            otherwise = self._visit(schema.elsesubcon)
+            return _branch_visit(_truth(schema.condfunc), branches, otherwise)
         if isinstance(schema, (Block, IfPresent, Rebuild)):
             return self._visit(schema.subcon)
         return None
@@ -199,11 +198,12 @@ class Walker:
         ]
         if not fields:
             return None
+        needs_scope = any(_has_branch(field) for field in schema.subcons)
 
         def visit(value: Any, around: Any, occasion: Occasion, raised: list[Event]) -> None:
             if value is None:
                 return
-            scope = _Scope(value, around)
+            scope = _Scope(value, around) if needs_scope else value
             for name, visit_field in fields:
                 visit_field(value[name], scope, occasion, raised)
 
@@ -220,16 +220,6 @@ class Walker:
 
         return visit
 
-    def _branch_visit(self, key: Any, choose: Callable[[Any], Construct]) -> Visit:
-        def visit(value: Any, around: Any, occasion: Occasion, raised: list[Event]) -> None:
-            if value is None:
-                return
-            inner = self._visit(choose(key(around) if callable(key) else key))
-            if inner is not None:
-                inner(value, around, occasion, raised)
-
-        return visit
-
     def _extension_visit(
         self, value: Any, around: Any, occasion: Occasion, raised: list[Event]
     ) -> None:
@@ -240,6 +230,35 @@ class Walker:
         visit = self._on_extension[code]
         if visit is not None:
             visit(value, around, occasion, raised)
+
+
+def _branch_visit(
+    key: Any, cases: Mapping[Any, Visit | None], otherwise: Visit | None
+) -> Visit | None:
+    if otherwise is None and not any(cases.values()):
+        return None
+
+    def visit(value: Any, around: Any, occasion: Occasion, raised: list[Event]) -> None:
+        if value is None:
+            return
+        inner = cases.get(key(around) if callable(key) else key, otherwise)
+        if inner is not None:
+            inner(value, around, occasion, raised)
+
+    return visit
+
+
+def _truth(condition: Any) -> Callable[[Any], bool]:
+    return lambda around: bool(condition(around) if callable(condition) else condition)
+
+
+def _has_branch(schema: Construct) -> bool:
+    """Whether a schema decides by the structure around it what it is."""
+    if isinstance(schema, (Switch, IfThenElse)):
+        return True
+    if isinstance(schema, Struct):
+        return any(_has_branch(field) for field in schema.subcons)
+    return isinstance(schema, Subconstruct) and _has_branch(schema.subcon)
 
 
 @lru_cache(maxsize=16)

@@ -34,7 +34,7 @@ from .presentation import (
 
 __all__ = ["Deviation", "Parser", "compiled"]
 
-Parser = Callable[[bytes, int, int, int, Any], tuple[Any, int]]
+Parser = Callable[[bytes | bytearray, int, int, int, Any], tuple[Any, int]]
 """A compiled schema: takes the data, where the structure begins in them, where at the latest it ends, where
 what encloses it begins, and the context; returns the value and where it ended. Raises any exception where the data do not follow the schema."""
 
@@ -59,10 +59,10 @@ def compiled(schema: Construct) -> Parser:
 
 
 def _by_itself(
-    schema: Construct, data: bytes, p: int, end: int, start: int, context: Any
+    schema: Construct, data: bytes | bytearray, p: int, end: int, start: int, context: Any
 ) -> tuple[Any, int]:
     """Parse a construct that is not known here."""
-    window = Window(data[start:end], start)
+    window = Window(bytes(data[start:end]), start)
     window.seek(p - start)
     value = schema._parsereport(window, context, "(parsing)")
     return without_streams(value), start + window.tell()

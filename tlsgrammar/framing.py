@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from . import sslv2
-from .api import parse
+from .compiler import compiled
 from .errors import GrammarError
 from .handshake import HandshakeHeader
 from .names import ContentType, HandshakeType
@@ -37,6 +37,9 @@ MAXIMUM_HANDSHAKE_LENGTH = 2**20
 
 _RECORD_HEADER_SIZE = RecordHeader.sizeof()
 _HANDSHAKE_HEADER_SIZE = HandshakeHeader.sizeof()
+_record_header = compiled(RecordHeader)
+_handshake_header = compiled(HandshakeHeader)
+_APPLICATION_DATA = ContentType.application_data.value
 
 
 class Protocol(enum.Enum):
@@ -101,7 +104,7 @@ def begins_hello(head: bytes | bytearray) -> bool | None:
         return False
     if len(head) < _HANDSHAKE_HEADER_SIZE:
         return None
-    length: int = parse(HandshakeHeader, bytes(head[:_HANDSHAKE_HEADER_SIZE]))["length"]
+    length: int = _handshake_header(head, 0, _HANDSHAKE_HEADER_SIZE, 0, None)[0]["length"]
     return length < 2**16
 
 
@@ -156,10 +159,19 @@ class Record(NamedTuple):
     header_size: int
 
 
-def _tls_header(buffer: bytearray, offset: int) -> Record | None:
+class _Header(NamedTuple):
+    """What stands before the fragment of a record: its type, version and length, and its own size."""
+
+    type: int
+    version: int
+    length: int
+    size: int
+
+
+def _tls_header(buffer: bytearray, offset: int) -> _Header | None:
     if len(buffer) < _RECORD_HEADER_SIZE:
         return None
-    header = parse(RecordHeader, bytes(buffer[:_RECORD_HEADER_SIZE]))
+    header = _record_header(buffer, 0, _RECORD_HEADER_SIZE, 0, None)[0]
     version = header["legacy_record_version"]
     if not SSL30 <= version <= TLS12:
         raise GrammarError(
@@ -167,10 +179,10 @@ def _tls_header(buffer: bytearray, offset: int) -> Record | None:
             offset + 1,
             "TLSPlaintext.legacy_record_version",
         )
-    return Record(header["type"], version, header["length"], None, offset, _RECORD_HEADER_SIZE)
+    return _Header(header["type"], version, header["length"], _RECORD_HEADER_SIZE)
 
 
-def _sslv2_header(buffer: bytearray, offset: int) -> Record | None:
+def _sslv2_header(buffer: bytearray, offset: int) -> _Header | None:
     """Two bytes, the first with its high bit set, and 15 bits of length; or three, with 14 bits of length and
     a byte of padding length ("The SSL Protocol", 1995, "SSL Record Header Format").
     """
@@ -178,7 +190,7 @@ def _sslv2_header(buffer: bytearray, offset: int) -> Record | None:
     if len(buffer) < size:
         return None
     length = int.from_bytes(buffer[:2], "big") & (0x7FFF if size == 2 else 0x3FFF)
-    return Record(0, SSL20, length, None, offset, size)
+    return _Header(0, SSL20, length, size)
 
 
 class RecordReader:
@@ -190,16 +202,17 @@ class RecordReader:
             Those of application_data records never are.
     """
 
-    __slots__ = ("_buffer", "_current", "_header", "_missing", "offset", "pass_over")
+    __slots__ = ("_buffer", "_header", "_missing", "_read_header", "_start", "offset", "pass_over")
 
     def __init__(self, protocol: Protocol, offset: int = 0) -> None:
         self.offset = offset
         self.pass_over = False
-        self._header: Callable[[bytearray, int], Record | None] = (
+        self._read_header: Callable[[bytearray, int], _Header | None] = (
             _sslv2_header if protocol is Protocol.SSLV2 else _tls_header
         )
         self._buffer = bytearray()
-        self._current: Record | None = None
+        self._header: _Header | None = None
+        self._start = offset
         self._missing = 0
 
     def feed(self, data: bytes | bytearray) -> None:
@@ -217,30 +230,35 @@ class RecordReader:
             GrammarError: the bytes that should be a record's header are not.
         """
         buffer = self._buffer
-        record = self._current
-        if record is None:
-            record = self._header(buffer, self.offset)
-            if record is None:
+        header = self._header
+        if header is None:
+            header = self._read_header(buffer, self.offset)
+            if header is None:
                 return None
-            self._take(record.header_size)
-            self._current = record
-            self._missing = record.length if self._passes_over(record) else 0
-        if self._missing or self._passes_over(record):
+            self._header = header
+            self._start = self.offset
+            self._take(header.size)
+            self._missing = header.length if self._passes_over(header) else 0
+        fragment = None
+        if self._passes_over(header):
             taken = min(self._missing, len(buffer))
-            self._take(taken)
             self._missing -= taken
-            if self._missing:
-                return None
-        elif len(buffer) < record.length:
-            return None
+        elif len(buffer) >= header.length:
+            taken = header.length
+            fragment = bytes(buffer[:taken])
         else:
-            record = record._replace(fragment=bytes(buffer[: record.length]))
-            self._take(record.length)
-        self._current = None
-        return record
+            return None
+        self._take(taken)
+        if self._missing:
+            return None
+        self._header = None
+        return Record(
+            header.type, header.version, header.length, fragment, self._start, header.size
+        )
 
-    def _passes_over(self, record: Record) -> bool:
-        return self.pass_over or record.type == ContentType.application_data
+    def _passes_over(self, header: _Header) -> bool:
+        # A fragment that has been passed over in part cannot be had any more.
+        return self._missing > 0 or self.pass_over or header.type == _APPLICATION_DATA
 
     def _take(self, count: int) -> None:
         del self._buffer[:count]
@@ -267,7 +285,7 @@ class RecordReader:
     @property
     def pending(self) -> str:
         """What the direction has begun and not finished, in words; empty where that is nothing."""
-        if self._current is not None:
+        if self._header is not None:
             return "a record"
         return "a record's header" if self._buffer else ""
 
@@ -319,7 +337,7 @@ class HandshakeReader:
         if self._length is None:
             if len(self._buffer) < _HANDSHAKE_HEADER_SIZE:
                 return None
-            header = parse(HandshakeHeader, bytes(self._buffer[:_HANDSHAKE_HEADER_SIZE]))
+            header = _handshake_header(self._buffer, 0, _HANDSHAKE_HEADER_SIZE, 0, None)[0]
             if header["length"] > MAXIMUM_HANDSHAKE_LENGTH:
                 raise GrammarError(
                     f"a message of {header['length']} bytes, more than the "

@@ -64,7 +64,9 @@ def _events(capture: Capture, connections: Connections) -> Iterator[Event]:
         for ts, frame in capture.packets:
             segment = decode(frame, ts)
             if segment is not None and segment.protocol == TCP:
-                yield from connections.segment(segment, ts)
+                found = connections.segment(segment, ts)
+                if found:
+                    yield from found
     except CaptureError:
         yield from connections.end()
         raise

@@ -114,6 +114,8 @@ class Decoder:
         try:
             at, ethertype = self._link(frame)
             if ethertype < 0:
+                if frame[12:14] == b"\x08\x00":
+                    return self._ipv4(frame, 14, len(frame), ts, 0)
                 at, ethertype = _ethernet(frame, 0)
             return self._network(frame, at, len(frame), ethertype, ts, 0)
         except IndexError:
