@@ -28,7 +28,6 @@ from tlsgrammar.framing import (
     Protocol,
     Record,
     RecordReader,
-    begins_hello,
     recognise,
     recognise_after_client_hello,
 )
@@ -328,7 +327,7 @@ class Analyzer:
             return record.length == 2
         if record.type != ContentType.handshake or record.fragment is None:
             return False
-        return begins_hello(direction.handshake.pending[:4] + record.fragment[:4]) is not False
+        return direction.handshake.begins_hello(record.fragment) is not False
 
     def _encrypted(self, direction: _Direction, record: Record) -> None:
         if not self._established and all(d.encrypted for d in self._directions):
@@ -349,7 +348,7 @@ class Analyzer:
         value, defects = read(schema, record.fragment or b"", **self._context)
         self._report(schema, value, direction)
         for defect in defects:
-            offset = record.offset + record.header_size + defect.offset
+            offset = record.fragment_offset + defect.offset
             self._violation(direction, offset, defect.reason, defect.path)
         return value
 
@@ -372,7 +371,7 @@ class Analyzer:
             direction.encrypt()
 
     def _interrupt_handshake(self, direction: _Direction, record: Record, by: str) -> None:
-        lost = len(direction.handshake.pending)
+        lost = direction.handshake.pending
         if lost:
             self._violation(
                 direction,
@@ -383,9 +382,9 @@ class Analyzer:
 
     def _handshake(self, direction: _Direction, record: Record) -> None:
         messages = direction.handshake
-        messages.feed(record.fragment or b"", record.offset + record.header_size)
+        messages.feed(record.fragment or b"", record.fragment_offset)
         while not (self.finished or direction.ended):
-            if not self._hello_seen and begins_hello(messages.pending[:4]) is False:
+            if not self._hello_seen and messages.begins_hello() is False:
                 # Nothing but a hello can be told from encrypted data.
                 messages.drop()
             try:

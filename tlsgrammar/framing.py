@@ -26,7 +26,6 @@ __all__ = [
     "Protocol",
     "Record",
     "RecordReader",
-    "begins_hello",
     "client_or_server",
     "recognise",
     "recognise_after_client_hello",
@@ -94,20 +93,6 @@ def recognise_after_client_hello(
     return Protocol.SSLV2
 
 
-def begins_hello(head: bytes | bytearray) -> bool | None:
-    """Whether handshake data begin with a ClientHello or ServerHello, and are hardly encrypted ones that
-    happen to look so; None where more of the first bytes are needed to tell.
-    """
-    if not head:
-        return None
-    if head[0] not in (HandshakeType.client_hello, HandshakeType.server_hello):
-        return False
-    if len(head) < _HANDSHAKE_HEADER_SIZE:
-        return None
-    length: int = _handshake_header(head, 0, _HANDSHAKE_HEADER_SIZE, 0, None)[0]["length"]
-    return length < 2**16
-
-
 _SENT_BY_CLIENT = {
     HandshakeType.client_hello,
     HandshakeType.client_key_exchange,
@@ -148,7 +133,7 @@ class Record(NamedTuple):
         length: of its fragment, in bytes.
         fragment: its content; None where that was passed over.
         offset: where it begins, in bytes from the start of the direction.
-        header_size: how many bytes stand before the fragment.
+        fragment_offset: where its fragment begins, likewise.
     """
 
     type: int
@@ -156,7 +141,7 @@ class Record(NamedTuple):
     length: int
     fragment: bytes | None
     offset: int
-    header_size: int
+    fragment_offset: int
 
 
 class _Header(NamedTuple):
@@ -252,8 +237,9 @@ class RecordReader:
         if self._missing:
             return None
         self._header = None
+        start = self._start
         return Record(
-            header.type, header.version, header.length, fragment, self._start, header.size
+            header.type, header.version, header.length, fragment, start, start + header.size
         )
 
     def _passes_over(self, header: _Header) -> bool:
@@ -324,9 +310,26 @@ class HandshakeReader:
         self._buffer += fragment
 
     @property
-    def pending(self) -> bytearray:
-        """What has been taken of the next message."""
-        return self._buffer
+    def pending(self) -> int:
+        """How many bytes have been taken of the next message."""
+        return len(self._buffer)
+
+    def begins_hello(self, fragment: bytes = b"") -> bool | None:
+        """Whether what has been taken begins with a ClientHello or ServerHello, and is hardly an encrypted
+        message that happens to look so; None where more of its first bytes are needed to tell.
+
+        Args:
+            fragment: what may be taken next.
+        """
+        head = self._buffer[:_HANDSHAKE_HEADER_SIZE] + fragment[:_HANDSHAKE_HEADER_SIZE]
+        if not head:
+            return None
+        if head[0] not in (HandshakeType.client_hello, HandshakeType.server_hello):
+            return False
+        if len(head) < _HANDSHAKE_HEADER_SIZE:
+            return None
+        length: int = _handshake_header(head, 0, _HANDSHAKE_HEADER_SIZE, 0, None)[0]["length"]
+        return length < 2**16
 
     def next(self) -> HandshakeMessage | None:
         """The next message, None where it has not arrived whole.

@@ -12,9 +12,7 @@ they are first asked.
 
 from __future__ import annotations
 
-import csv
 import enum
-import importlib.resources
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 
@@ -221,6 +219,9 @@ def _grease8(code: int) -> bool:
 
 def _table(filename: str, column: str = "name") -> Callable[[], Mapping[int, str]]:
     def load() -> Mapping[int, str]:
+        import csv  # both here, because many programs never ask for a name
+        import importlib.resources
+
         text = importlib.resources.files(__package__).joinpath("registries", filename).read_text()
         return {
             int(row["code"], 0): row[column] or row["label"].lower().replace(" ", "_")

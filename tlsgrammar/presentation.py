@@ -140,10 +140,21 @@ def _length_field(maximum: int) -> Construct:
     return uint24
 
 
-def _check_bounds(length: int, minimum: int, maximum: int) -> str | None:
-    if minimum <= length <= maximum:
-        return None
-    return f"{length} bytes long, but {minimum} to {maximum} are allowed"
+def _out_of_bounds(schema: Opaque | Vector, length: int) -> str:
+    """What is wrong with a length; empty where nothing is."""
+    if schema.minimum <= length <= schema.maximum:
+        return ""
+    return f"{length} bytes long, but {schema.minimum} to {schema.maximum} are allowed"
+
+
+def _write_bounded(
+    schema: Opaque | Vector, data: bytes, stream: Any, context: Any, path: str
+) -> None:
+    problem = _out_of_bounds(schema, len(data))
+    if problem:
+        raise GrammarError(problem, position(stream), render_path(path))
+    schema.lengthfield._build(len(data), stream, context, path)
+    stream.write(data)
 
 
 def _as_bytes(value: bytes | str) -> bytes:
@@ -151,7 +162,8 @@ def _as_bytes(value: bytes | str) -> bytes:
     return value.encode() if isinstance(value, str) else bytes(value)
 
 
-def _read_block(stream: Any, size: int, path: str) -> bytes:
+def read_block(stream: Any, size: int, path: str) -> bytes:
+    """Exactly so many bytes of a stream."""
     data: bytes = stream.read(size)
     if len(data) < size:
         raise GrammarError(
@@ -180,18 +192,14 @@ class Opaque(Construct):  # type: ignore[misc]
     def _parse(self, stream: Any, context: Any, path: str) -> bytes:
         start = position(stream)
         length = self.lengthfield._parsereport(stream, context, path)
-        data = _read_block(stream, length, path)
-        if not self.minimum <= length <= self.maximum:
-            note(context, start, path, _check_bounds(length, self.minimum, self.maximum) or "")
+        data = read_block(stream, length, path)
+        problem = _out_of_bounds(self, length)
+        if problem:
+            note(context, start, path, problem)
         return data
 
     def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
-        data = _as_bytes(obj)
-        problem = _check_bounds(len(data), self.minimum, self.maximum)
-        if problem:
-            raise GrammarError(problem, position(stream), render_path(path))
-        self.lengthfield._build(len(data), stream, context, path)
-        stream.write(data)
+        _write_bounded(self, _as_bytes(obj), stream, context, path)
         return obj
 
 
@@ -274,30 +282,26 @@ class Vector(Repeated):
                     ends_early=True,
                 )
         else:
-            data = _read_block(stream, length, path)
-        if not self.minimum <= length <= self.maximum:
-            note(context, start, path, _check_bounds(length, self.minimum, self.maximum) or "")
+            data = read_block(stream, length, path)
+        problem = _out_of_bounds(self, length)
+        if problem:
+            note(context, start, path, problem)
         window = Window(data, base)
         items = ListContainer()
         try:
             self._parse_items(items, window, context, path)
         except ConstructError as error:
-            problem = as_grammar_error(error, window, path)
+            defect = as_grammar_error(error, window, path)
             if not salvage:
-                raise problem from None
+                raise defect from None
             if len(data) == length:
-                context["_params"]["defects"].append(problem)
+                context["_params"]["defects"].append(defect)
         return items
 
     def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
         inner = Window(b"", position(stream))
         super()._build(obj, inner, context, path)
-        data = inner.getvalue()
-        problem = _check_bounds(len(data), self.minimum, self.maximum)
-        if problem:
-            raise GrammarError(problem, position(stream), render_path(path))
-        self.lengthfield._build(len(data), stream, context, path)
-        stream.write(data)
+        _write_bounded(self, inner.getvalue(), stream, context, path)
         return obj
 
 
@@ -329,7 +333,7 @@ class Block(Subconstruct):  # type: ignore[misc]
         else:
             length = self.length(context)
         base = position(stream)
-        window = Window(_read_block(stream, length, path), base)
+        window = Window(read_block(stream, length, path), base)
         try:
             return parse_whole(self.subcon, window, context, path)
         except GrammarError as error:

@@ -15,6 +15,7 @@ from ..presentation import (
     enumeration,
     opaque,
     position,
+    read_block,
     remaining,
     render_path,
     repeated,
@@ -34,23 +35,9 @@ class Varint(Construct):  # type: ignore[misc]
     """
 
     def _parse(self, stream: Any, context: Any, path: str) -> int:
-        first = stream.read(1)
-        if not first:
-            raise GrammarError(
-                "ends early: a variable-length integer expected",
-                position(stream),
-                render_path(path),
-                ends_early=True,
-            )
+        first = read_block(stream, 1, path)
         size = 1 << (first[0] >> 6)
-        data = first + stream.read(size - 1)
-        if len(data) < size:
-            raise GrammarError(
-                f"ends early: {size} bytes expected, {len(data)} found",
-                position(stream),
-                render_path(path),
-                ends_early=True,
-            )
+        data = first + read_block(stream, size - 1, path)
         value = int.from_bytes(data, "big") & ((1 << (8 * size - 2)) - 1)
         return value if _size(value) == size else _Wide(value, size)
 
