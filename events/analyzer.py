@@ -152,6 +152,8 @@ class Analyzer:
         direction = self._directions[is_orig]
         if self.finished or not data:
             return []
+        if type(data) is not bytes:
+            data = bytes(data)  # what is kept of it must not change
         self._ts = ts
         out = self._out = []
         if direction.ended:

@@ -32,7 +32,7 @@ from .presentation import (
     without_streams,
 )
 
-__all__ = ["Deviation", "Parser", "compiled"]
+__all__ = ["Deviation", "Parser", "compiled", "layout"]
 
 Parser = Callable[[bytes | bytearray, int, int, int, Any], tuple[Any, int]]
 """A compiled schema: takes the data, where the structure begins in them, where at the latest it ends, where
@@ -81,14 +81,26 @@ def _context(around: Any) -> Container:
     return context
 
 
-def _body_parser(registry: ExtensionRegistry, message: str, code: int) -> Parser | None:
-    """The parser of an extension's body; kept with the registry."""
-    known = registry.derived.setdefault(message, {})
-    if code not in known:
-        schema = registry.schema(code, message)
-        known[code] = None if schema is None else compiled(schema)
-    parser: Parser | None = known[code]
-    return parser
+class _Bodies(dict[int, Parser | None]):
+    """The parsers of the bodies of extensions in a message, by code point; None where there is no schema."""
+
+    def __init__(self, registry: ExtensionRegistry, message: str) -> None:
+        super().__init__()
+        self._registry = registry
+        self._message = message
+
+    def __missing__(self, code: int) -> Parser | None:
+        schema = self._registry.schema(code, self._message)
+        parser = self[code] = None if schema is None else compiled(schema)
+        return parser
+
+
+def _bodies(context: Any, message: str) -> _Bodies:
+    registry = registry_of(context)
+    bodies: _Bodies | None = registry.derived.get(message)
+    if bodies is None:
+        bodies = registry.derived[message] = _Bodies(registry, message)
+    return bodies
 
 
 class _Emitter:
@@ -105,19 +117,23 @@ class _Emitter:
             "Container": Container,
             "Deviation": Deviation,
             "ListContainer": ListContainer,
-            "body_parser": _body_parser,
+            "bodies": _bodies,
             "by_itself": _by_itself,
             "make_context": _context,
-            "registry_of": registry_of,
             "unpack": struct.unpack,
         }
         self._count = 0
+        self._messages: dict[str, str] = {}
 
     def compile(self, schema: Construct) -> Parser:
         value = self._emit(schema, "end", "context", {}, "start")
         source = "\n".join(
             [
                 "def parser(data, p, end, start, context):",
+                *(
+                    f" {variable} = bodies(context, {message!r})"
+                    for message, variable in self._messages.items()
+                ),
                 *self._lines,
                 f" return {value}, p",
             ]
@@ -125,6 +141,12 @@ class _Emitter:
         exec(compile(source, f"<compiled {schema!r}>", "exec"), self._names)
         parser: Parser = self._names["parser"]
         return parser
+
+    def _bodies_of(self, message: str) -> str:
+        """The variable with the parsers of the extensions in a message, which is set once."""
+        if message not in self._messages:
+            self._messages[message] = self._variable()
+        return self._messages[message]
 
     # Writing
 
@@ -426,11 +448,10 @@ class _Emitter:
         self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
     ) -> str:
         value, parser = self._variable(), self._variable()
-        message = self._expression(schema.message, context, fields)
         code = fields["extension_type"]
         length = self._length(_UINT16, end)
         limit = self._limit(length, end)
-        self._line(f"{parser} = body_parser(registry_of({context}), {message}, {code})")
+        self._line(f"{parser} = {self._bodies_of(schema.message)}[{code}]")
         self._line(f"if {parser} is None:")
         self._line(f" {value} = None; p = {limit}")
         self._line("else:")
@@ -485,6 +506,11 @@ def _fixed(schema: Construct) -> tuple[str, int]:
     return "", 0
 
 
+def layout(schema: Construct) -> struct.Struct:
+    """The layout of a structure whose fields are all integers of 1, 2, 4 or 8 bytes, for `struct`."""
+    return struct.Struct(">" + "".join(_fixed(field)[0] for field in schema.subcons))
+
+
 def _is_field_of_this(function: Any) -> bool:
     """Whether an expression is `this.name`."""
     if not isinstance(function, Path):
@@ -508,7 +534,7 @@ def _inline(function: Any, fields: dict[str, str], constant: Callable[[Any], str
 
 def _functions(schema: Construct) -> list[Any]:
     """The functions of the context that a construct evaluates itself."""
-    names = ("func", "condfunc", "keyfunc", "limit", "message")
+    names = ("func", "condfunc", "keyfunc", "limit")
     found = [getattr(schema, name, None) for name in names]
     if type(schema) in (construct.Bytes, Block):
         found.append(schema.length if not isinstance(schema.length, Construct) else None)

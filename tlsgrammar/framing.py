@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from . import sslv2
-from .compiler import compiled
+from .compiler import compiled, layout
 from .errors import GrammarError
 from .handshake import HandshakeHeader
 from .names import ContentType, HandshakeType
@@ -36,7 +36,7 @@ MAXIMUM_HANDSHAKE_LENGTH = 2**20
 
 _RECORD_HEADER_SIZE = RecordHeader.sizeof()
 _HANDSHAKE_HEADER_SIZE = HandshakeHeader.sizeof()
-_record_header = compiled(RecordHeader)
+_record_header = layout(RecordHeader).unpack_from
 _handshake_header = compiled(HandshakeHeader)
 _APPLICATION_DATA = ContentType.application_data.value
 
@@ -144,38 +144,32 @@ class Record(NamedTuple):
     fragment_offset: int
 
 
-class _Header(NamedTuple):
-    """What stands before the fragment of a record: its type, version and length, and its own size."""
-
-    type: int
-    version: int
-    length: int
-    size: int
+# A header: the type, version and length of a record, and the header's own size.
+_Header = tuple[int, int, int, int]
 
 
-def _tls_header(buffer: bytearray, offset: int) -> _Header | None:
-    if len(buffer) < _RECORD_HEADER_SIZE:
+def _tls_header(data: bytes | bytearray, at: int, offset: int) -> _Header | None:
+    if len(data) - at < _RECORD_HEADER_SIZE:
         return None
-    header = _record_header(buffer, 0, _RECORD_HEADER_SIZE, 0, None)[0]
-    version = header["legacy_record_version"]
+    content_type, version, length = _record_header(data, at)
     if not SSL30 <= version <= TLS12:
         raise GrammarError(
             f"not a TLS record: its version is 0x{version:04x}",
             offset + 1,
             "TLSPlaintext.legacy_record_version",
         )
-    return _Header(header["type"], version, header["length"], _RECORD_HEADER_SIZE)
+    return content_type, version, length, _RECORD_HEADER_SIZE
 
 
-def _sslv2_header(buffer: bytearray, offset: int) -> _Header | None:
+def _sslv2_header(data: bytes | bytearray, at: int, offset: int) -> _Header | None:
     """Two bytes, the first with its high bit set, and 15 bits of length; or three, with 14 bits of length and
     a byte of padding length ("The SSL Protocol", 1995, "SSL Record Header Format").
     """
-    size = 2 if buffer and buffer[0] & 0x80 else 3
-    if len(buffer) < size:
+    size = 2 if at < len(data) and data[at] & 0x80 else 3
+    if len(data) - at < size:
         return None
-    length = int.from_bytes(buffer[:2], "big") & (0x7FFF if size == 2 else 0x3FFF)
-    return _Header(0, SSL20, length, size)
+    length = (data[at] << 8 | data[at + 1]) & (0x7FFF if size == 2 else 0x3FFF)
+    return 0, SSL20, length, size
 
 
 class RecordReader:
@@ -187,26 +181,36 @@ class RecordReader:
             Those of application_data records never are.
     """
 
-    __slots__ = ("_buffer", "_header", "_missing", "_read_header", "_start", "offset", "pass_over")
+    __slots__ = ("_at", "_data", "_header", "_missing", "_read_header", "offset", "pass_over")
 
     def __init__(self, protocol: Protocol, offset: int = 0) -> None:
         self.offset = offset
         self.pass_over = False
-        self._read_header: Callable[[bytearray, int], _Header | None] = (
+        self._read_header: Callable[[bytes | bytearray, int, int], _Header | None] = (
             _sslv2_header if protocol is Protocol.SSLV2 else _tls_header
         )
-        self._buffer = bytearray()
+        # What has arrived, and how much of it has been taken.
+        self._data: bytes | bytearray = b""
+        self._at = 0
+        # The header of the record that has been begun, and what is missing of a fragment that is passed over.
         self._header: _Header | None = None
-        self._start = offset
         self._missing = 0
 
-    def feed(self, data: bytes | bytearray) -> None:
+    def feed(self, data: bytes) -> None:
         """Take the next bytes of the direction."""
-        if self._missing and not self._buffer and len(data) < self._missing:
-            self._missing -= len(data)
-            self.offset += len(data)
-            return
-        self._buffer += data
+        if self._at == len(self._data):
+            if len(data) < self._missing:
+                self._missing -= len(data)
+                self.offset += len(data)
+                return
+            self._data = data
+        else:
+            # Only a bytearray grows without being copied.
+            if not isinstance(self._data, bytearray):
+                self._data = bytearray(self._data)
+            del self._data[: self._at]
+            self._data += data
+        self._at = 0
 
     def next(self) -> Record | None:
         """The next record, None where it has not arrived whole.
@@ -214,40 +218,37 @@ class RecordReader:
         Raises:
             GrammarError: the bytes that should be a record's header are not.
         """
-        buffer = self._buffer
         header = self._header
         if header is None:
-            header = self._read_header(buffer, self.offset)
+            header = self._read_header(self._data, self._at, self.offset)
             if header is None:
                 return None
             self._header = header
-            self._start = self.offset
-            self._take(header.size)
-            self._missing = header.length if self._passes_over(header) else 0
+            self._take(header[3])
+            if self.pass_over or header[0] == _APPLICATION_DATA:
+                self._missing = header[2]
+        content_type, version, length, size = header
+        left = len(self._data) - self._at
         fragment = None
-        if self._passes_over(header):
-            taken = min(self._missing, len(buffer))
+        if self._missing or self.pass_over or content_type == _APPLICATION_DATA:
+            taken = min(self._missing, left)
             self._missing -= taken
-        elif len(buffer) >= header.length:
-            taken = header.length
-            fragment = bytes(buffer[:taken])
+            self._take(taken)
+            if self._missing:
+                return None
         else:
-            return None
-        self._take(taken)
-        if self._missing:
-            return None
+            if left < length:
+                return None
+            fragment = bytes(self._data[self._at : self._at + length])
+            self._take(length)
         self._header = None
-        start = self._start
+        fragment_offset = self.offset - length
         return Record(
-            header.type, header.version, header.length, fragment, start, start + header.size
+            content_type, version, length, fragment, fragment_offset - size, fragment_offset
         )
 
-    def _passes_over(self, header: _Header) -> bool:
-        # A fragment that has been passed over in part cannot be had any more.
-        return self._missing > 0 or self.pass_over or header.type == _APPLICATION_DATA
-
     def _take(self, count: int) -> None:
-        del self._buffer[:count]
+        self._at += count
         self.offset += count
 
     def gap(self, length: int) -> bool:
@@ -264,8 +265,8 @@ class RecordReader:
 
     def rest(self) -> bytes:
         """The bytes that have arrived after the last record, which are taken away."""
-        rest = bytes(self._buffer)
-        self._buffer.clear()
+        rest = bytes(self._data[self._at :])
+        self._data, self._at = b"", 0
         return rest
 
     @property
@@ -273,7 +274,7 @@ class RecordReader:
         """What the direction has begun and not finished, in words; empty where that is nothing."""
         if self._header is not None:
             return "a record"
-        return "a record's header" if self._buffer else ""
+        return "a record's header" if self._at < len(self._data) else ""
 
 
 class HandshakeMessage(NamedTuple):

@@ -113,11 +113,9 @@ _HELLO_RETRY_REQUEST = (
 )
 
 
-def _server_hello_kind(extension: Any) -> str:
-    random = extension["_"]["random"]
-    if (random["gmt_unix_time"], random["random_bytes"]) == _HELLO_RETRY_REQUEST:
-        return "hello_retry_request"
-    return "server_hello"
+def _is_hello_retry_request(this: Any) -> bool:
+    random = this["random"]
+    return (random["gmt_unix_time"], random["random_bytes"]) == _HELLO_RETRY_REQUEST
 
 
 def _has_legacy_fields(this: Any) -> bool:
@@ -125,7 +123,8 @@ def _has_legacy_fields(this: Any) -> bool:
     return not (isinstance(version, int) and is_early_tls13_draft(version))
 
 
-ServerHelloExtension = Extension(_server_hello_kind)
+ServerHelloExtension = Extension("server_hello")
+HelloRetryRequestExtension = Extension("hello_retry_request")
 
 # RFC 8446 section 4.1.3, of a HelloRetryRequest too (section 4.1.4). The drafts of TLS 1.3 up to 21
 # have neither session id nor compression method.
@@ -135,7 +134,14 @@ ServerHello = "ServerHello" / Struct(
     "legacy_session_id_echo" / If(_has_legacy_fields, opaque(0, 32)),
     "cipher_suite" / CipherSuite,
     "legacy_compression_method" / If(_has_legacy_fields, CompressionMethod),
-    "extensions" / if_present(vector(ServerHelloExtension, 0, 2**16 - 1)),
+    "extensions"
+    / if_present(
+        IfThenElse(
+            _is_hello_retry_request,
+            vector(HelloRetryRequestExtension, 0, 2**16 - 1),
+            vector(ServerHelloExtension, 0, 2**16 - 1),
+        )
+    ),
 )
 
 _DRAFT_18 = 0x7F12
@@ -145,8 +151,6 @@ def _has_cipher_suite(this: Any) -> bool:
     version = this["server_version"]
     return not (isinstance(version, int) and 0x7F00 <= version <= _DRAFT_18)
 
-
-HelloRetryRequestExtension = Extension("hello_retry_request")
 
 # draft-ietf-tls-tls13-21 section 4.1.4; without the cipher suite up to draft 18
 HelloRetryRequest = "HelloRetryRequest" / Struct(

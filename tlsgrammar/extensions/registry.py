@@ -6,7 +6,7 @@ schemas of the extensions themselves stand in the modules beside this one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -237,18 +237,17 @@ class ExtensionBody(Construct):  # type: ignore[misc]
     from the bytes of `extension_data`.
 
     Attributes:
-        message: the message that the extension stands in, or an expression over the context.
+        message: the message that the extension stands in.
     """
 
-    def __init__(self, message: str | Callable[[Any], str]) -> None:
+    def __init__(self, message: str) -> None:
         super().__init__()
         self.message = message
         self.flagbuildnone = True
 
     def schema(self, context: Any) -> Construct | None:
         """The schema of the body, for a context that holds the `extension_type`."""
-        message = self.message if isinstance(self.message, str) else self.message(context)
-        return registry_of(context).schema(context["extension_type"], message)
+        return registry_of(context).schema(context["extension_type"], self.message)
 
     def _parse(self, stream: Any, context: Any, path: str) -> Any:
         base = position(stream)
@@ -305,7 +304,7 @@ def _parse_body(schema: Construct, window: Window, context: Any, path: str) -> A
     return value
 
 
-def Extension(message: str | Callable[[Any], str]) -> Construct:
+def Extension(message: str) -> Construct:
     """`struct { ExtensionType extension_type; opaque extension_data<0..2^16-1>; } Extension;`
 
     as it stands in a message. The bytes of `extension_data` stay beside the parsed `body`.
