@@ -469,7 +469,11 @@ class Analyzer:
         byte alone would find SSL 2.0 in other protocols.
         """
         message, defects = read(sslv2.Message, record.fragment or b"")
-        return not defects and message["body"]["version"] in _SSLV2_FRAMED
+        return (
+            not defects
+            and message["msg_type"] == sslv2.CLIENT_HELLO
+            and message["body"]["version"] in _SSLV2_FRAMED
+        )
 
 
 _CONTENT: dict[int, Callable[[Analyzer, _Direction, Record], None]] = {

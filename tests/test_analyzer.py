@@ -321,23 +321,6 @@ def test_only_what_is_asked_for(data: st.DataObject) -> None:
     assert analyze(chunks, wanted=wanted) == [e for e in everything if e.name in wanted]
 
 
-@given(data=st.data())
-def test_no_bytes_raise(data: st.DataObject) -> None:
-    """Real conversations with bytes changed, lost and made up."""
-    chunks = said(data.draw(st.sampled_from(CAPTURES)))
-    analyzer = Analyzer(disable_analyzer_after_detection=data.draw(st.booleans()))
-    for is_orig, chunk in chunks:
-        changed = bytearray(chunk)
-        for at in data.draw(st.lists(st.integers(0, len(chunk) - 1), max_size=4)):
-            changed[at] = data.draw(st.integers(0, 255))
-        if data.draw(st.integers(0, 9)) == 0:
-            analyzer.gap(is_orig, data.draw(st.integers(1, 5000)))
-        if data.draw(st.integers(0, 9)) == 0:
-            analyzer.deliver(data.draw(st.binary(max_size=40)), is_orig)
-        analyzer.deliver(bytes(changed), is_orig)
-    analyzer.end()
-
-
 @given(st.lists(st.tuples(st.booleans(), st.binary(max_size=60)), max_size=10))
 def test_no_made_up_bytes_raise(chunks: list[Chunk]) -> None:
     analyze(chunks)
@@ -637,16 +620,17 @@ MASTER_KEY = sslv2_record(
 )
 
 
+SSL_2: list[Chunk] = [
+    (True, sslv2_client_hello(2, [0x010080, 0x0700C0])),
+    (False, sslv2_server_hello(0)),
+    (True, MASTER_KEY),
+    (False, b"\x80\x05vwxyz"),
+    (True, b"\x00\x05\x02vwxyz"),
+]
+
+
 def test_ssl_2() -> None:
-    found = analyze(
-        [
-            (True, sslv2_client_hello(2, [0x010080, 0x0700C0])),
-            (False, sslv2_server_hello(0)),
-            (True, MASTER_KEY),
-            (False, b"\x80\x05vwxyz"),
-            (True, b"\x00\x05\x02vwxyz"),
-        ]
-    )
+    found = analyze(SSL_2)
     c = events.Connection()
     assert found == [
         SslClientHello(c, 2, 0, b"c" * 16, b"", [0x010080, 0x0700C0]),
@@ -688,3 +672,27 @@ def test_a_client_hello_in_ssl_2_framing_that_offers_tls() -> None:
     )
     bytewise = [(is_orig, data[i : i + 1]) for is_orig, data in chunks for i in range(len(data))]
     assert analyze(bytewise) == found
+
+
+def test_ssl_2_before_the_client_hello_is_whole() -> None:
+    """What looks like SSL 2.0 is not taken for it before a whole CLIENT-HELLO says so."""
+    [(_, hello), (_, answer), *_] = SSL_2
+    assert analyze([(True, hello[:10]), (False, answer)]) == []
+
+
+@given(data=st.data())
+def test_no_bytes_raise(data: st.DataObject) -> None:
+    """Real conversations with bytes changed, lost and made up."""
+    name = data.draw(st.sampled_from([*CAPTURES, "ssl 2.0"]))
+    chunks = SSL_2 if name == "ssl 2.0" else said(name)
+    analyzer = Analyzer(disable_analyzer_after_detection=data.draw(st.booleans()))
+    for is_orig, chunk in chunks:
+        changed = bytearray(chunk)
+        for at in data.draw(st.lists(st.integers(0, len(chunk) - 1), max_size=4)):
+            changed[at] = data.draw(st.integers(0, 255))
+        if data.draw(st.integers(0, 9)) == 0:
+            analyzer.gap(is_orig, data.draw(st.integers(1, 5000)))
+        if data.draw(st.integers(0, 9)) == 0:
+            analyzer.deliver(data.draw(st.binary(max_size=40)), is_orig)
+        analyzer.deliver(bytes(changed), is_orig)
+    analyzer.end()

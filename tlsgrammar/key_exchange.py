@@ -7,6 +7,7 @@ from the name of the negotiated cipher suite.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from construct import Computed, Construct, If, Struct, Switch, this
@@ -50,6 +51,7 @@ __all__ = [
 _CIPHER_SUITE_NAME = re.compile(r"(?:OLD_)?TLS_(.+?)(?:_FIPS)?_WITH_")
 
 
+@lru_cache(maxsize=1024)
 def key_exchange_algorithm(cipher_suite: int | None) -> str | None:
     """The key exchange algorithm that the name of a cipher suite begins with, such as `ecdhe_rsa`.
 
