@@ -464,6 +464,15 @@ def test_bytes_left_over_in_an_extension_body() -> None:
     assert found[-1].reason == "4 bytes left over after the body of ec_point_formats"  # type: ignore[attr-defined]
 
 
+def test_bytes_left_over_in_a_message() -> None:
+    done = message(14, b"junk")
+    found = analyze([*HELLOS, (False, record("handshake", done + message(14, b"")))])[4:]
+    assert names(found) == ["ssl_handshake_message", "protocol_violation", "ssl_handshake_message"]
+    violation = found[1]
+    assert isinstance(violation, ProtocolViolation)
+    assert (violation.path, violation.reason) == ("ServerHelloDone", "4 bytes left over")
+
+
 def test_a_list_with_an_odd_length() -> None:
     found = analyze([(True, record("handshake", client_hello((10, b"\x00\x03\x00\x17\x00"))))])
     [curves] = of(events.SslExtensionEllipticCurves, found)

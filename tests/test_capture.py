@@ -15,6 +15,7 @@ import events
 from events import CaptureError, Event, ProtocolViolation, read_capture
 
 from .conversation import Chunk, Ends, Packet, frame, packets, payloads, write
+from .test_analyzer import SSL_2
 
 DATA = Path(__file__).parent / "data"
 CAPTURES = sorted(DATA.glob("*.pcap"))
@@ -161,6 +162,14 @@ def test_without_a_syn_the_client_is_the_originator(events_of: EventsOf) -> None
 def test_without_a_syn_bytewise(events_of: EventsOf) -> None:
     whole = packets(conversation(), mss=1, syn=False)
     assert bare(events_of(whole)) == bare(events_of(packets(conversation())))
+
+
+def test_without_a_syn_the_client_of_ssl_2_is_the_originator(events_of: EventsOf) -> None:
+    whole = packets(SSL_2)
+    pure_ack = frame(Ends(), False, 5001, 1001, ACK)
+    found = events_of([(whole[0][0], pure_ack), *whole[3:]])
+    assert bare(found) == bare(events_of(whole))
+    assert found[0].name == "ssl_client_hello"
 
 
 @pytest.mark.parametrize("side", [True, False])

@@ -114,6 +114,8 @@ def client_or_server(head: bytes | bytearray) -> bool | None:
     None where they do not tell.
     """
     size = _RECORD_HEADER_SIZE + 1
+    if len(head) >= size and head[0] & 0x80:
+        return {sslv2.CLIENT_HELLO: True, sslv2.SERVER_HELLO: False}.get(head[2])
     if len(head) < size or recognise(head, is_orig=True, peer=None) is not Protocol.TLS:
         return None
     if head[0] != ContentType.handshake:

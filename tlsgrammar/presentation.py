@@ -34,6 +34,7 @@ from construct import (
     SizeofError,
     Struct,
     Subconstruct,
+    Switch,
 )
 
 from .errors import GrammarError
@@ -361,8 +362,18 @@ def parse_whole(schema: Construct, window: Window, context: Any, path: str) -> A
         raise as_grammar_error(error, window, path) from None
     left = window.size - window.tell()
     if left:
-        note(context, position(window), path, f"{left} bytes left over")
+        chosen = _chosen(schema, context)
+        inner = f"{path} -> {chosen.name}" if chosen.name else path
+        note(context, position(window), inner, f"{left} bytes left over")
     return value
+
+
+def _chosen(schema: Construct, context: Any) -> Construct:
+    """What a Switch decides for; any other construct is itself."""
+    if not isinstance(schema, Switch):
+        return schema
+    key = schema.keyfunc(context) if callable(schema.keyfunc) else schema.keyfunc
+    return schema.cases.get(key, schema.default)
 
 
 def without_streams(value: Any) -> Any:
