@@ -7,7 +7,7 @@
 """
 
 from .analyzer import Analyzer
-from .capture import CaptureError, read_capture
+from .capture import CaptureError, read_capture, read_captures
 from .model import (
     DOCUMENTED,
     Connection,
@@ -62,5 +62,6 @@ __all__ = [
     "json_line",
     "raises",
     "read_capture",
+    "read_captures",
     "text_line",
 ]

@@ -8,12 +8,16 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from tlsgrammar import __version__, load_extensions
 
-from .capture import CaptureError, read_capture
+from .capture import CaptureError, read_capture, read_captures
 from .output import FORMATS
 from .walk import known_events
+
+if TYPE_CHECKING:  # not needed to read one capture, and slow to import
+    from concurrent.futures import Executor
 
 __all__ = ["main"]
 
@@ -47,6 +51,14 @@ def _parser() -> argparse.ArgumentParser:
         default=True,
         help="end with a connection once ssl_established has been raised (default: yes)",
     )
+    parser.add_argument(
+        "-j",
+        "--jobs",
+        type=int,
+        default=1,
+        metavar="N",
+        help="read N files at a time (default: 1); the output is the same",
+    )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     return parser
 
@@ -65,35 +77,92 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     wanted = None if options.event is None else frozenset(options.event)
     encode = FORMATS[options.format]
-    status = 0
+    failed = _Failures()
     try:
-        for path in options.files:
-            try:
-                with _progress(path) as progress:
-                    events = read_capture(
-                        path,
-                        disable_analyzer_after_detection=options.disable_analyzer_after_detection,
-                        wanted=wanted,
-                        progress=progress,
-                    )
-                    _print((encode(event) for event in events), path)
-            except (CaptureError, ImportError) as error:
-                sys.stdout.buffer.flush()
-                print(f"tls-events: {error}", file=sys.stderr)
-                status = 1
+        with _workers(options) as executor:
+            if executor is None:
+                for path in options.files:
+                    _print_one(path, options, wanted, failed)
+            else:
+                lines = read_captures(
+                    options.files,
+                    executor=executor,
+                    make=encode,
+                    on_error=failed,
+                    disable_analyzer_after_detection=options.disable_analyzer_after_detection,
+                    wanted=wanted,
+                )
+                _print(lines, at_once=False)
         sys.stdout.buffer.flush()
+    except ImportError as error:
+        failed(error)
     except BrokenPipeError:
         # Whoever read the output has seen enough. What is still buffered must not be tried again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
-    return status
+    return 1 if failed.any else 0
 
 
-def _print(lines: Iterable[bytes], path: str) -> None:
-    output = sys.stdout.buffer
+class _Failures:
+    """Says on standard error what could not be read, after the events that could be."""
+
+    def __init__(self) -> None:
+        self.any = False
+
+    def __call__(self, error: Exception) -> None:
+        sys.stdout.buffer.flush()
+        print(f"tls-events: {error}", file=sys.stderr)
+        self.any = True
+
+
+@contextlib.contextmanager
+def _workers(options: argparse.Namespace) -> Iterator[Executor | None]:
+    """Processes for several files, if they were asked for; standard input can only be read here."""
+    count = min(options.jobs, len(options.files))
+    if count < 2 or "-" in options.files:
+        yield None
+        return
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    executor = ProcessPoolExecutor(count, initializer=_begin_worker)
+    try:
+        yield executor
+    except BaseException:
+        for process in multiprocessing.active_children():
+            process.terminate()
+        raise
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def _begin_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that was interrupted ends the others
+    load_extensions()
+
+
+def _print_one(
+    path: str, options: argparse.Namespace, wanted: frozenset[str] | None, failed: _Failures
+) -> None:
+    encode = FORMATS[options.format]
     # Whoever reads along with a live capture wants to see each event at once; so does a person.
     at_once = not os.path.isfile(path) or sys.stdout.isatty()
+    try:
+        with _progress(path) as progress:
+            events = read_capture(
+                path,
+                disable_analyzer_after_detection=options.disable_analyzer_after_detection,
+                wanted=wanted,
+                progress=progress,
+            )
+            _print((encode(event) for event in events), at_once=at_once)
+    except (CaptureError, ImportError) as error:
+        failed(error)
+
+
+def _print(lines: Iterable[bytes], *, at_once: bool) -> None:
+    output = sys.stdout.buffer
     for line in lines:
         output.write(line + b"\n")
         if at_once:

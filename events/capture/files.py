@@ -28,6 +28,9 @@ class CaptureError(Exception):
         self.path = path
         self.reason = reason
 
+    def __reduce__(self) -> tuple[type[CaptureError], tuple[str, str]]:
+        return type(self), (self.path, self.reason)
+
 
 class Capture(NamedTuple):
     """An open capture file.

@@ -1,0 +1,73 @@
+"""One capture: packets to connections to events."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterator
+
+from tlsgrammar import ExtensionRegistry
+
+from ..analyzer import Analyzer
+from ..model import Connection, Event
+from .connections import Connections
+from .files import Capture, CaptureError, open_capture
+from .headers import LINK_TYPES, TCP, Decoder
+
+__all__ = ["read_capture"]
+
+
+def read_capture(
+    path: str | os.PathLike[str],
+    *,
+    disable_analyzer_after_detection: bool = True,
+    wanted: Collection[str] | None = None,
+    extensions: ExtensionRegistry | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Iterator[Event]:
+    """The events of the TLS connections in a capture, in the order of its packets.
+
+    Every TCP stream is looked at, whatever its ports; one that is not TLS raises nothing. The file is read
+    as the iterator is, so that it may be a pipe, or larger than the memory.
+
+    Args:
+        path: a pcap or pcapng file; `-` is standard input.
+        disable_analyzer_after_detection, wanted, extensions: as for `Analyzer`.
+        progress: called now and then with the number of bytes that were read since.
+
+    Raises:
+        CaptureError: there is no such file, or it is no capture. By the iterator: the file breaks off,
+            after the events that could be read.
+        ImportError: the library that reads captures is not installed.
+    """
+    capture = open_capture(path, progress)
+    if capture.link_type not in LINK_TYPES:
+        known = ", ".join(sorted({name for name, _ in LINK_TYPES.values()}))
+        raise CaptureError(
+            os.fspath(path), f"its link type {capture.link_type} cannot be read; these can: {known}"
+        )
+    asked = None if wanted is None else frozenset(wanted)
+
+    def analyzer(connection: Connection) -> Analyzer:
+        return Analyzer(
+            connection,
+            disable_analyzer_after_detection=disable_analyzer_after_detection,
+            wanted=asked,
+            extensions=extensions,
+        )
+
+    return _events(capture, Connections(analyzer))
+
+
+def _events(capture: Capture, connections: Connections) -> Iterator[Event]:
+    decode = Decoder(capture.link_type).decode
+    try:
+        for ts, frame in capture.packets:
+            segment = decode(frame, ts)
+            if segment is not None and segment.protocol == TCP:
+                found = connections.segment(segment, ts)
+                if found:
+                    yield from found
+    except CaptureError:
+        yield from connections.end()
+        raise
+    yield from connections.end()

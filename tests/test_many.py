@@ -1,0 +1,88 @@
+"""Many captures at once: the same events in the same order, whatever reads them."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import events
+from events import CaptureError, read_capture, read_captures
+
+from .conversation import packets, payloads, write
+from .test_cli import run
+
+CAPTURES = sorted((Path(__file__).parent / "data").glob("*.pcap"))
+
+
+@pytest.fixture(params=[None, ThreadPoolExecutor, ProcessPoolExecutor])
+def executor(request: pytest.FixtureRequest) -> Executor | None:
+    return request.param(2) if request.param else None
+
+
+def test_in_the_order_of_the_captures(executor: Executor | None) -> None:
+    expected = [event for path in CAPTURES for event in read_capture(path)]
+    assert list(read_captures(CAPTURES, executor=executor, ahead=3)) == expected
+    lines = list(read_captures(CAPTURES, executor=executor, make=events.json_line))
+    assert lines == [events.json_line(event) for event in expected]
+
+
+def test_a_capture_that_fails_does_not_stop_the_others(
+    executor: Executor | None, tmp_path: Path
+) -> None:
+    cut = tmp_path / "cut.pcap"
+    cut.write_bytes(CAPTURES[0].read_bytes()[:-1])
+    paths = [CAPTURES[0], tmp_path / "missing", cut, CAPTURES[1]]
+    errors: list[CaptureError] = []
+    found = list(read_captures(paths, executor=executor, on_error=errors.append))
+    assert [error.path for error in errors] == [str(tmp_path / "missing"), str(cut)]
+    assert found[-1] == list(read_capture(CAPTURES[1]))[-1]
+    assert len(found) > len(list(read_capture(CAPTURES[1]))) + len(list(read_capture(CAPTURES[0])))
+    with pytest.raises(ExceptionGroup) as group:
+        list(read_captures(paths, executor=executor))
+    assert [str(error) for error in group.value.exceptions] == [str(error) for error in errors]
+
+
+def test_an_executor_is_not_given_more_than_it_is_asked_for() -> None:
+    submitted = 0
+
+    class Counting(ThreadPoolExecutor):
+        def submit(self, *arguments: object, **options: object) -> object:  # type: ignore[override]
+            nonlocal submitted
+            submitted += 1
+            return super().submit(*arguments, **options)  # type: ignore[arg-type]
+
+    next(iter(read_captures(CAPTURES, executor=Counting(1), ahead=2)))
+    assert submitted == 3
+
+
+def test_jobs_on_the_command_line(tmp_path: Path) -> None:
+    files = [*map(str, CAPTURES[:3]), str(tmp_path / "missing"), *map(str, CAPTURES[3:])]
+    one = run("--format", "json", *files)
+    two = run("--format", "json", "-j", "2", *files)
+    assert two.stdout == one.stdout
+    assert (two.returncode, two.stderr) == (1, one.stderr)
+    assert (
+        run("-j", "2", CAPTURES[0].as_posix(), "-", stdin=CAPTURES[1].read_bytes()).returncode == 0
+    )
+
+
+def test_an_interrupt_ends_all_workers(tmp_path: Path) -> None:
+    chunks = payloads(CAPTURES[0])
+    many = [p for i in range(3000) for p in packets(chunks, start=1e9 + i * 100, isn=(i, i))]
+    big = str(write(tmp_path / "big.pcap", many))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "events", "-j", "2", *[big] * 6],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=20)
+    assert (process.returncode, stderr) == (130, b"")
