@@ -25,6 +25,8 @@ BLOCKS = [
 
 @pytest.mark.parametrize(("language", "code"), BLOCKS)
 def test_code_block(language: str, code: str) -> None:
+    if "distributed" in code:
+        pytest.importorskip("distributed", reason="needs dask.distributed (extra dask)")
     if language == "toml":
         assert tomllib.loads(code)
         return

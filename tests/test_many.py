@@ -86,3 +86,16 @@ def test_an_interrupt_ends_all_workers(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=20)
     assert (process.returncode, stderr) == (130, b"")
+
+
+def test_on_a_dask_cluster() -> None:
+    """Two worker processes on loopback."""
+    distributed = pytest.importorskip("distributed", reason="needs dask.distributed (extra dask)")
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        lines = list(read_captures(CAPTURES, executor=client.get_executor(), make=events.json_line))
+    assert lines == [events.json_line(e) for path in CAPTURES for e in read_capture(path)]
