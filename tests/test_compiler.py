@@ -194,3 +194,20 @@ def test_an_extension_of_a_users_own_is_compiled_when_it_is_registered() -> None
     assert_compiled(Extension("client_hello"), data, extensions=mine)
     mine.register(0xFE00, "mine", Struct("half" / Doubled(uint8)), replace=True)
     assert tlsgrammar.parse(Extension("client_hello"), data, extensions=mine).body.half == 14
+
+
+def test_fields_of_the_same_name_in_different_structures() -> None:
+    """A case of a Switch that reads a field of its own structure, under one that has a field of that name."""
+    inner = Struct(
+        "k" / uint8,
+        "x" / Switch(this.k, {1: Switch(this.k, {1: uint8}, default=uint16)}, default=uint24),
+    )
+    schema = Struct(
+        "k" / uint8,
+        "inner" / inner,
+        "list" / vector(Switch(this.k, {1: uint8}, default=uint16), 0, 9),
+    )
+    for outer in range(3):
+        for own in range(3):
+            assert_same(schema, bytes([outer, own, 9, 8, 7, 2, 5, 6]))
+            assert_same(schema, bytes([outer, own, 9, 2, 5, 6]))

@@ -249,8 +249,8 @@ class _Emitter:
     ) -> str:
         value = self._variable()
         own_context = context
-        own_fields: dict[str, str] = {}
-        needs_context = any(_reads_context(subcon, set()) for subcon in schema.subcons)
+        own_fields = {_WHOLE: value}
+        needs_context = any(_reads_context(subcon) for subcon in schema.subcons)
         self._line(f"{value} = Container()")
         if needs_context:
             own_context = self._variable()
@@ -325,14 +325,16 @@ class _Emitter:
         length = self._length(schema.lengthfield, end)
         self._bounds(length, schema)
         limit = self._limit(length, end)
-        return self._items(schema, limit, length, context)
+        return self._items(schema, limit, length, context, fields)
 
     def _repeated(
         self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
     ) -> str:
-        return self._items(schema, end, f"({end} - p)", context)
+        return self._items(schema, end, f"({end} - p)", context, fields)
 
-    def _items(self, schema: Construct, limit: str, length: str, context: str) -> str:
+    def _items(
+        self, schema: Construct, limit: str, length: str, context: str, fields: dict[str, str]
+    ) -> str:
         value = self._variable()
         code = _fixed(schema.subcon)[0]
         if code == "B":
@@ -352,9 +354,9 @@ class _Emitter:
         self._line(f"while p < {limit}:")
         self._depth += 1
         self._line(f"{begin} = p")
-        if _reads_context(schema.subcon, set()):
+        if _reads_context(schema.subcon):
             self._line(f"{context}['_index'] = len({value})")
-        item = self._emit(schema.subcon, limit, context, {}, begin)
+        item = self._emit(schema.subcon, limit, context, fields, begin)
         self._line(f"{value}.append({item})")
         self._must(f"{begin} < p")
         self._depth -= 1
@@ -464,10 +466,12 @@ class _Emitter:
         inline = _inline(function, fields, self._constant)
         if inline is not None:
             return inline
-        return f"{self._constant(function)}({context})"
+        reads_fields = getattr(function, "reads", None) == "fields" and _WHOLE in fields
+        return f"{self._constant(function)}({fields[_WHOLE] if reads_fields else context})"
 
 
 _UINT16 = construct.Int16ub
+_WHOLE = ""  # among the variables of fields, the one of the structure itself
 
 
 class _Cases(dict[Any, Parser]):
@@ -541,33 +545,43 @@ def _functions(schema: Construct) -> list[Any]:
     return [function for function in found if callable(function)]
 
 
-def _needs_no_context(function: Any) -> bool:
+def _reads_fields(function: Any) -> bool:
+    """Whether a function of the context reads nothing but fields of the structure that it is in."""
     if not callable(function) or _is_field_of_this(function):
         return True
-    return isinstance(function, BinExpr) and all(
-        _needs_no_context(side) for side in (function.lhs, function.rhs)
-    )
+    if isinstance(function, BinExpr):
+        return _reads_fields(function.lhs) and _reads_fields(function.rhs)
+    return getattr(function, "reads", None) == "fields"
 
 
-def _reads_context(schema: Construct, seen: set[int]) -> bool:
-    """Whether anything in a schema reads the context of the structure around it."""
-    if id(schema) in seen:
+def _reads_context(
+    schema: Construct, own: bool = True, seen: frozenset[tuple[int, bool]] = frozenset()
+) -> bool:
+    """Whether anything in a schema reads the context of the structure around it.
+
+    Args:
+        schema: the schema.
+        own: whether its source stands in that of the structure, where the fields are at hand.
+        seen: what is being looked at already.
+    """
+    if (id(schema), own) in seen:
         return False
-    seen.add(id(schema))
+    seen |= {(id(schema), own)}
     if type(schema) not in _EMIT or schema.parsed is not None:
         return True
-    if any(not _needs_no_context(function) for function in _functions(schema)):
-        return True
+    for function in _functions(schema):
+        if getattr(function, "reads", None) != "params" and not (own and _reads_fields(function)):
+            return True
     if type(schema) is construct.Struct:
-        inner = list(schema.subcons)
-    elif type(schema) is construct.Switch:
-        inner = [*schema.cases.values(), schema.default]
-    elif type(schema) is construct.IfThenElse:
-        inner = [schema.thensubcon, schema.elsesubcon]
-    else:
-        inner = [x for x in (getattr(schema, "subcon", None),) if x is not None]
-        inner += [x for x in (getattr(schema, "lengthfield", None),) if x is not None]
-    return any(_reads_context(x, seen) for x in inner)
+        return any(_reads_context(field, True, seen) for field in schema.subcons)
+    if type(schema) is construct.Switch:
+        cases = [*schema.cases.values(), schema.default]
+        return any(_reads_context(case, False, seen) for case in cases)
+    if type(schema) is construct.IfThenElse:
+        branches = (schema.thensubcon, schema.elsesubcon)
+        return any(_reads_context(branch, own, seen) for branch in branches)
+    inner = (getattr(schema, name, None) for name in ("subcon", "lengthfield"))
+    return any(_reads_context(x, own, seen) for x in inner if x is not None)
 
 
 _EMIT: dict[type[Construct], Callable[..., str]] = {

@@ -19,7 +19,12 @@ from .extensions import (
     ProtocolVersion,
 )
 from .extensions.signatures import SignatureScheme
-from .key_exchange import ClientKeyExchange, DigitallySigned, ServerKeyExchange
+from .key_exchange import (
+    ClientKeyExchange,
+    DigitallySigned,
+    ServerKeyExchange,
+    names_signature_algorithm,
+)
 from .names import CertificateStatusType, HandshakeType
 from .presentation import (
     Bytes,
@@ -28,6 +33,7 @@ from .presentation import (
     enumeration,
     if_present,
     opaque,
+    reads,
     remaining,
     uint8,
     uint16,
@@ -36,7 +42,6 @@ from .presentation import (
     vector,
 )
 from .versions import (
-    has_signature_algorithm,
     is_early_tls13_draft,
     is_tls13,
     version_of,
@@ -80,6 +85,7 @@ CipherSuite = enumeration(uint16, names.CIPHER_SUITES)
 CompressionMethod = enumeration(uint8, names.COMPRESSION_METHODS)
 
 
+@reads("params")
 def _in_tls13(context: Any) -> bool:
     return is_tls13(version_of(context))
 
@@ -113,11 +119,13 @@ _HELLO_RETRY_REQUEST = (
 )
 
 
+@reads("fields")
 def _is_hello_retry_request(this: Any) -> bool:
     random = this["random"]
     return (random["gmt_unix_time"], random["random_bytes"]) == _HELLO_RETRY_REQUEST
 
 
+@reads("fields")
 def _has_legacy_fields(this: Any) -> bool:
     version = this["legacy_version"]
     return not (isinstance(version, int) and is_early_tls13_draft(version))
@@ -147,6 +155,7 @@ ServerHello = "ServerHello" / Struct(
 _DRAFT_18 = 0x7F12
 
 
+@reads("fields")
 def _has_cipher_suite(this: Any) -> bool:
     version = this["server_version"]
     return not (isinstance(version, int) and 0x7F00 <= version <= _DRAFT_18)
@@ -217,7 +226,7 @@ _CertificateRequestTLS12 = Struct(
     "certificate_types" / vector(enumeration(uint8, names.CLIENT_CERTIFICATE_TYPES), 1, 2**8 - 1),
     "supported_signature_algorithms"
     / If(
-        lambda this: has_signature_algorithm(version_of(this)),
+        names_signature_algorithm,
         vector(SignatureScheme, 2, 2**16 - 2),
     ),
     "certificate_authorities" / vector(DistinguishedName, 0, 2**16 - 1),

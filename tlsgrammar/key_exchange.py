@@ -21,6 +21,7 @@ from .presentation import (
     if_present,
     opaque,
     position,
+    reads,
     remaining,
     remaining_size,
     render_path,
@@ -46,6 +47,7 @@ __all__ = [
     "ServerSRPParams",
     "SignatureScheme",
     "key_exchange_algorithm",
+    "names_signature_algorithm",
 ]
 
 _CIPHER_SUITE_NAME = re.compile(r"(?:OLD_)?TLS_(.+?)(?:_FIPS)?_WITH_")
@@ -64,13 +66,20 @@ def key_exchange_algorithm(cipher_suite: int | None) -> str | None:
     return match[1].lower().replace("_export1024", "_export") if match else None
 
 
+@reads("params")
 def _algorithm(context: Any) -> str | None:
     return key_exchange_algorithm(context["_params"].get("cipher_suite"))
 
 
+@reads("params")
+def names_signature_algorithm(context: Any) -> bool:
+    """Whether signatures name their algorithm in the version of a context."""
+    return has_signature_algorithm(version_of(context))
+
+
 # RFC 5246 section 4.7; without the algorithm before TLS 1.2 (RFC 4346 section 4.7)
 DigitallySigned = Struct(
-    "algorithm" / If(lambda this: has_signature_algorithm(version_of(this)), SignatureScheme),
+    "algorithm" / If(names_signature_algorithm, SignatureScheme),
     "signature" / opaque(0, 2**16 - 1),
 )
 
@@ -176,10 +185,12 @@ _UNSIGNED = {
 }
 
 
+@reads("fields")
 def _has_identity(this: Any) -> bool:
     return this["algorithm"] is not None and this["algorithm"].endswith("psk")
 
 
+@reads("fields")
 def _is_signed(this: Any) -> bool:
     return this["algorithm"] in _SERVER_PARAMS.keys() - _UNSIGNED
 

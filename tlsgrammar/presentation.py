@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from construct import (
     Bytes,
@@ -47,6 +47,7 @@ __all__ = [
     "enumeration",
     "if_present",
     "opaque",
+    "reads",
     "remaining",
     "repeated",
     "uint8",
@@ -57,6 +58,8 @@ __all__ = [
     "vector",
 ]
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 uint8 = Int8ub
 uint16 = Int16ub
 uint24 = Int24ub
@@ -65,6 +68,18 @@ uint64 = Int64ub
 
 Empty = Struct()
 """`struct {} Empty;` (RFC 8446 section 3.6)"""
+
+
+def reads(what: str) -> Callable[[F], F]:
+    """Declare what a function of the context reads, so that the compiler need not make it a whole context:
+    `fields` of the structure that it is in and nothing else, or `params` (`context["_params"]`).
+    """
+
+    def declare(function: F) -> F:
+        function.reads = what  # type: ignore[attr-defined]
+        return function
+
+    return declare
 
 
 class Window(io.BytesIO):
