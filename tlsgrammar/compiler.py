@@ -20,6 +20,7 @@ from construct import Construct, Container, ListContainer
 from construct.expr import BinExpr, Path
 
 from .extensions.registry import ExtensionBody, ExtensionRegistry, ExtensionTypeField, registry_of
+from .key_exchange import OptionalLength
 from .presentation import (
     Block,
     Enumeration,
@@ -446,6 +447,16 @@ class _Emitter:
         self._line(f"{value}, p = {cases}[{key}](data, p, {end}, {start}, {context})")
         return value
 
+    def _optional_length(
+        self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
+    ) -> str:
+        value = self._variable()
+        left = f"{end} - p - 2"
+        self._line(f"{value} = data[p] << 8 | data[p + 1] if {left} >= 0 else None")
+        self._line(f"if {value} == {left}: p += 2")
+        self._line(f"else: {value} = None")
+        return value
+
     def _extension_body(
         self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
     ) -> str:
@@ -607,4 +618,5 @@ _EMIT: dict[type[Construct], Callable[..., str]] = {
     IfPresent: _Emitter._if_present,
     Remaining: _Emitter._remaining,
     ExtensionBody: _Emitter._extension_body,
+    OptionalLength: _Emitter._optional_length,
 }
