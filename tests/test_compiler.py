@@ -157,6 +157,12 @@ OF_A_USERS_OWN: dict[str, Construct] = {
         "k" / uint8, "x" / Switch(this.k, {1: Struct("a" / uint8, "t" / Tell)}, default=Tell)
     ),
     "tell in a block": Struct("k" / uint8, "x" / block(uint8, Struct("a" / uint8, "t" / Tell))),
+    "tell in a list": Struct(
+        "a" / uint8,
+        "list" / vector(Struct("x" / uint8, "t" / Tell), 0, 99),
+        "rest" / repeated(Tell),
+    ),
+    "tell to the end": Struct("a" / uint8, "list" / repeated(Struct("x" / uint16, "t" / Tell))),
     "index": Struct("list" / vector(Struct("i" / Computed(this._index), "x" / uint8), 0, 99)),
     "optional": Struct("a" / construct.Optional(uint16), "b" / construct.GreedyBytes),
     "greedy range": Struct("a" / construct.GreedyRange(uint16), "b" / construct.GreedyBytes),

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import construct
 from construct import Construct, Container, ListContainer
@@ -104,12 +104,24 @@ def _bodies(context: Any, message: str) -> _Bodies:
     return bodies
 
 
-class _Emitter:
-    """Writes the source of one parser.
+class _Place(NamedTuple):
+    """Where in the source of a parser a construct is parsed.
 
-    In that source `p` is the offset in `data`; each structure has an expression for where it ends, and the
-    name of the variable with its context, if anything in it reads one.
+    Attributes:
+        end: an expression for where in the data what encloses it ends.
+        context: the variable with the context.
+        fields: the variables of the fields before it in its structure, by name; and of the structure.
+        start: the variable with where in the data what encloses it begins.
     """
+
+    end: str
+    context: str
+    fields: dict[str, str]
+    start: str
+
+
+class _Emitter:
+    """Writes the source of one parser, in which `p` is the offset in `data`."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []
@@ -127,7 +139,7 @@ class _Emitter:
         self._messages: dict[str, str] = {}
 
     def compile(self, schema: Construct) -> Parser:
-        value = self._emit(schema, "end", "context", {}, "start")
+        value = self._emit(schema, _Place("end", "context", {}, "start"))
         source = "\n".join(
             [
                 "def parser(data, p, end, start, context):",
@@ -159,13 +171,7 @@ class _Emitter:
         return f"v{self._count}"
 
     def _constant(self, value: Any) -> str:
-        if isinstance(value, (int, str, bytes, type(None))) and type(value) in (
-            int,
-            str,
-            bytes,
-            bool,
-            type(None),
-        ):
+        if type(value) in (int, str, bytes, bool, type(None)):
             return repr(value)
         self._count += 1
         name = f"k{self._count}"
@@ -177,29 +183,17 @@ class _Emitter:
 
     # Constructs
 
-    def _emit(
-        self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
-    ) -> str:
-        """Write how a construct is parsed.
-
-        Args:
-            schema: the construct.
-            end: an expression for where what encloses it ends.
-            context: the name of the variable with the context.
-            fields: the variables of the fields before it in its structure, by name.
-            start: the name of the variable with where what encloses it begins.
-
-        Returns:
-            An expression for its value.
-        """
+    def _emit(self, schema: Construct, at: _Place) -> str:
+        """Write how a construct is parsed at a place; an expression for its value."""
         emit = _EMIT.get(type(schema)) if schema.parsed is None else None
-        if emit is None:
-            value = self._variable()
-            self._line(
-                f"{value}, p = by_itself({self._constant(schema)}, data, p, {end}, {start}, {context})"
-            )
-            return value
-        return emit(self, schema, end, context, fields, start)
+        return (emit or _Emitter._unknown)(self, schema, at)
+
+    def _unknown(self, schema: Construct, at: _Place) -> str:
+        value, constant = self._variable(), self._constant(schema)
+        self._line(
+            f"{value}, p = by_itself({constant}, data, p, {at.end}, {at.start}, {at.context})"
+        )
+        return value
 
     def _fixed_run(self, schemas: list[Construct], end: str) -> list[str]:
         """Several integers and bytes of fixed sizes in one go; the expressions of their values."""
@@ -226,41 +220,31 @@ class _Emitter:
         self._line(f"p += {size}")
         return values
 
-    def _simple(
-        self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
-    ) -> str:
+    def _simple(self, schema: Construct, at: _Place) -> str:
         if _fixed(schema)[0]:
-            return self._fixed_run([schema], end)[0]
-        value = self._variable()
-        self._line(
-            f"{value}, p = by_itself({self._constant(schema)}, data, p, {end}, {start}, {context})"
-        )
-        return value
+            return self._fixed_run([schema], at.end)[0]
+        return self._unknown(schema, at)
 
-    def _inner(
-        self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
-    ) -> str:
-        return self._emit(schema.subcon, end, context, fields, start)
+    def _inner(self, schema: Construct, at: _Place) -> str:
+        return self._emit(schema.subcon, at)
 
     def _nothing(self, schema: Construct, *_: Any) -> str:
         return "None"
 
-    def _struct(
-        self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
-    ) -> str:
+    def _struct(self, schema: Construct, at: _Place) -> str:
         value = self._variable()
-        own_context = context
+        own_context = at.context
         own_fields = {_WHOLE: value}
         needs_context = any(_reads_context(subcon) for subcon in schema.subcons)
         self._line(f"{value} = Container()")
         if needs_context:
             own_context = self._variable()
-            self._line(f"{own_context} = make_context({context})")
+            self._line(f"{own_context} = make_context({at.context})")
         run: list[Construct] = []
 
         def finish_run() -> None:
             if run:
-                for subcon, expression in zip(run, self._fixed_run(run, end), strict=True):
+                for subcon, expression in zip(run, self._fixed_run(run, at.end), strict=True):
                     store(subcon, expression)
                 run.clear()
 
@@ -281,11 +265,11 @@ class _Emitter:
                 run.append(subcon)
                 continue
             finish_run()
-            store(subcon, self._emit(subcon, end, own_context, own_fields, start))
+            store(subcon, self._emit(subcon, at._replace(context=own_context, fields=own_fields)))
         finish_run()
         return value
 
-    def _length(self, field: Construct, end: str) -> str:
+    def _length(self, field: Construct) -> str:
         """The length before something, in a variable; whether it was there shows in what follows."""
         length = self._variable()
         size = _fixed(field)[1]
@@ -307,12 +291,10 @@ class _Emitter:
         self._must(f"p <= {limit} <= {end}")
         return limit
 
-    def _opaque(
-        self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
-    ) -> str:
-        length = self._length(schema.lengthfield, end)
+    def _opaque(self, schema: Construct, at: _Place) -> str:
+        length = self._length(schema.lengthfield)
         self._bounds(length, schema)
-        return self._slice(self._limit(length, end))
+        return self._slice(self._limit(length, at.end))
 
     def _slice(self, limit: str) -> str:
         value = self._variable()
@@ -320,165 +302,138 @@ class _Emitter:
         self._line(f"p = {limit}")
         return value
 
-    def _vector(
-        self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
-    ) -> str:
-        length = self._length(schema.lengthfield, end)
+    def _vector(self, schema: Construct, at: _Place) -> str:
+        length = self._length(schema.lengthfield)
         self._bounds(length, schema)
-        limit = self._limit(length, end)
-        return self._items(schema, limit, length, context, fields)
+        limit = self._limit(length, at.end)
+        begin = self._variable()
+        self._line(f"{begin} = p")
+        return self._items(schema, length, at._replace(end=limit, start=begin))
 
-    def _repeated(
-        self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
-    ) -> str:
-        return self._items(schema, end, f"({end} - p)", context, fields)
+    def _repeated(self, schema: Construct, at: _Place) -> str:
+        return self._items(schema, f"({at.end} - p)", at)
 
-    def _items(
-        self, schema: Construct, limit: str, length: str, context: str, fields: dict[str, str]
-    ) -> str:
+    def _items(self, schema: Construct, length: str, at: _Place) -> str:
         value = self._variable()
         code = _fixed(schema.subcon)[0]
         if code == "B":
-            self._line(f"{value} = ListContainer(data[p:{limit}])")
-            self._line(f"p = {limit}")
+            self._line(f"{value} = ListContainer(data[p:{at.end}])")
+            self._line(f"p = {at.end}")
             return value
         if len(code) == 1:
             size = struct.calcsize(">" + code)
             self._must(f"{length} % {size} == 0")
             self._line(
-                f'{value} = ListContainer(unpack(f">{{{length} // {size}}}{code}", data[p:{limit}]))'
+                f'{value} = ListContainer(unpack(f">{{{length} // {size}}}{code}", data[p:{at.end}]))'
             )
-            self._line(f"p = {limit}")
+            self._line(f"p = {at.end}")
             return value
         begin = self._variable()
         self._line(f"{value} = ListContainer()")
-        self._line(f"while p < {limit}:")
+        self._line(f"while p < {at.end}:")
         self._depth += 1
         self._line(f"{begin} = p")
         if _reads_context(schema.subcon):
-            self._line(f"{context}['_index'] = len({value})")
-        item = self._emit(schema.subcon, limit, context, fields, begin)
-        self._line(f"{value}.append({item})")
+            self._line(f"{at.context}['_index'] = len({value})")
+        self._line(f"{value}.append({self._emit(schema.subcon, at)})")
         self._must(f"{begin} < p")
         self._depth -= 1
-        self._must(f"p == {limit}")
+        self._must(f"p == {at.end}")
         return value
 
-    def _block(
-        self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
-    ) -> str:
+    def _block(self, schema: Construct, at: _Place) -> str:
         if schema.lengthfield is None:
             length = self._variable()
-            self._line(f"{length} = {self._expression(schema.length, context, fields)}")
+            self._line(f"{length} = {self._expression(schema.length, at)}")
         elif _fixed(schema.lengthfield)[0]:
-            length = self._length(schema.lengthfield, end)
+            length = self._length(schema.lengthfield)
         else:
-            length = self._emit(schema.lengthfield, end, context, fields, start)
-        limit = self._limit(length, end)
+            length = self._emit(schema.lengthfield, at)
+        limit = self._limit(length, at.end)
         begin = self._variable()
         self._line(f"{begin} = p")
-        value = self._emit(schema.subcon, limit, context, fields, begin)
+        value = self._emit(schema.subcon, at._replace(end=limit, start=begin))
         self._must(f"p == {limit}")
         return value
 
-    def _if_present(
-        self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
-    ) -> str:
+    def _if_present(self, schema: Construct, at: _Place) -> str:
         value = self._variable()
         self._line(f"{value} = None")
-        self._line(f"if p < {end}:")
+        self._line(f"if p < {at.end}:")
         self._depth += 1
-        self._line(f"{value} = {self._emit(schema.subcon, end, context, fields, start)}")
+        self._line(f"{value} = {self._emit(schema.subcon, at)}")
         self._depth -= 1
         return value
 
-    def _remaining(
-        self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
-    ) -> str:
+    def _remaining(self, schema: Construct, at: _Place) -> str:
         if getattr(schema, "limit", None) is None:
-            return self._slice(end)
-        return self._slice(self._limit(self._expression(schema.limit, context, fields), end))
+            return self._slice(at.end)
+        return self._slice(self._limit(self._expression(schema.limit, at), at.end))
 
-    def _bytes(
-        self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
-    ) -> str:
+    def _bytes(self, schema: Construct, at: _Place) -> str:
         if _fixed(schema)[0]:
-            return self._fixed_run([schema], end)[0]
-        return self._slice(self._limit(self._expression(schema.length, context, fields), end))
+            return self._fixed_run([schema], at.end)[0]
+        return self._slice(self._limit(self._expression(schema.length, at), at.end))
 
-    def _peek(
-        self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
-    ) -> str:
+    def _peek(self, schema: Construct, at: _Place) -> str:
         begin = self._variable()
         self._line(f"{begin} = p")
-        value = self._emit(schema.subcon, end, context, fields, start)
+        value = self._emit(schema.subcon, at)
         self._line(f"p = {begin}")
         return value
 
-    def _tell(
-        self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
-    ) -> str:
-        return f"(p - {start})"
+    def _tell(self, schema: Construct, at: _Place) -> str:
+        return f"(p - {at.start})"
 
-    def _computed(
-        self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
-    ) -> str:
-        return self._expression(schema.func, context, fields)
+    def _computed(self, schema: Construct, at: _Place) -> str:
+        return self._expression(schema.func, at)
 
-    def _if_then_else(
-        self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
-    ) -> str:
+    def _if_then_else(self, schema: Construct, at: _Place) -> str:
         value = self._variable()
-        self._line(f"if {self._expression(schema.condfunc, context, fields)}:")
+        self._line(f"if {self._expression(schema.condfunc, at)}:")
         for keyword, branch in (("", schema.thensubcon), ("else:", schema.elsesubcon)):
             if keyword:
                 self._line(keyword)
             self._depth += 1
-            self._line(f"{value} = {self._emit(branch, end, context, fields, start)}")
+            self._line(f"{value} = {self._emit(branch, at)}")
             self._depth -= 1
         return value
 
-    def _switch(
-        self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
-    ) -> str:
+    def _switch(self, schema: Construct, at: _Place) -> str:
         value = self._variable()
-        key = self._expression(schema.keyfunc, context, fields)
+        key = self._expression(schema.keyfunc, at)
         cases = self._constant(_Cases(schema))
-        self._line(f"{value}, p = {cases}[{key}](data, p, {end}, {start}, {context})")
+        self._line(f"{value}, p = {cases}[{key}](data, p, {at.end}, {at.start}, {at.context})")
         return value
 
-    def _optional_length(
-        self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
-    ) -> str:
+    def _optional_length(self, schema: Construct, at: _Place) -> str:
         value = self._variable()
-        left = f"{end} - p - 2"
+        left = f"{at.end} - p - 2"
         self._line(f"{value} = data[p] << 8 | data[p + 1] if {left} >= 0 else None")
         self._line(f"if {value} == {left}: p += 2")
         self._line(f"else: {value} = None")
         return value
 
-    def _extension_body(
-        self, schema: Construct, end: str, context: str, fields: dict[str, str], start: str
-    ) -> str:
+    def _extension_body(self, schema: Construct, at: _Place) -> str:
         value, parser = self._variable(), self._variable()
-        code = fields["extension_type"]
-        length = self._length(_UINT16, end)
-        limit = self._limit(length, end)
+        code = at.fields["extension_type"]
+        length = self._length(_UINT16)
+        limit = self._limit(length, at.end)
         self._line(f"{parser} = {self._bodies_of(schema.message)}[{code}]")
         self._line(f"if {parser} is None:")
         self._line(f" {value} = None; p = {limit}")
         self._line("else:")
-        self._line(f" {value}, p = {parser}(data, p, {limit}, p, {context})")
+        self._line(f" {value}, p = {parser}(data, p, {limit}, p, {at.context})")
         self._must(f"p == {limit}")
         return value
 
-    def _expression(self, function: Any, context: str, fields: dict[str, str]) -> str:
+    def _expression(self, function: Any, at: _Place) -> str:
         """What a function of the context gives: inline, where it only reads fields that are at hand."""
-        inline = _inline(function, fields, self._constant)
+        inline = _inline(function, at.fields, self._constant)
         if inline is not None:
             return inline
-        reads_fields = getattr(function, "reads", None) == "fields" and _WHOLE in fields
-        return f"{self._constant(function)}({fields[_WHOLE] if reads_fields else context})"
+        reads_fields = getattr(function, "reads", None) == "fields" and _WHOLE in at.fields
+        return f"{self._constant(function)}({at.fields[_WHOLE] if reads_fields else at.context})"
 
 
 _UINT16 = construct.Int16ub
