@@ -163,6 +163,12 @@ OF_A_USERS_OWN: dict[str, Construct] = {
         "rest" / repeated(Tell),
     ),
     "tell to the end": Struct("a" / uint8, "list" / repeated(Struct("x" / uint16, "t" / Tell))),
+    "a field of the structure around": Struct(
+        "x" / uint8, "y" / Struct("z" / construct.Bytes(this.x))
+    ),
+    "the same, computed": Struct(
+        "x" / uint8, "f" / Computed(lambda this: 1), "y" / Struct("z" / Computed(this.x + 1))
+    ),
     "index": Struct("list" / vector(Struct("i" / Computed(this._index), "x" / uint8), 0, 99)),
     "optional": Struct("a" / construct.Optional(uint16), "b" / construct.GreedyBytes),
     "greedy range": Struct("a" / construct.GreedyRange(uint16), "b" / construct.GreedyBytes),

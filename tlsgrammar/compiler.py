@@ -432,7 +432,8 @@ class _Emitter:
         inline = _inline(function, at.fields, self._constant)
         if inline is not None:
             return inline
-        reads_fields = getattr(function, "reads", None) == "fields" and _WHOLE in at.fields
+        # One that is not at hand is in no structure around this one either, whatever has its name there.
+        reads_fields = _reads_fields(function) and _WHOLE in at.fields
         return f"{self._constant(function)}({at.fields[_WHOLE] if reads_fields else at.context})"
 
 
