@@ -75,7 +75,11 @@ def test_parse_needs_context() -> None:
 def test_parse_shows_what_it_could_read() -> None:
     status, out, err = tool("parse", "Alert", "02")
     assert status == 1
-    assert "level: fatal (2)" in out
+    assert out.splitlines() == [
+        "     0  Alert",
+        "     0    level: fatal (2)",
+        "     1    description",
+    ]
     assert err == "tlsgrammar: Alert.description, offset 1: ends early: expected 1, found 0\n"
 
 

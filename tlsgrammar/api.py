@@ -11,7 +11,7 @@ from .compiler import Deviation, compiled
 from .errors import GrammarError
 from .presentation import Window, as_grammar_error, parse_whole, without_streams
 
-__all__ = ["build", "parse", "read"]
+__all__ = ["build", "interpreted", "parse", "read"]
 
 _INTERPRET = bool(os.environ.get("TLSGRAMMAR_INTERPRET"))
 """Whether schemas are always interpreted by construct, to find out whether something is the compiler's fault."""
@@ -73,9 +73,18 @@ def _parse(
             pass
         else:
             return value, None
-    window = Window(data, 0)
     if defects is not None:
         context = {**context, "defects": defects}
+    return interpreted(schema, data, context)
+
+
+def interpreted(
+    schema: Construct, data: bytes, context: dict[str, Any]
+) -> tuple[Any, GrammarError | None]:
+    """The value that the schema itself parses, or the error that ends it. What a schema does besides parsing
+    is done once.
+    """
+    window = Window(data, 0)
     try:
         value = parse_whole(schema, window, _params(context, parsing=True), "(parsing)")
     except GrammarError as error:

@@ -12,7 +12,7 @@ from typing import Any
 
 from construct import Construct, IfThenElse, Renamed, Struct, Subconstruct, Switch
 
-from .api import parse
+from .api import interpreted
 from .errors import GrammarError
 from .extensions import ExtensionBody
 from .presentation import Enumeration, Repeated, position
@@ -123,12 +123,10 @@ def follow(
     root = Node(name, schema, 0)
     stack = [root]
     followed = _followed(_bare(schema), stack)
-    try:
-        root.value = parse(name / followed, data, **context)
-    except GrammarError as error:
-        return root, error
-    root.end = len(data)
-    return root, None
+    root.value, error = interpreted(name / followed, data, context)
+    if error is None:
+        root.end = len(data)
+    return root, error
 
 
 def render(node: Node, depth: int = 0) -> Iterator[str]:
