@@ -244,6 +244,10 @@ class Analyzer:
     def _violation(self, direction: _Direction, offset: int, reason: str, path: str = "") -> None:
         self._raise(ProtocolViolation(self.c, direction.is_orig, offset, path, reason, ts=self._ts))
 
+    def _give_up(self, direction: _Direction, error: GrammarError) -> None:
+        self._violation(direction, error.offset, error.reason, error.path)
+        self._end(direction)
+
     def _end(self, direction: _Direction) -> None:
         direction.ended = True
         direction.records = None
@@ -293,8 +297,7 @@ class Analyzer:
             try:
                 record = records.next()
             except GrammarError as error:
-                self._violation(direction, error.offset, error.reason, error.path)
-                self._end(direction)
+                self._give_up(direction, error)
                 return
             if record is None:
                 return
@@ -392,8 +395,7 @@ class Analyzer:
             try:
                 message = messages.next()
             except GrammarError as error:
-                self._violation(direction, error.offset, error.reason, error.path)
-                self._end(direction)
+                self._give_up(direction, error)
                 return
             if message is None:
                 return

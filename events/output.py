@@ -23,7 +23,7 @@ _PRINTABLE = {
 
 
 def _text(data: bytes) -> str:
-    r"""Bytes that are meant as text: a backslash is doubled, and what is not printable ASCII is `\\xNN`."""
+    r"""Bytes that are meant as text: a backslash is doubled, and what is not printable ASCII is `\xNN`."""
     return "".join(_PRINTABLE[byte] for byte in data)
 
 
@@ -149,8 +149,7 @@ def text_line(event: Event) -> bytes:
         time = datetime.fromtimestamp(event.ts, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     parameters = " ".join(
         f"{field}={_readable(field, getattr(event, field))}"
-        for field in event.__struct_fields__
-        if field not in ("c", "ts")
+        for field, _ in _parameters(type(event))
     )
     line = (
         f"{time} {c.uid or '-'} {_address(c.orig_h, c.orig_p)} > {_address(c.resp_h, c.resp_p)} "

@@ -13,10 +13,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from construct import Construct, IfThenElse, Rebuild, Renamed, Struct, Subconstruct, Switch
+from construct import Construct, IfThenElse, Rebuild, Struct, Subconstruct, Switch
 
 from tlsgrammar.extensions import DEFAULT, ExtensionBody, ExtensionRegistry
-from tlsgrammar.presentation import Block, IfPresent, Repeated
+from tlsgrammar.presentation import Block, IfPresent, Repeated, bare
 
 from .model import DOCUMENTED, Connection, Event, ProtocolViolation
 
@@ -83,19 +83,13 @@ def raises(
     def decorate(function: Function) -> Function:
         row = _Row(event, function)
         for schema in on:
-            _ON_STRUCTURE.setdefault(_bare(schema), []).append(row)
+            _ON_STRUCTURE.setdefault(bare(schema), []).append(row)
         if on_extension is not None:
             registry.attach(registry.code(on_extension), row, event.name)
         walker.cache_clear()
         return function
 
     return decorate
-
-
-def _bare(schema: Construct) -> Construct:
-    while isinstance(schema, Renamed):
-        schema = schema.subcon
-    return schema
 
 
 def known_events(registry: ExtensionRegistry = DEFAULT) -> list[str]:
@@ -144,7 +138,7 @@ class Walker:
         return raised
 
     def _visit(self, schema: Construct) -> Visit | None:
-        schema = _bare(schema)
+        schema = bare(schema)
         if schema not in self._visits:
             self._visits[schema] = self._with_rows(
                 self._inner_visit(schema), _ON_STRUCTURE.get(schema, ())

@@ -37,7 +37,8 @@ __all__ = ["Deviation", "Parser", "compiled", "layout"]
 
 Parser = Callable[[bytes | bytearray, int, int, int, Any], tuple[Any, int]]
 """A compiled schema: takes the data, where the structure begins in them, where at the latest it ends, where
-what encloses it begins, and the context; returns the value and where it ended. Raises any exception where the data do not follow the schema."""
+what encloses it begins, and the context; returns the value and where it ended. Raises any exception where the
+data do not follow the schema."""
 
 _MAXIMUM_KEPT = 4096
 

@@ -31,6 +31,7 @@ from construct import (
     Int32ub,
     Int64ub,
     ListContainer,
+    Renamed,
     SizeofError,
     Struct,
     Subconstruct,
@@ -369,21 +370,28 @@ class Block(Subconstruct):  # type: ignore[misc]
         return result
 
 
-def parse_whole(schema: Construct, window: Window, context: Any, path: str) -> Any:
-    """Parse a structure that must fill its window."""
+def parse_whole(schema: Construct, window: Window, context: Any, path: str, after: str = "") -> Any:
+    """Parse a structure that must fill its window; `after` says what bytes that are left over come after."""
     try:
         value = schema._parsereport(window, context, path)
     except ConstructError as error:
         raise as_grammar_error(error, window, path) from None
     left = window.size - window.tell()
     if left:
-        chosen = _chosen(schema, context)
-        inner = f"{path} -> {chosen.name}" if chosen.name else path
-        note(context, position(window), inner, f"{left} bytes left over")
+        name = chosen(schema, context).name
+        where = f"{path} -> {name}" if name else path
+        note(context, position(window), where, f"{left} bytes left over{after}")
     return value
 
 
-def _chosen(schema: Construct, context: Any) -> Construct:
+def bare(schema: Construct) -> Construct:
+    """A construct without the names it was given."""
+    while isinstance(schema, Renamed):
+        schema = schema.subcon
+    return schema
+
+
+def chosen(schema: Construct, context: Any) -> Construct:
     """What a Switch decides for; any other construct is itself."""
     if not isinstance(schema, Switch):
         return schema

@@ -18,7 +18,17 @@ from .extensions import ExtensionBody
 from .extensions.quic import Varint
 from .key_exchange import OptionalLength
 from .names import Registry
-from .presentation import Block, Enumeration, IfPresent, Opaque, Remaining, Repeated, Vector
+from .presentation import (
+    Block,
+    Enumeration,
+    IfPresent,
+    Opaque,
+    Remaining,
+    Repeated,
+    Vector,
+    bare,
+    chosen,
+)
 
 __all__ = ["values"]
 
@@ -54,9 +64,9 @@ def _value(draw: Draw, schema: Construct, context: Any) -> Any:
 
 def _struct(draw: Draw, schema: Construct, context: Any) -> dict[str, Any]:
     scope = Container(_=context, _params=context["_params"])
-    lengths = {_length_of(_inner(field)) for field in schema.subcons}
+    lengths = {_length_of(bare(field)) for field in schema.subcons}
     for field in schema.subcons:
-        inner = _inner(field)
+        inner = bare(field)
         if isinstance(inner, (construct.Peek, construct.Rebuild, type(construct.Tell))):
             continue
         if field.name in lengths:
@@ -66,12 +76,6 @@ def _struct(draw: Draw, schema: Construct, context: Any) -> dict[str, Any]:
         else:
             scope[field.name] = _value(draw, field, scope)
     return {key: value for key, value in scope.items() if not key.startswith("_")}
-
-
-def _inner(field: Construct) -> Construct:
-    while isinstance(field, construct.Renamed):
-        field = field.subcon
-    return field
 
 
 def _length_of(schema: Construct) -> str | None:
@@ -134,8 +138,7 @@ def _built(schema: Construct, value: Any, context: Any) -> bytes:
 
 
 def _switch(draw: Draw, schema: Construct, context: Any) -> Any:
-    key = schema.keyfunc(context) if callable(schema.keyfunc) else schema.keyfunc
-    return _value(draw, schema.cases.get(key, schema.default), context)
+    return _value(draw, chosen(schema, context), context)
 
 
 def _if_then_else(draw: Draw, schema: Construct, context: Any) -> Any:

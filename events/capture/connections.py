@@ -215,19 +215,16 @@ class Connections:
         flow = side.flow
         if not chunks or flow.done:
             return
+        known = [(side, chunk) for chunk in chunks]
+        if flow.originator is None:
+            flow.held += known
+            if not self._orient(flow, side):
+                return
+            known, flow.held = flow.held, []
         if flow.analyzer is None:
-            if flow.originator is None:
-                flow.held += [(side, chunk) for chunk in chunks]
-                if not self._orient(flow, side):
-                    return
-                held, flow.held = flow.held, []
-            else:
-                held = [(side, chunk) for chunk in chunks]
             flow.analyzer = self._analyzer(_connection(flow))
-        else:
-            held = [(side, chunk) for chunk in chunks]
         analyzer = flow.analyzer
-        for sender, chunk in held:
+        for sender, chunk in known:
             is_orig = sender is flow.originator
             if isinstance(chunk, int):
                 events += analyzer.gap(is_orig, chunk, ts)

@@ -18,8 +18,8 @@ from ..presentation import (
     Enumeration,
     Window,
     as_grammar_error,
-    note,
     opaque,
+    parse_whole,
     position,
     render_path,
     uint16,
@@ -291,17 +291,13 @@ class ExtensionBody(Construct):  # type: ignore[misc]
 
 
 def _parse_body(schema: Construct, window: Window, context: Any, path: str) -> Any:
+    name = registry_of(context).name(context["extension_type"])
     try:
-        value = schema._parsereport(window, context, path)
+        return parse_whole(schema, window, context, path, f" after the body of {name}")
     except GrammarError:
         raise
     except Exception as error:  # a user's schema may hold any function, and that may raise anything
         raise as_grammar_error(error, window, path) from error
-    left = window.size - window.tell()
-    if left:
-        name = registry_of(context).name(context["extension_type"])
-        note(context, position(window), path, f"{left} bytes left over after the body of {name}")
-    return value
 
 
 def Extension(message: str) -> Construct:
