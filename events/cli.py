@@ -156,7 +156,7 @@ def _print_one(
                 wanted=wanted,
                 progress=progress,
             )
-            _print((encode(event) for event in events), at_once=at_once)
+            _print(map(encode, events), at_once=at_once)
     except (CaptureError, ImportError) as error:
         failed(error)
 

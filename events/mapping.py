@@ -22,6 +22,7 @@ from tlsgrammar import (
     ServerHello,
     sslv2,
 )
+from tlsgrammar.extensions import DEFAULT
 from tlsgrammar.handshake import (
     ClientHelloExtension,
     HelloRetryRequestExtension,
@@ -206,3 +207,7 @@ def ssl_server_hello_sslv2(hello: Any, at: Occasion) -> SslServerHello:
 @raises(SslAlert, sslv2.Error)
 def ssl_alert_sslv2(error: Any, at: Occasion) -> SslAlert:
     return SslAlert(at.c, at.is_orig, AlertLevel.fatal.value, error["error_code"], ts=at.ts)
+
+
+# This module is itself an entry point: there is nothing more to load.
+DEFAULT.enter(__name__)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache, lru_cache
-from typing import Any
+from functools import cache, lru_cache, partial
+from typing import Any, NamedTuple, get_type_hints
 
 import msgspec
 
@@ -24,6 +24,9 @@ _PRINTABLE = {
 
 def _text(data: bytes) -> str:
     r"""Bytes that are meant as text: a backslash is doubled, and what is not printable ASCII is `\xNN`."""
+    text = data.decode("latin-1")
+    if data.isascii() and text.isprintable() and "\\" not in text:
+        return text
     return "".join(_PRINTABLE[byte] for byte in data)
 
 
@@ -44,10 +47,16 @@ def _plain(parameter: str, value: Any) -> Any:
 _encode = msgspec.json.Encoder().encode
 
 
+@cache
+def _parameters(kind: type[Event]) -> list[str]:
+    """The names of the parameters of a class of events."""
+    return [field for field in kind.__struct_fields__ if field not in ("c", "ts")]
+
+
 @lru_cache(maxsize=1024)
-def _head(c: Connection) -> bytes:
+def _of_connection(c: Connection) -> str:
     """The part of a line that all events of a connection share."""
-    head = {
+    parameters = {
         "uid": c.uid,
         "proto": c.proto,
         "id.orig_h": c.orig_h,
@@ -55,17 +64,52 @@ def _head(c: Connection) -> bytes:
         "id.resp_h": c.resp_h,
         "id.resp_p": c.resp_p,
     }
-    return _encode(head)[1:-1]
+    return _json(parameters)[1:-1]
+
+
+def _json(value: Any) -> str:
+    return _encode(value).decode()
+
+
+_BOOLEANS = {True: "true", False: "false"}
+
+# How a value of a type is written, as a part of an f-string: much faster than to look at each value.
+_WRITTEN: dict[Any, str] = {
+    int: "{event.%s:d}",
+    bool: "{BOOLEANS[event.%s]}",
+    bytes: '"{event.%s.hex()}"',
+    list[int]: "{json(event.%s)}",
+}
 
 
 @cache
-def _parameters(kind: type[Event]) -> list[tuple[str, bytes]]:
-    """The parameters of a class of events, each with what stands before its value."""
-    return [
-        (field, b"," + _encode(field) + b":")
-        for field in kind.__struct_fields__
-        if field not in ("c", "ts")
-    ]
+def _line_function(kind: type[Event]) -> Callable[[Event, str], str]:
+    """A function that writes an event of a class behind what is the same for several."""
+    types = get_type_hints(kind)
+    line = "{head}{name}"
+    names: dict[str, Any] = {"BOOLEANS": _BOOLEANS, "json": _json, "name": _json(kind.name)}
+    for field in _parameters(kind):
+        written = _WRITTEN.get(types[field]) if field not in _TEXT_PARAMETERS else None
+        if written is None:
+            names[f"plain_{field}"] = partial(_plain, field)
+            written = f"{{json(plain_{field}(event.%s))}}"
+        line += f',"{field}":{written % field}'
+    source = f"lambda event, head: f{line + '}}'!r}"
+    function: Callable[[Event, str], str] = eval(source, names)
+    return function
+
+
+class _Head(NamedTuple):
+    """What stands at the front of a line, and of which events."""
+
+    c: Connection | None
+    ts: float | None
+    of_connection: str
+    text: str
+
+
+# Events come in groups of the same connection and time.
+_last_head = _Head(None, None, "", "")
 
 
 def json_line(event: Event) -> bytes:
@@ -75,28 +119,19 @@ def json_line(event: Event) -> bytes:
     `id.resp_p`, `event`, and the documented parameters. Bytes are lowercase hexadecimal; `names` and
     `protocols` are text, with `\\` for a backslash and `\xNN` for what is not printable ASCII.
     """
-    parts = [
-        b'{"ts":',
-        _encode(event.ts),
-        b",",
-        _head(event.c),
-        b',"event":"',
-        event.name.encode(),
-        b'"',
-    ]
-    for field, before in _parameters(type(event)):
-        value = getattr(event, field)
-        kind = type(value)
-        if kind is bytes and field not in _TEXT_PARAMETERS:
-            parts += (before, b'"', value.hex().encode(), b'"')
-        elif kind is bool:
-            parts += (before, b"true" if value else b"false")
-        elif kind is int:
-            parts += (before, b"%d" % value)
-        else:
-            parts += (before, _encode(_plain(field, value)))
-    parts.append(b"}")
-    return b"".join(parts)
+    global _last_head
+    head = _last_head
+    if head[0] is not event.c or head[1] != event.ts:
+        of_connection = head[2] if head[0] is event.c else _of_connection(event.c)
+        text = f'{{"ts":{_json(event.ts)},{of_connection},"event":'
+        head = _last_head = _Head(event.c, event.ts, of_connection, text)
+    try:
+        line = _line_function(type(event))(event, head[3])
+    except (AttributeError, KeyError, TypeError, ValueError):
+        # A value that is not of the type that its class declares.
+        rest = {field: _plain(field, getattr(event, field)) for field in _parameters(type(event))}
+        line = head[3] + _json(event.name) + ("," + _json(rest)[1:] if rest else "}")
+    return line.encode()
 
 
 def _hello_time(value: int) -> str:
@@ -148,8 +183,7 @@ def text_line(event: Event) -> bytes:
     if event.ts is not None:
         time = datetime.fromtimestamp(event.ts, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     parameters = " ".join(
-        f"{field}={_readable(field, getattr(event, field))}"
-        for field, _ in _parameters(type(event))
+        f"{field}={_readable(field, getattr(event, field))}" for field in _parameters(type(event))
     )
     line = (
         f"{time} {c.uid or '-'} {_address(c.orig_h, c.orig_p)} > {_address(c.resp_h, c.resp_p)} "

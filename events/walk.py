@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from construct import Construct, IfThenElse, Rebuild, Struct, Subconstruct, Switch
 
+from tlsgrammar.expressions import field_of_this, reads_fields, reads_params
 from tlsgrammar.extensions import DEFAULT, ExtensionBody, ExtensionRegistry
 from tlsgrammar.presentation import Block, IfPresent, Repeated, bare
 
@@ -42,8 +43,9 @@ class Occasion(NamedTuple):
 Raised = Event | Iterable[Event] | None
 Function = Callable[[Any, Occasion], Raised]
 
-# A visit takes the structure, the structure around it, the occasion, and the list to append events to.
-Visit = Callable[[Any, Any, Occasion, list[Event]], None]
+# Takes the structure, the structure around it, the context that both were parsed with, the occasion, and the list
+# to append events to.
+Visit = Callable[[Any, Any, Any, Occasion, list[Event]], None]
 
 
 class _Row(NamedTuple):
@@ -106,6 +108,13 @@ def _is_row(thing: object) -> bool:
     return isinstance(thing, _Row)
 
 
+def _unknown(*_: Any) -> None:
+    """Stands for a visit that is not known yet; None is known to have nothing to do."""
+
+
+_UNKNOWN: Visit = _unknown
+
+
 class Walker:
     """The walk over structures for a set of events.
 
@@ -119,140 +128,186 @@ class Walker:
     ) -> None:
         self._wanted = wanted
         self._registry = registry
+        self._wants: dict[type[Event], bool] = {}
         self._visits: dict[Construct, Visit | None] = {}
-        self._on_extension: dict[int, Visit | None] = {}
+        self._roots: dict[Construct, Visit | None] = {}
+        self._on_extension: dict[int, tuple[Function, ...]] = {}
 
-    def events(self, schema: Construct, value: Any, params: Any, occasion: Occasion) -> list[Event]:
-        """The events of a structure and of all that it contains.
+    def wants(self, event: type[Event]) -> bool:
+        """Whether the events of a class are asked for."""
+        wanted = self._wants.get(event)
+        if wanted is None:
+            wanted = self._wanted is None or event.name in self._wanted
+            self._wants[event] = wanted
+        return wanted
 
-        Args:
-            schema: its schema.
-            value: what the schema parsed to.
-            params: the context that it was parsed with.
-            occasion: on which occasion it was met.
+    def visit(self, schema: Construct) -> Visit | None:
+        """What finds the events of a structure and of all that it contains; None where there are none to find.
+        It takes what the schema parsed to, the structure around it, the context that it was parsed with, the
+        occasion on which it was met, and the list that the events are appended to.
         """
-        raised: list[Event] = []
-        visit = self._visit(schema)
-        if visit is not None:
-            visit(value, {"_params": params}, occasion, raised)
-        return raised
+        visit = self._roots.get(schema, _UNKNOWN)
+        if visit is _UNKNOWN:
+            visit = self._roots[schema] = self._visit(schema)
+        return visit
 
     def _visit(self, schema: Construct) -> Visit | None:
         schema = bare(schema)
         if schema not in self._visits:
-            self._visits[schema] = self._with_rows(
-                self._inner_visit(schema), _ON_STRUCTURE.get(schema, ())
-            )
+            self._visits[schema] = self._inner_visit(schema, _ON_STRUCTURE.get(schema, ()))
         return self._visits[schema]
 
-    def _with_rows(self, inner: Visit | None, rows: Iterable[_Row]) -> Visit | None:
-        functions = [
-            row.function for row in rows if self._wanted is None or row.event.name in self._wanted
-        ]
-        if not functions:
-            return inner
+    def _functions(self, rows: Iterable[_Row]) -> tuple[Function, ...]:
+        return tuple(row.function for row in rows if self.wants(row.event))
 
-        def visit(value: Any, around: Any, occasion: Occasion, raised: list[Event]) -> None:
-            if value is None:
-                return
-            if inner is not None:
-                inner(value, around, occasion, raised)
-            for function in functions:
-                result = function(value, occasion)
-                if isinstance(result, Event):
-                    raised.append(result)
-                elif result is not None:
-                    raised.extend(result)
-
-        return visit
-
-    def _inner_visit(self, schema: Construct) -> Visit | None:
+    def _inner_visit(self, schema: Construct, rows: Iterable[_Row]) -> Visit | None:
+        functions = self._functions(rows)
         if isinstance(schema, Struct):
-            return self._struct_visit(schema)
+            return self._struct_visit(schema, functions)
+        inner = None
         if isinstance(schema, Repeated):
-            return self._list_visit(schema)
-        if isinstance(schema, ExtensionBody):
-            return self._extension_visit
-        if isinstance(schema, Switch):
+            inner = _list_visit(self._visit(schema.subcon))
+        elif isinstance(schema, ExtensionBody):
+            inner = self._extension_visit if self._hears_of_extensions() else None
+        elif isinstance(schema, Switch):
             cases = {key: self._visit(case) for key, case in schema.cases.items()}
-            return _branch_visit(schema.keyfunc, cases, self._visit(schema.default))
-        if isinstance(schema, IfThenElse):
-            branches = {True: self._visit(schema.thensubcon)}
-            otherwise = self._visit(schema.elsesubcon)
-            return _branch_visit(_truth(schema.condfunc), branches, otherwise)
-        if isinstance(schema, (Block, IfPresent, Rebuild)):
-            return self._visit(schema.subcon)
-        return None
+            inner = _branch_visit(_evaluation(schema.keyfunc), cases, self._visit(schema.default))
+        elif isinstance(schema, IfThenElse):
+            cases = {True: self._visit(schema.thensubcon), False: self._visit(schema.elsesubcon)}
+            evaluate = _evaluation(schema.condfunc)
+            inner = _branch_visit(lambda *where: bool(evaluate(*where)), cases, None)
+        elif isinstance(schema, (Block, IfPresent, Rebuild)):
+            inner = self._visit(schema.subcon)
+        return _with(inner, functions) if functions else inner
 
-    def _struct_visit(self, schema: Construct) -> Visit | None:
+    def _struct_visit(self, schema: Construct, functions: tuple[Function, ...]) -> Visit | None:
         fields = [
             (field.name, inner)
             for field in schema.subcons
             if field.name and (inner := self._visit(field)) is not None
         ]
-        if not fields:
+        if not fields and not functions:
             return None
-        needs_scope = any(_has_branch(field) for field in schema.subcons)
+        needs_scope = any(_reads_scope(field) for field in schema.subcons)
 
-        def visit(value: Any, around: Any, occasion: Occasion, raised: list[Event]) -> None:
+        def visit(
+            value: Any, around: Any, params: Any, occasion: Occasion, raised: list[Event]
+        ) -> None:
             if value is None:
                 return
-            scope = _Scope(value, around) if needs_scope else value
+            scope = _Scope(value, around, params) if needs_scope else value
             for name, visit_field in fields:
-                visit_field(value[name], scope, occasion, raised)
+                visit_field(value[name], scope, params, occasion, raised)
+            _raise(functions, value, occasion, raised)
 
         return visit
 
-    def _list_visit(self, schema: Construct) -> Visit | None:
-        inner = self._visit(schema.subcon)
-        if inner is None:
-            return None
-
-        def visit(value: Any, around: Any, occasion: Occasion, raised: list[Event]) -> None:
-            for item in value or ():
-                inner(item, around, occasion, raised)
-
-        return visit
+    def _hears_of_extensions(self) -> bool:
+        """Whether a function for the body of any extension is asked for."""
+        attached = (a.thing for e in self._registry for a in self._registry.attached(e.code))
+        return any(_is_row(thing) and self.wants(thing.event) for thing in attached)
 
     def _extension_visit(
-        self, value: Any, around: Any, occasion: Occasion, raised: list[Event]
+        self, value: Any, around: Any, params: Any, occasion: Occasion, raised: list[Event]
     ) -> None:
-        code = around["extension_type"]
-        if code not in self._on_extension:
-            rows = [a.thing for a in self._registry.attached(code) if _is_row(a.thing)]
-            self._on_extension[code] = self._with_rows(None, rows)
-        visit = self._on_extension[code]
-        if visit is not None:
-            visit(value, around, occasion, raised)
-
-
-def _branch_visit(
-    key: Any, cases: Mapping[Any, Visit | None], otherwise: Visit | None
-) -> Visit | None:
-    if otherwise is None and not any(cases.values()):
-        return None
-
-    def visit(value: Any, around: Any, occasion: Occasion, raised: list[Event]) -> None:
         if value is None:
             return
-        inner = cases.get(key(around) if callable(key) else key, otherwise)
+        code = around["extension_type"]
+        functions = self._on_extension.get(code)
+        if functions is None:
+            rows = [a.thing for a in self._registry.attached(code) if _is_row(a.thing)]
+            functions = self._on_extension[code] = self._functions(rows)
+        if functions:
+            _raise(functions, value, occasion, raised)
+
+
+def _raise(
+    functions: Iterable[Function], value: Any, occasion: Occasion, raised: list[Event]
+) -> None:
+    for function in functions:
+        result = function(value, occasion)
+        if isinstance(result, Event):
+            raised.append(result)
+        elif result is not None:
+            raised.extend(result)
+
+
+def _with(inner: Visit | None, functions: tuple[Function, ...]) -> Visit:
+    """The visit of something that is no Struct, and that functions want to hear of."""
+
+    def visit(
+        value: Any, around: Any, params: Any, occasion: Occasion, raised: list[Event]
+    ) -> None:
+        if value is None:
+            return
         if inner is not None:
-            inner(value, around, occasion, raised)
+            inner(value, around, params, occasion, raised)
+        _raise(functions, value, occasion, raised)
 
     return visit
 
 
-def _truth(condition: Any) -> Callable[[Any], bool]:
-    return lambda around: bool(condition(around) if callable(condition) else condition)
+def _list_visit(inner: Visit | None) -> Visit | None:
+    if inner is None:
+        return None
+
+    def visit(
+        value: Any, around: Any, params: Any, occasion: Occasion, raised: list[Event]
+    ) -> None:
+        for item in value or ():
+            inner(item, around, params, occasion, raised)
+
+    return visit
 
 
-def _has_branch(schema: Construct) -> bool:
-    """Whether a schema decides by the structure around it what it is."""
-    if isinstance(schema, (Switch, IfThenElse)):
-        return True
+Evaluation = Callable[[Any, Any], Any]
+"""What a Switch or IfThenElse decides by, from the structure around it and what the parser was told."""
+
+
+def _evaluation(function: Any) -> Evaluation:
+    name = field_of_this(function)
+    if name is not None:
+        return lambda around, params: around[name]
+    if not callable(function):
+        return lambda around, params: function
+    if reads_params(function):
+        return lambda around, params: function(params)
+    return lambda around, params: function(around)
+
+
+def _branch_visit(
+    evaluate: Evaluation, cases: Mapping[Any, Visit | None], otherwise: Visit | None
+) -> Visit | None:
+    if otherwise is None and not any(cases.values()):
+        return None
+
+    def visit(
+        value: Any, around: Any, params: Any, occasion: Occasion, raised: list[Event]
+    ) -> None:
+        if value is None:
+            return
+        inner = cases.get(evaluate(around, params), otherwise)
+        if inner is not None:
+            inner(value, around, params, occasion, raised)
+
+    return visit
+
+
+def _reads_scope(schema: Construct) -> bool:
+    """Whether a schema decides by more than fields of the structure around it and what the parser was told."""
     if isinstance(schema, Struct):
-        return any(_has_branch(field) for field in schema.subcons)
-    return isinstance(schema, Subconstruct) and _has_branch(schema.subcon)
+        return any(_reads_scope(field) for field in schema.subcons)
+    if isinstance(schema, Subconstruct):
+        return _reads_scope(schema.subcon)
+    if isinstance(schema, Switch):
+        function, branches = schema.keyfunc, [*schema.cases.values(), schema.default]
+    elif isinstance(schema, IfThenElse):
+        function, branches = schema.condfunc, [schema.thensubcon, schema.elsesubcon]
+    else:
+        return False
+    if not reads_fields(function) and not reads_params(function):
+        return True
+    return any(_reads_scope(branch) for branch in branches)
 
 
 @lru_cache(maxsize=16)
@@ -268,10 +323,10 @@ class _Scope(dict[str, Any]):
 
     __slots__ = ()
 
-    def __init__(self, value: Any, around: Any) -> None:
+    def __init__(self, value: Any, around: Any, params: Any) -> None:
         super().__init__(value)
         self["_"] = around
-        self["_params"] = around["_params"]
+        self["_params"] = params
 
     def __getattr__(self, name: str) -> Any:
         return self[name]

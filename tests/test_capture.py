@@ -249,7 +249,7 @@ def test_what_is_left_of_old_connections_is_dropped() -> None:
         for ts, data in packets([client_hello], ends=ends, start=index * 60.0, fin=fin):
             segment = decoder.decode(data, ts)
             assert segment is not None
-            connections.segment(segment, ts)
+            connections.segment(segment, ts, [])
     assert len(connections._sides) < 200
 
 

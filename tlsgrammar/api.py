@@ -11,7 +11,7 @@ from .compiler import Deviation, compiled
 from .errors import GrammarError
 from .presentation import Window, as_grammar_error, parse_whole, without_streams
 
-__all__ = ["build", "interpreted", "parse", "read"]
+__all__ = ["build", "interpreted", "parameters", "parse", "read", "read_with"]
 
 _INTERPRET = bool(os.environ.get("TLSGRAMMAR_INTERPRET"))
 """Whether schemas are always interpreted by construct, to find out whether something is the compiler's fault."""
@@ -33,7 +33,7 @@ def parse(schema: Construct, data: bytes, **context: Any) -> Any:
     Raises:
         GrammarError: the bytes do not follow the schema, or more follow.
     """
-    value, error = _parse(schema, data, context, None)
+    value, error = _parse(schema, data, parameters(context), None)
     if error is not None:
         raise error
     return value
@@ -52,21 +52,26 @@ def read(schema: Construct, data: bytes, **context: Any) -> tuple[Any, list[Gram
         The value, None where nothing could be read; and an error for each defect, in order. Where one
         of them has `ends_early`, the structure ended before its own lengths say.
     """
+    return read_with(schema, data, parameters(context))
+
+
+def read_with(schema: Construct, data: bytes, params: Container) -> tuple[Any, list[GrammarError]]:
+    """As `read`, with a context that `parameters` has made, for those who read much in the same one."""
     defects: list[GrammarError] = []
-    value, error = _parse(schema, data, context, defects)
+    value, error = _parse(schema, data, params, defects)
     if error is not None:
         defects.append(error)
     return value, defects
 
 
 def _parse(
-    schema: Construct, data: bytes, context: dict[str, Any], defects: list[GrammarError] | None
+    schema: Construct, data: bytes, params: Container, defects: list[GrammarError] | None
 ) -> tuple[Any, GrammarError | None]:
     if not isinstance(data, bytes):
         data = bytes(data)
     if not _INTERPRET:
         try:
-            value, end = compiled(schema)(data, 0, len(data), 0, _params(context, parsing=True))
+            value, end = compiled(schema)(data, 0, len(data), 0, params)
             if end != len(data):
                 raise Deviation
         except Exception:  # of whatever kind: the schema itself says what is wrong
@@ -74,19 +79,19 @@ def _parse(
         else:
             return value, None
     if defects is not None:
-        context = {**context, "defects": defects}
-    return interpreted(schema, data, context)
+        params = parameters({**params, "defects": defects})
+    return interpreted(schema, data, params)
 
 
 def interpreted(
-    schema: Construct, data: bytes, context: dict[str, Any]
+    schema: Construct, data: bytes, params: Container
 ) -> tuple[Any, GrammarError | None]:
     """The value that the schema itself parses, or the error that ends it. What a schema does besides parsing
     is done once.
     """
     window = Window(data, 0)
     try:
-        value = parse_whole(schema, window, _params(context, parsing=True), "(parsing)")
+        value = parse_whole(schema, window, params, "(parsing)")
     except GrammarError as error:
         return None, error
     except Exception as error:  # a user's schema may hold any function, and that may raise anything
@@ -104,7 +109,7 @@ def build(schema: Construct, value: Any, **context: Any) -> bytes:
             that were built before it.
     """
     stream = Window(b"", 0)
-    params = _params(context, parsing=False)
+    params = parameters(context, parsing=False)
     try:
         schema._build(value, stream, params, "(building)")
     except GrammarError:
@@ -114,7 +119,8 @@ def build(schema: Construct, value: Any, **context: Any) -> bytes:
     return stream.getvalue()
 
 
-def _params(context: dict[str, Any], *, parsing: bool) -> Container:
+def parameters(context: dict[str, Any], *, parsing: bool = True) -> Container:
+    """The context of a structure that stands in no other, as construct makes it."""
     params = Container(context)
     params["_parsing"] = parsing
     params["_building"] = not parsing

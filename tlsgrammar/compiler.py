@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 
 import construct
 from construct import Construct, Container, ListContainer
-from construct.expr import BinExpr, Path
+from construct.expr import BinExpr
 
+from .expressions import field_of_this, reads_fields, reads_params
 from .extensions.registry import ExtensionBody, ExtensionRegistry, ExtensionTypeField, registry_of
 from .key_exchange import OptionalLength
 from .presentation import (
@@ -33,7 +34,7 @@ from .presentation import (
     without_streams,
 )
 
-__all__ = ["Deviation", "Parser", "compiled", "layout"]
+__all__ = ["Deviation", "Parser", "compiled", "fields"]
 
 Parser = Callable[[bytes | bytearray, int, int, int, Any], tuple[Any, int]]
 """A compiled schema: takes the data, where the structure begins in them, where at the latest it ends, where
@@ -48,6 +49,7 @@ class Deviation(Exception):
 
 
 _parsers: dict[Construct, Parser] = {}
+_readers: dict[tuple[Construct, bool], bool] = {}  # what _reads_context has found
 
 
 def compiled(schema: Construct) -> Parser:
@@ -56,6 +58,7 @@ def compiled(schema: Construct) -> Parser:
     if parser is None:
         if len(_parsers) >= _MAXIMUM_KEPT:  # of a program that makes schemas as it runs
             _parsers.clear()
+            _readers.clear()
         parser = _parsers[schema] = _Emitter().compile(schema)
     return parser
 
@@ -81,6 +84,29 @@ def _context(around: Any) -> Container:
     context["_sizing"] = False
     context["_index"] = around.get("_index")
     return context
+
+
+class _Layouts(dict[int, struct.Struct]):
+    """How integers of one size are laid out in so many bytes."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__()
+        self._code = code
+        self._size = struct.calcsize(">" + code)
+
+    def __missing__(self, length: int) -> struct.Struct:
+        count, rest = divmod(length, self._size)
+        if rest:
+            raise Deviation
+        layout = struct.Struct(f">{count}{self._code}")
+        if length < _LONG:
+            self[length] = layout
+        return layout
+
+
+# A vector of more bytes than this is met too rarely to keep its layout.
+_LONG = 4096
+_INTEGERS = {code: _Layouts(code) for code in "HLQ"}
 
 
 class _Bodies(dict[int, Parser | None]):
@@ -134,27 +160,24 @@ class _Emitter:
             "bodies": _bodies,
             "by_itself": _by_itself,
             "make_context": _context,
-            "unpack": struct.unpack,
+            "integers": _INTEGERS,
         }
         self._count = 0
         self._messages: dict[str, str] = {}
 
     def compile(self, schema: Construct) -> Parser:
         value = self._emit(schema, _Place("end", "context", {}, "start"))
-        source = "\n".join(
-            [
-                "def parser(data, p, end, start, context):",
-                *(
-                    f" {variable} = bodies(context, {message!r})"
-                    for message, variable in self._messages.items()
-                ),
-                *self._lines,
-                f" return {value}, p",
-            ]
-        )
+        self._lines[:0] = [
+            f" {variable} = bodies(context, {message!r})"
+            for message, variable in self._messages.items()
+        ]
+        return self._function("data, p, end, start, context", f"{value}, p", schema)
+
+    def _function(self, arguments: str, value: str, schema: Construct) -> Callable[..., Any]:
+        source = "\n".join([f"def parser({arguments}):", *self._lines, f" return {value}"])
         exec(compile(source, f"<compiled {schema!r}>", "exec"), self._names)
-        parser: Parser = self._names["parser"]
-        return parser
+        function: Callable[..., Any] = self._names["parser"]
+        return function
 
     def _bodies_of(self, message: str) -> str:
         """The variable with the parsers of the extensions in a message, which is set once."""
@@ -289,8 +312,14 @@ class _Emitter:
     def _limit(self, length: str, end: str) -> str:
         limit = self._variable()
         self._line(f"{limit} = p + {length}")
-        self._must(f"p <= {limit} <= {end}")
+        self._must(f"{limit} <= {end}")
         return limit
+
+    def _limit_by_expression(self, expression: str, end: str) -> str:
+        length = self._variable()
+        self._line(f"{length} = {expression}")
+        self._must(f"{length} >= 0")
+        return self._limit(length, end)
 
     def _opaque(self, schema: Construct, at: _Place) -> str:
         length = self._length(schema.lengthfield)
@@ -322,10 +351,8 @@ class _Emitter:
             self._line(f"p = {at.end}")
             return value
         if len(code) == 1:
-            size = struct.calcsize(">" + code)
-            self._must(f"{length} % {size} == 0")
             self._line(
-                f'{value} = ListContainer(unpack(f">{{{length} // {size}}}{code}", data[p:{at.end}]))'
+                f"{value} = ListContainer(integers[{code!r}][{length}].unpack_from(data, p))"
             )
             self._line(f"p = {at.end}")
             return value
@@ -344,13 +371,11 @@ class _Emitter:
 
     def _block(self, schema: Construct, at: _Place) -> str:
         if schema.lengthfield is None:
-            length = self._variable()
-            self._line(f"{length} = {self._expression(schema.length, at)}")
+            limit = self._limit_by_expression(self._expression(schema.length, at), at.end)
         elif _fixed(schema.lengthfield)[0]:
-            length = self._length(schema.lengthfield)
+            limit = self._limit(self._length(schema.lengthfield), at.end)
         else:
-            length = self._emit(schema.lengthfield, at)
-        limit = self._limit(length, at.end)
+            limit = self._limit_by_expression(self._emit(schema.lengthfield, at), at.end)
         begin = self._variable()
         self._line(f"{begin} = p")
         value = self._emit(schema.subcon, at._replace(end=limit, start=begin))
@@ -369,12 +394,12 @@ class _Emitter:
     def _remaining(self, schema: Construct, at: _Place) -> str:
         if getattr(schema, "limit", None) is None:
             return self._slice(at.end)
-        return self._slice(self._limit(self._expression(schema.limit, at), at.end))
+        return self._slice(self._limit_by_expression(self._expression(schema.limit, at), at.end))
 
     def _bytes(self, schema: Construct, at: _Place) -> str:
         if _fixed(schema)[0]:
             return self._fixed_run([schema], at.end)[0]
-        return self._slice(self._limit(self._expression(schema.length, at), at.end))
+        return self._slice(self._limit_by_expression(self._expression(schema.length, at), at.end))
 
     def _peek(self, schema: Construct, at: _Place) -> str:
         begin = self._variable()
@@ -434,8 +459,8 @@ class _Emitter:
         if inline is not None:
             return inline
         # One that is not at hand is in no structure around this one either, whatever has its name there.
-        reads_fields = _reads_fields(function) and _WHOLE in at.fields
-        return f"{self._constant(function)}({at.fields[_WHOLE] if reads_fields else at.context})"
+        at_hand = reads_fields(function) and _WHOLE in at.fields
+        return f"{self._constant(function)}({at.fields[_WHOLE] if at_hand else at.context})"
 
 
 _UINT16 = construct.Int16ub
@@ -478,24 +503,24 @@ def _fixed(schema: Construct) -> tuple[str, int]:
     return "", 0
 
 
-def layout(schema: Construct) -> struct.Struct:
-    """The layout of a structure whose fields are all integers of 1, 2, 4 or 8 bytes, for `struct`."""
-    return struct.Struct(">" + "".join(_fixed(field)[0] for field in schema.subcons))
-
-
-def _is_field_of_this(function: Any) -> bool:
-    """Whether an expression is `this.name`."""
-    if not isinstance(function, Path):
-        return False
-    parent = function._Path__parent
-    return parent is not None and parent._Path__parent is None and repr(parent) == "this"
+def fields(schema: Construct) -> Callable[[bytes | bytearray, int], tuple[int, ...]]:
+    """The values of the fields of a structure, which are all integers, as a function of a buffer and the offset
+    of the structure in it.
+    """
+    codes = [_fixed(field)[0] for field in schema.subcons]
+    if all(len(code) == 1 for code in codes):
+        return struct.Struct(">" + "".join(codes)).unpack_from
+    emitter = _Emitter()
+    values = emitter._fixed_run(list(schema.subcons), "len(data)")
+    return emitter._function("data, p", f"({', '.join(values)},)", schema)
 
 
 def _inline(function: Any, fields: dict[str, str], constant: Callable[[Any], str]) -> str | None:
     if not callable(function):
         return constant(function)
-    if _is_field_of_this(function):
-        return fields.get(function.__getfield__())
+    name = field_of_this(function)
+    if name is not None:
+        return fields.get(name)
     if isinstance(function, BinExpr):
         lhs = _inline(function.lhs, fields, constant)
         rhs = _inline(function.rhs, fields, constant)
@@ -513,43 +538,34 @@ def _functions(schema: Construct) -> list[Any]:
     return [function for function in found if callable(function)]
 
 
-def _reads_fields(function: Any) -> bool:
-    """Whether a function of the context reads nothing but fields of the structure that it is in."""
-    if not callable(function) or _is_field_of_this(function):
-        return True
-    if isinstance(function, BinExpr):
-        return _reads_fields(function.lhs) and _reads_fields(function.rhs)
-    return getattr(function, "reads", None) == "fields"
-
-
-def _reads_context(
-    schema: Construct, own: bool = True, seen: frozenset[tuple[int, bool]] = frozenset()
-) -> bool:
+def _reads_context(schema: Construct, own: bool = True) -> bool:
     """Whether anything in a schema reads the context of the structure around it.
 
     Args:
         schema: the schema.
         own: whether its source stands in that of the structure, where the fields are at hand.
-        seen: what is being looked at already.
     """
-    if (id(schema), own) in seen:
-        return False
-    seen |= {(id(schema), own)}
+    known = _readers.get((schema, own))
+    if known is None:
+        _readers[schema, own] = False  # where it contains itself, the rest of it decides
+        known = _readers[schema, own] = _finds_reader(schema, own)
+    return known
+
+
+def _finds_reader(schema: Construct, own: bool) -> bool:
     if type(schema) not in _EMIT or schema.parsed is not None:
         return True
     for function in _functions(schema):
-        if getattr(function, "reads", None) != "params" and not (own and _reads_fields(function)):
+        if not reads_params(function) and not (own and reads_fields(function)):
             return True
     if type(schema) is construct.Struct:
-        return any(_reads_context(field, True, seen) for field in schema.subcons)
+        return any(_reads_context(field) for field in schema.subcons)
     if type(schema) is construct.Switch:
-        cases = [*schema.cases.values(), schema.default]
-        return any(_reads_context(case, False, seen) for case in cases)
+        return any(_reads_context(c, False) for c in (*schema.cases.values(), schema.default))
     if type(schema) is construct.IfThenElse:
-        branches = (schema.thensubcon, schema.elsesubcon)
-        return any(_reads_context(branch, own, seen) for branch in branches)
+        return any(_reads_context(c, own) for c in (schema.thensubcon, schema.elsesubcon))
     inner = (getattr(schema, name, None) for name in ("subcon", "lengthfield"))
-    return any(_reads_context(x, own, seen) for x in inner if x is not None)
+    return any(_reads_context(x, own) for x in inner if x is not None)
 
 
 _EMIT: dict[type[Construct], Callable[..., str]] = {

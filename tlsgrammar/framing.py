@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import enum
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from . import sslv2
-from .compiler import compiled, layout
+from .compiler import fields
 from .errors import GrammarError
 from .handshake import HandshakeHeader
 from .names import ContentType, HandshakeType
@@ -29,6 +29,7 @@ __all__ = [
     "client_or_server",
     "recognise",
     "recognise_after_client_hello",
+    "sole_message",
 ]
 
 MAXIMUM_HANDSHAKE_LENGTH = 2**20
@@ -36,9 +37,10 @@ MAXIMUM_HANDSHAKE_LENGTH = 2**20
 
 _RECORD_HEADER_SIZE = RecordHeader.sizeof()
 _HANDSHAKE_HEADER_SIZE = HandshakeHeader.sizeof()
-_record_header = layout(RecordHeader).unpack_from
-_handshake_header = compiled(HandshakeHeader)
+_record_header = fields(RecordHeader)
+_handshake_header = fields(HandshakeHeader)
 _APPLICATION_DATA = ContentType.application_data.value
+_HELLOS = (HandshakeType.client_hello.value, HandshakeType.server_hello.value)
 
 
 class Protocol(enum.Enum):
@@ -57,6 +59,8 @@ def recognise(head: bytes | bytearray, *, is_orig: bool, peer: Protocol | None) 
         is_orig: whether it is the originator's direction.
         peer: what the other direction has been recognised as, if it has.
     """
+    if len(head) >= 3 and 20 <= head[0] <= 30 and SSL30 <= head[1] << 8 | head[2] <= TLS12:
+        return Protocol.TLS
     if not head:
         return None
     high_bit = head[0] & 0x80
@@ -146,6 +150,9 @@ class Record(NamedTuple):
     fragment_offset: int
 
 
+# What a NamedTuple does when it is called, without the call.
+_tuple = tuple.__new__
+
 # A header: the type, version and length of a record, and the header's own size.
 _Header = tuple[int, int, int, int]
 
@@ -178,41 +185,54 @@ class RecordReader:
     """The records of one direction of a stream, from bytes that are cut in any way.
 
     Attributes:
-        offset: how many bytes have been taken, in bytes from the start of the direction.
         pass_over: whether the fragments of the records that follow are of no interest: encrypted.
             Those of application_data records never are.
     """
 
-    __slots__ = ("_at", "_data", "_header", "_missing", "_read_header", "offset", "pass_over")
+    __slots__ = ("_at", "_base", "_data", "_header", "_missing", "_read_header", "pass_over")
 
     def __init__(self, protocol: Protocol, offset: int = 0) -> None:
-        self.offset = offset
         self.pass_over = False
         self._read_header: Callable[[bytes | bytearray, int, int], _Header | None] = (
             _sslv2_header if protocol is Protocol.SSLV2 else _tls_header
         )
-        # What has arrived, and how much of it has been taken.
+        # What has arrived, how much of it has been taken, and where in the direction it begins.
         self._data: bytes | bytearray = b""
         self._at = 0
+        self._base = offset
         # The header of the record that has been begun, and what is missing of a fragment that is passed over.
         self._header: _Header | None = None
         self._missing = 0
 
-    def feed(self, data: bytes) -> None:
-        """Take the next bytes of the direction."""
+    @property
+    def offset(self) -> int:
+        """How many bytes have been taken, in bytes from the start of the direction."""
+        return self._base + self._at
+
+    def feed(self, data: bytes | bytearray) -> bool:
+        """Take the next bytes of the direction.
+
+        Returns:
+            Whether they may have completed a record.
+        """
         if self._at == len(self._data):
+            self._base += self._at
+            self._at = 0
             if len(data) < self._missing:
                 self._missing -= len(data)
-                self.offset += len(data)
-                return
+                self._base += len(data)
+                self._data = b""
+                return False
             self._data = data
-        else:
-            # Only a bytearray grows without being copied.
-            if not isinstance(self._data, bytearray):
-                self._data = bytearray(self._data)
-            del self._data[: self._at]
-            self._data += data
+            return True
+        # Only a bytearray grows without being copied.
+        if not isinstance(self._data, bytearray):
+            self._data = bytearray(self._data)
+        del self._data[: self._at]
+        self._base += self._at
         self._at = 0
+        self._data += data
+        return True
 
     def next(self) -> Record | None:
         """The next record, None where it has not arrived whole.
@@ -220,38 +240,57 @@ class RecordReader:
         Raises:
             GrammarError: the bytes that should be a record's header are not.
         """
+        data = self._data
+        at = self._at
         header = self._header
         if header is None:
-            header = self._read_header(self._data, self._at, self.offset)
+            if at == len(data):
+                self._base += at
+                self._data, self._at = b"", 0  # a connection that waits keeps nothing
+                return None
+            header = self._read_header(data, at, self._base + at)
             if header is None:
                 return None
-            self._header = header
-            self._take(header[3])
-            if self.pass_over or header[0] == _APPLICATION_DATA:
-                self._missing = header[2]
         content_type, version, length, size = header
+        start = at
+        if self._header is None:
+            start = at + size
+        end = start + length
+        passed_over = self.pass_over or content_type == _APPLICATION_DATA
+        if self._header is not None or end > len(data):
+            return self._next_in_parts(header, start, passed_over)
+        self._at = end
+        fragment = None if passed_over else bytes(data[start:end])
+        offset = self._base + at
+        return _tuple(Record, (content_type, version, length, fragment, offset, offset + size))
+
+    def _next_in_parts(self, header: _Header, at: int, passed_over: bool) -> Record | None:
+        """The next record, of which there were a header and no more, or of which there is only a part."""
+        content_type, version, length, size = header
+        begun = self._header is not None
+        if not begun:
+            self._header = header
+            self._at = at
+            if passed_over:
+                self._missing = length
         left = len(self._data) - self._at
         fragment = None
-        if self._missing or self.pass_over or content_type == _APPLICATION_DATA:
+        if self._missing or passed_over:
             taken = min(self._missing, left)
             self._missing -= taken
-            self._take(taken)
+            self._at += taken
             if self._missing:
                 return None
         else:
             if left < length:
                 return None
             fragment = bytes(self._data[self._at : self._at + length])
-            self._take(length)
+            self._at += length
         self._header = None
         fragment_offset = self.offset - length
         return Record(
             content_type, version, length, fragment, fragment_offset - size, fragment_offset
         )
-
-    def _take(self, count: int) -> None:
-        self._at += count
-        self.offset += count
 
     def gap(self, length: int) -> bool:
         """Take note of bytes that are missing from the direction.
@@ -262,12 +301,13 @@ class RecordReader:
         if self._missing < length:
             return False
         self._missing -= length
-        self.offset += length
+        self._base += length
         return True
 
     def rest(self) -> bytes:
         """The bytes that have arrived after the last record, which are taken away."""
         rest = bytes(self._data[self._at :])
+        self._base += self._at
         self._data, self._at = b"", 0
         return rest
 
@@ -284,38 +324,75 @@ class HandshakeMessage(NamedTuple):
 
     Attributes:
         data: its bytes.
-        spans: where its bytes stood: pairs of a position in `data` and the offset in the direction of
-            the bytes from there on.
+        start: where in what the spans are of it begins.
+        spans: where its bytes stood: pairs of a position and the offset in the direction of the bytes from
+            there on.
     """
 
     data: bytes
-    spans: list[tuple[int, int]]
+    start: int
+    spans: Sequence[tuple[int, int]]
 
     def offset(self, position: int) -> int:
         """The offset in the direction of a byte of the message."""
+        position += self.start
         start, offset = self.spans[bisect_right(self.spans, (position, 2**63)) - 1]
         return offset + position - start
+
+
+def sole_message(fragment: bytes, offset: int) -> HandshakeMessage | None:
+    """The handshake message that is all that a record holds, as nearly all are sent; None where it holds more,
+    or less.
+
+    Args:
+        fragment: the fragment of the record.
+        offset: where it stands in the direction.
+    """
+    if len(fragment) < _HANDSHAKE_HEADER_SIZE:
+        return None
+    _, length = _handshake_header(fragment, 0)
+    if len(fragment) != _HANDSHAKE_HEADER_SIZE + length:
+        return None
+    return _tuple(HandshakeMessage, (fragment, 0, ((0, offset),)))
 
 
 class HandshakeReader:
     """The handshake messages of one direction, from the fragments of its handshake records."""
 
-    __slots__ = ("_buffer", "_length", "_spans")
+    __slots__ = ("_at", "_data", "_spans")
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        # What has been taken, and how much of it has been given out.
+        self._data: bytes | bytearray = b""
+        self._at = 0
         self._spans: list[tuple[int, int]] = []
-        self._length: int | None = None
 
     def feed(self, fragment: bytes, offset: int) -> None:
         """Take the fragment of a handshake record, which stands at `offset` in the direction."""
-        self._spans.append((len(self._buffer), offset))
-        self._buffer += fragment
+        if self._at == len(self._data):
+            self._data = fragment
+            self._at = 0
+            self._spans = [(0, offset)]
+            return
+        if self._at:
+            # The messages that were given out hold on to the spans as they were.
+            rest = bisect_right(self._spans, (self._at, 2**63)) - 1
+            first = self._spans[rest][1] + self._at - self._spans[rest][0]
+            self._spans = [
+                (0, first),
+                *((start - self._at, at) for start, at in self._spans[rest + 1 :]),
+            ]
+            self._data = bytearray(self._data[self._at :])
+            self._at = 0
+        elif not isinstance(self._data, bytearray):
+            self._data = bytearray(self._data)
+        self._spans.append((len(self._data), offset))
+        self._data += fragment
 
     @property
     def pending(self) -> int:
         """How many bytes have been taken of the next message."""
-        return len(self._buffer)
+        return len(self._data) - self._at
 
     def begins_hello(self, fragment: bytes = b"") -> bool | None:
         """Whether what has been taken begins with a ClientHello or ServerHello, and is hardly an encrypted
@@ -324,14 +401,15 @@ class HandshakeReader:
         Args:
             fragment: what may be taken next.
         """
-        head = self._buffer[:_HANDSHAKE_HEADER_SIZE] + fragment[:_HANDSHAKE_HEADER_SIZE]
+        head = self._data[self._at : self._at + _HANDSHAKE_HEADER_SIZE]
+        head += fragment[:_HANDSHAKE_HEADER_SIZE]
         if not head:
             return None
-        if head[0] not in (HandshakeType.client_hello, HandshakeType.server_hello):
+        if head[0] not in _HELLOS:
             return False
         if len(head) < _HANDSHAKE_HEADER_SIZE:
             return None
-        length: int = _handshake_header(head, 0, _HANDSHAKE_HEADER_SIZE, 0, None)[0]["length"]
+        _, length = _handshake_header(head, 0)
         return length < 2**16
 
     def next(self) -> HandshakeMessage | None:
@@ -340,32 +418,28 @@ class HandshakeReader:
         Raises:
             GrammarError: the message claims to be longer than is sensible.
         """
-        if self._length is None:
-            if len(self._buffer) < _HANDSHAKE_HEADER_SIZE:
-                return None
-            header = _handshake_header(self._buffer, 0, _HANDSHAKE_HEADER_SIZE, 0, None)[0]
-            if header["length"] > MAXIMUM_HANDSHAKE_LENGTH:
+        data = self._data
+        at = self._at
+        if len(data) - at < _HANDSHAKE_HEADER_SIZE:
+            return None
+        _, length = _handshake_header(data, at)
+        end = at + _HANDSHAKE_HEADER_SIZE + length
+        if end > len(data):
+            if length > MAXIMUM_HANDSHAKE_LENGTH:
                 raise GrammarError(
-                    f"a message of {header['length']} bytes, more than the "
+                    f"a message of {length} bytes, more than the "
                     f"{MAXIMUM_HANDSHAKE_LENGTH} that are waited for",
-                    self._spans[0][1] + 1,
+                    HandshakeMessage(b"", at, self._spans).offset(1),
                     "Handshake.length",
                 )
-            self._length = _HANDSHAKE_HEADER_SIZE + header["length"]
-        if len(self._buffer) < self._length:
             return None
-        size, self._length = self._length, None
-        message = HandshakeMessage(bytes(self._buffer[:size]), self._spans)
-        del self._buffer[:size]
-        self._spans = []
-        if self._buffer:
-            rest = bisect_right(message.spans, (size, 2**63)) - 1
-            self._spans = [(0, message.offset(size))]
-            self._spans += [(start - size, at) for start, at in message.spans[rest + 1 :]]
+        message = HandshakeMessage(bytes(data[at:end]), at, self._spans)
+        if end == len(data):
+            self._data, self._at = b"", 0  # a connection that waits keeps nothing
+        else:
+            self._at = end
         return message
 
     def drop(self) -> None:
         """Forget what has been taken of the next message."""
-        self._buffer.clear()
-        self._spans = []
-        self._length = None
+        self._data, self._at = b"", 0

@@ -11,6 +11,7 @@ from typing import Any
 from construct import Construct, If, IfThenElse, Peek, Struct, Switch, this
 
 from . import names
+from .expressions import reads
 from .extensions import (
     SUPPORTED_VERSIONS,
     DistinguishedName,
@@ -33,7 +34,6 @@ from .presentation import (
     enumeration,
     if_present,
     opaque,
-    reads,
     remaining,
     uint8,
     uint16,

@@ -14,6 +14,7 @@ from construct import Computed, Construct, If, Struct, Switch, this
 
 from . import names
 from .errors import GrammarError
+from .expressions import reads
 from .extensions import NamedGroup, SignatureScheme
 from .names import ECCurveType
 from .presentation import (
@@ -21,7 +22,6 @@ from .presentation import (
     if_present,
     opaque,
     position,
-    reads,
     remaining,
     remaining_size,
     render_path,

@@ -48,7 +48,6 @@ __all__ = [
     "enumeration",
     "if_present",
     "opaque",
-    "reads",
     "remaining",
     "repeated",
     "uint8",
@@ -69,18 +68,6 @@ uint64 = Int64ub
 
 Empty = Struct()
 """`struct {} Empty;` (RFC 8446 section 3.6)"""
-
-
-def reads(what: str) -> Callable[[F], F]:
-    """Declare what a function of the context reads, so that the compiler need not make it a whole context:
-    `fields` of the structure that it is in and nothing else, or `params` (`context["_params"]`).
-    """
-
-    def declare(function: F) -> F:
-        function.reads = what  # type: ignore[attr-defined]
-        return function
-
-    return declare
 
 
 class Window(io.BytesIO):

@@ -12,7 +12,7 @@ from typing import Any
 
 from construct import Construct, IfThenElse, Renamed, Struct, Subconstruct, Switch
 
-from .api import interpreted
+from .api import interpreted, parameters
 from .errors import GrammarError
 from .extensions import ExtensionBody
 from .presentation import Enumeration, Repeated, position
@@ -123,7 +123,7 @@ def follow(
     root = Node(name, schema, 0)
     stack = [root]
     followed = _followed(_bare(schema), stack)
-    root.value, error = interpreted(name / followed, data, context)
+    root.value, error = interpreted(name / followed, data, parameters(context))
     if error is None:
         root.end = len(data)
     return root, error

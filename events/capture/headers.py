@@ -6,6 +6,7 @@ checked that need not be to find it: a frame that cannot be read is not an IP pa
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -17,6 +18,14 @@ TCP = 6
 UDP = 17
 
 _IPV4, _IPV6 = 0x0800, 0x86DD
+# Of nearly all frames: EtherType, then of IPv4 version and header length, total length, flags and fragment
+# offset, protocol, source and destination.
+_ETHERNET_IPV4 = struct.Struct("!12xHBxH2xHxB2x4s4s")
+_PLAIN_IPV4 = 0x45  # a header without options
+
+# What a NamedTuple does when it is called, without the call.
+_segment = tuple.__new__
+
 _ETHERNET = 0x6558  # "transparent Ethernet bridging"
 _MAXIMUM_DEPTH = 8
 
@@ -114,8 +123,19 @@ class Decoder:
         try:
             at, ethertype = self._link(frame)
             if ethertype < 0:
-                if frame[12:14] == b"\x08\x00":
-                    return self._ipv4(frame, 14, len(frame), ts, 0)
+                if len(frame) >= _ETHERNET_IPV4.size:
+                    ethertype, header, total, fragment, protocol, source, destination = (
+                        _ETHERNET_IPV4.unpack_from(frame)
+                    )
+                    if (
+                        ethertype == _IPV4
+                        and header == _PLAIN_IPV4
+                        and protocol == TCP
+                        and total >= 40
+                        and not fragment & 0x3FFF
+                    ):
+                        end = min(len(frame), 14 + total)
+                        return _segment(Segment, (TCP, source, destination, frame, 34, end))
                 at, ethertype = _ethernet(frame, 0)
             return self._network(frame, at, len(frame), ethertype, ts, 0)
         except IndexError:

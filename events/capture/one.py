@@ -60,13 +60,16 @@ def read_capture(
 
 def _events(capture: Capture, connections: Connections) -> Iterator[Event]:
     decode = Decoder(capture.link_type).decode
+    take = connections.segment
+    events: list[Event] = []
     try:
-        for ts, frame in capture.packets:
-            segment = decode(frame, ts)
-            if segment is not None and segment.protocol == TCP:
-                found = connections.segment(segment, ts)
-                if found:
-                    yield from found
+        for batch in capture.batches:
+            for segment, ts in [(decode(frame, ts), ts) for ts, frame in batch]:
+                if segment is not None and segment[0] == TCP:
+                    take(segment, ts, events)
+            if events:
+                yield from events
+                events = []
     except CaptureError:
         yield from connections.end()
         raise

@@ -79,6 +79,24 @@ class Stream:
         if not self.started:
             self.next_seq = seq & 0xFFFFFFFF
 
+    def takes(self, seq: int, data: bytes, *, bare_ack: bool) -> bool:
+        """Take the data of a segment, where they are simply what comes next; False where `segment` has to look
+        at it.
+
+        Args:
+            seq: its sequence number.
+            data: its payload.
+            bare_ack: whether ACK is the only flag that it has.
+        """
+        if seq != self.next_seq or self._pending or self.fin is not None:
+            return False
+        if bare_ack and data == _PADDING:
+            return False
+        count = len(data)
+        self.position += count
+        self.next_seq = (seq + count) & 0xFFFFFFFF
+        return True
+
     def segment(self, seq: int, data: bytes, fin: bool, *, bare_ack: bool) -> list[Chunk]:
         """Take a segment.
 

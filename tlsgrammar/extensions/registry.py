@@ -181,10 +181,14 @@ class ExtensionRegistry:
 
     def enter(self, source: str) -> bool:
         """Note that the extensions of a source are being registered; False where they were before."""
-        if source in self._entered:
+        if self.has_entered(source):
             return False
         self._entered.add(source)
         return True
+
+    def has_entered(self, source: str) -> bool:
+        """Whether the extensions of a source have been registered."""
+        return source in self._entered
 
     def copy(self) -> ExtensionRegistry:
         """A registry of the same extensions that can be changed by itself."""

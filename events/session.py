@@ -1,0 +1,184 @@
+"""What the two sides of a connection have come to, and what the content of their records says.
+
+What belongs here: the state that streams and datagrams have in common (who has started to encrypt, what was
+negotiated), and what becomes of messages, alerts and the like once they are whole. How the bytes are cut into
+records is for `analyzer`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import lru_cache
+from typing import Any
+
+from construct import Construct, Container
+
+from tlsgrammar import ExtensionRegistry, Handshake
+from tlsgrammar.api import parameters, read_with
+from tlsgrammar.extensions import DEFAULT
+from tlsgrammar.framing import HandshakeMessage
+from tlsgrammar.handshake import negotiated_version
+from tlsgrammar.names import HandshakeType
+from tlsgrammar.versions import is_supported
+
+from . import mapping  # noqa: F401  (fills the table that the walker reads)
+from .model import Connection, Event, ProtocolViolation, SslEncryptedData, SslEstablished
+from .walk import Occasion, walker
+
+__all__ = ["Session", "Side"]
+
+_CLIENT_HELLO = HandshakeType.client_hello.value
+_SERVER_HELLOS = (HandshakeType.server_hello.value, HandshakeType.hello_retry_request.value)
+
+
+@lru_cache(maxsize=4096)
+def _parameters(
+    extensions: ExtensionRegistry | None, version: int | None, cipher_suite: int | None
+) -> Container:
+    """The context to read structures with, which many connections share."""
+    return parameters({"extensions": extensions, "version": version, "cipher_suite": cipher_suite})
+
+
+class Side:
+    """What is known of one side of a connection, as sender.
+
+    Attributes:
+        is_orig: whether it is the originator.
+        encrypted: whether what it sends from here on is encrypted.
+    """
+
+    __slots__ = ("encrypted", "is_orig")
+
+    def __init__(self, is_orig: bool) -> None:
+        self.is_orig = is_orig
+        self.encrypted = False
+
+    def encrypt(self) -> None:
+        """Take note that encryption starts here."""
+        self.encrypted = True
+
+
+class Session:
+    """What is the same for the analyzers of streams and of datagrams.
+
+    Args:
+        sides: the responder and the originator.
+        c, disable_analyzer_after_detection, wanted, extensions: as for `Analyzer`.
+
+    Attributes:
+        c: the connection.
+        finished: whether nothing more will be raised.
+    """
+
+    __slots__ = (
+        "_cipher_suite",
+        "_disable",
+        "_established",
+        "_extensions",
+        "_hello_seen",
+        "_out",
+        "_params",
+        "_sides",
+        "_ts",
+        "_version",
+        "_walker",
+        "c",
+        "finished",
+    )
+
+    def __init__(
+        self,
+        c: Connection | None,
+        sides: tuple[Side, Side],
+        disable_analyzer_after_detection: bool,
+        wanted: Collection[str] | None,
+        extensions: ExtensionRegistry | None,
+    ) -> None:
+        self.c = Connection() if c is None else c
+        self.finished = False
+        self._walker = walker(
+            None if wanted is None else frozenset(wanted),
+            DEFAULT if extensions is None else extensions,
+        )
+        self._disable = disable_analyzer_after_detection
+        self._sides = sides
+        self._extensions = extensions
+        self._version: int | None = None
+        self._cipher_suite: int | None = None
+        self._params = _parameters(extensions, None, None)
+        self._hello_seen = False
+        self._established = False
+        self._out: list[Event] = []
+        self._ts: float | None = None
+
+    def _raise(self, event: Event) -> None:
+        if self._walker.wants(type(event)):
+            self._out.append(event)
+
+    def _violation(self, side: Side, offset: int, reason: str, path: str = "") -> None:
+        self._raise(ProtocolViolation(self.c, side.is_orig, offset, path, reason, ts=self._ts))
+
+    def _read(self, schema: Construct, side: Side, content: bytes, offset: int) -> Any:
+        """Read what a record holds, and raise its events.
+
+        Args:
+            schema: its schema.
+            side: who sent it.
+            content: its bytes.
+            offset: where they stand in the direction.
+        """
+        value, defects = read_with(schema, content, self._params)
+        self._walk(schema, value, side)
+        for defect in defects:
+            self._violation(side, offset + defect.offset, defect.reason, defect.path)
+        return value
+
+    def _walk(self, schema: Construct, value: Any, side: Side, malformed: bool = False) -> None:
+        visit = self._walker.visit(schema)
+        if visit is not None:
+            occasion = Occasion(self.c, side.is_orig, self._ts, malformed)
+            visit(value, None, self._params, occasion, self._out)
+
+    def _message(self, side: Side, message: HandshakeMessage) -> bool:
+        """Read a handshake message, and raise its events.
+
+        Returns:
+            Whether it ended where it said.
+        """
+        value, defects = read_with(Handshake, message.data, self._params)
+        malformed = bool(defects) and any(defect.ends_early for defect in defects)
+        self._walk(Handshake, value, side, malformed)
+        msg_type = value["msg_type"]
+        if msg_type == _CLIENT_HELLO or msg_type in _SERVER_HELLOS:
+            self._hello_seen = True
+            if value["body"] is not None and not malformed:
+                self._learn(side, value["body"], msg_type != _CLIENT_HELLO, message.offset(0))
+        for defect in defects:
+            self._violation(side, message.offset(defect.offset), defect.reason, defect.path)
+        return not malformed
+
+    def _learn(self, side: Side, hello: Any, from_server: bool, offset: int) -> None:
+        """Take from a hello what the messages after it depend on."""
+        version = negotiated_version(hello) if from_server else hello["legacy_version"]
+        if not is_supported(version):
+            self._violation(side, offset, f"a hello of the unknown version 0x{version:04x}")
+        if from_server:
+            self._version = version
+            if hello["cipher_suite"] is not None:
+                self._cipher_suite = hello["cipher_suite"]
+            self._params = _parameters(self._extensions, version, self._cipher_suite)
+
+    def _encrypted(self, side: Side, content_type: int, length: int) -> None:
+        """Raise the events of an encrypted record."""
+        if not self._established and self._sides[0].encrypted and self._sides[1].encrypted:
+            self._establish()
+        if self._walker.wants(SslEncryptedData):
+            self._out.append(
+                SslEncryptedData(self.c, side.is_orig, content_type, length, ts=self._ts)
+            )
+        if self._established and self._disable:
+            self.finished = True
+
+    def _establish(self) -> None:
+        self._established = True
+        self._raise(SslEstablished(self.c, ts=self._ts))
