@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache, lru_cache, partial
-from typing import Any, NamedTuple, get_type_hints
+from typing import Any, get_type_hints
 
 import msgspec
 
@@ -82,8 +82,10 @@ _WRITTEN: dict[Any, str] = {
 }
 
 
-@cache
-def _line_function(kind: type[Event]) -> Callable[[Event, str], str]:
+_LineFunction = Callable[[Event, str], str]
+
+
+def _line_function(kind: type[Event]) -> _LineFunction:
     """A function that writes an event of a class behind what is the same for several."""
     types = get_type_hints(kind)
     line = "{head}{name}"
@@ -95,21 +97,22 @@ def _line_function(kind: type[Event]) -> Callable[[Event, str], str]:
             written = f"{{json(plain_{field}(event.%s))}}"
         line += f',"{field}":{written % field}'
     source = f"lambda event, head: f{line + '}}'!r}"
-    function: Callable[[Event, str], str] = eval(source, names)
+    function: _LineFunction = eval(source, names)
     return function
 
 
-class _Head(NamedTuple):
-    """What stands at the front of a line, and of which events."""
-
-    c: Connection | None
-    ts: float | None
-    of_connection: str
-    text: str
+class _LineFunctions(dict[type[Event], _LineFunction]):
+    def __missing__(self, kind: type[Event]) -> _LineFunction:
+        function = self[kind] = _line_function(kind)
+        return function
 
 
-# Events come in groups of the same connection and time.
-_last_head = _Head(None, None, "", "")
+_line_functions = _LineFunctions()
+
+
+# Events come in groups of the same connection and time: those of the last one, what stands for the connection,
+# and what stands for both.
+_last_head: tuple[Connection | None, float | None, str, str] = (None, None, "", "")
 
 
 def json_line(event: Event) -> bytes:
@@ -124,9 +127,9 @@ def json_line(event: Event) -> bytes:
     if head[0] is not event.c or head[1] != event.ts:
         of_connection = head[2] if head[0] is event.c else _of_connection(event.c)
         text = f'{{"ts":{_json(event.ts)},{of_connection},"event":'
-        head = _last_head = _Head(event.c, event.ts, of_connection, text)
+        head = _last_head = (event.c, event.ts, of_connection, text)
     try:
-        line = _line_function(type(event))(event, head[3])
+        line = _line_functions[type(event)](event, head[3])
     except (AttributeError, KeyError, TypeError, ValueError):
         # A value that is not of the type that its class declares.
         rest = {field: _plain(field, getattr(event, field)) for field in _parameters(type(event))}

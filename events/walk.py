@@ -198,7 +198,8 @@ class Walker:
             scope = _Scope(value, around, params) if needs_scope else value
             for name, visit_field in fields:
                 visit_field(value[name], scope, params, occasion, raised)
-            _raise(functions, value, occasion, raised)
+            if functions:
+                _raise(functions, value, occasion, raised)
 
         return visit
 

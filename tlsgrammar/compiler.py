@@ -31,6 +31,7 @@ from .presentation import (
     Repeated,
     Vector,
     Window,
+    bare,
     without_streams,
 )
 
@@ -266,11 +267,13 @@ class _Emitter:
             self._line(f"{own_context} = make_context({at.context})")
         run: list[Construct] = []
 
-        def finish_run() -> None:
-            if run:
-                for subcon, expression in zip(run, self._fixed_run(run, at.end), strict=True):
-                    store(subcon, expression)
-                run.clear()
+        def finish_run() -> str:
+            """Parse what of fixed size stands before something else; the expression of the last of it."""
+            expressions = self._fixed_run(run, at.end) if run else [""]
+            for subcon, expression in zip(run, expressions, strict=False):
+                store(subcon, expression)
+            run.clear()
+            return expressions[-1]
 
         def store(subcon: Construct, expression: str) -> None:
             if not subcon.name:
@@ -284,12 +287,24 @@ class _Emitter:
             if needs_context:
                 self._line(f"{own_context}[{subcon.name!r}] = {variable}")
 
-        for subcon in schema.subcons:
+        inside = at._replace(context=own_context, fields=own_fields)
+        waiting = list(reversed(schema.subcons))
+        while waiting:
+            subcon = waiting.pop()
             if _fixed(subcon)[0]:
                 run.append(subcon)
-                continue
-            finish_run()
-            store(subcon, self._emit(subcon, at._replace(context=own_context, fields=own_fields)))
+            elif waiting and _is_data_before_body(subcon, waiting[-1]):
+                # Both begin with the same length, which is read once, with the fields before it.
+                run.append(_UINT16)
+                limit = self._limit(finish_run(), at.end)
+                data = self._variable()
+                self._line(f"{data} = data[p:{limit}]")
+                store(subcon, data)
+                body = waiting.pop()
+                store(body, self._body(bare(body), limit, inside))
+            else:
+                finish_run()
+                store(subcon, self._emit(subcon, inside))
         finish_run()
         return value
 
@@ -441,10 +456,11 @@ class _Emitter:
         return value
 
     def _extension_body(self, schema: Construct, at: _Place) -> str:
+        return self._body(schema, self._limit(self._length(_UINT16), at.end), at)
+
+    def _body(self, schema: Construct, limit: str, at: _Place) -> str:
         value, parser = self._variable(), self._variable()
         code = at.fields["extension_type"]
-        length = self._length(_UINT16)
-        limit = self._limit(length, at.end)
         self._line(f"{parser} = {self._bodies_of(schema.message)}[{code}]")
         self._line(f"if {parser} is None:")
         self._line(f" {value} = None; p = {limit}")
@@ -527,6 +543,20 @@ def _inline(function: Any, fields: dict[str, str], constant: Callable[[Any], str
         if lhs is not None and rhs is not None:
             return f"{constant(function.op)}({lhs}, {rhs})"
     return None
+
+
+def _is_data_before_body(schema: Construct, following: Construct) -> bool:
+    """Whether two constructs are the bytes of an extension, peeked at, and its body."""
+    peek, body = bare(schema), bare(following)
+    if type(peek) is not construct.Peek or type(body) is not ExtensionBody:
+        return False
+    data = peek.subcon
+    return (type(data), data.lengthfield, data.minimum, data.maximum) == (
+        Opaque,
+        _UINT16,
+        0,
+        2**16 - 1,
+    )
 
 
 def _functions(schema: Construct) -> list[Any]:

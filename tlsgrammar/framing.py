@@ -243,32 +243,31 @@ class RecordReader:
         data = self._data
         at = self._at
         header = self._header
+        if header is not None:
+            return self._next_in_parts(header, at)
+        if at == len(data):
+            self._base += at
+            self._data, self._at = b"", 0  # a connection that waits keeps nothing
+            return None
+        header = self._read_header(data, at, self._base + at)
         if header is None:
-            if at == len(data):
-                self._base += at
-                self._data, self._at = b"", 0  # a connection that waits keeps nothing
-                return None
-            header = self._read_header(data, at, self._base + at)
-            if header is None:
-                return None
+            return None
         content_type, version, length, size = header
-        start = at
-        if self._header is None:
-            start = at + size
+        start = at + size
         end = start + length
-        passed_over = self.pass_over or content_type == _APPLICATION_DATA
-        if self._header is not None or end > len(data):
-            return self._next_in_parts(header, start, passed_over)
+        if end > len(data):
+            return self._next_in_parts(header, start)
         self._at = end
+        passed_over = self.pass_over or content_type == _APPLICATION_DATA
         fragment = None if passed_over else bytes(data[start:end])
         offset = self._base + at
         return _tuple(Record, (content_type, version, length, fragment, offset, offset + size))
 
-    def _next_in_parts(self, header: _Header, at: int, passed_over: bool) -> Record | None:
-        """The next record, of which there were a header and no more, or of which there is only a part."""
+    def _next_in_parts(self, header: _Header, at: int) -> Record | None:
+        """The next record, of which there is its header, and its fragment has not arrived whole before."""
         content_type, version, length, size = header
-        begun = self._header is not None
-        if not begun:
+        passed_over = self.pass_over or content_type == _APPLICATION_DATA
+        if self._header is None:
             self._header = header
             self._at = at
             if passed_over:

@@ -220,9 +220,11 @@ def _grease8(code: int) -> bool:
 def _table(filename: str, column: str = "name") -> Callable[[], Mapping[int, str]]:
     def load() -> Mapping[int, str]:
         import csv  # both here, because many programs never ask for a name
-        import importlib.resources
+        import pkgutil
 
-        text = importlib.resources.files(__package__).joinpath("registries", filename).read_text()
+        data = pkgutil.get_data(__name__, f"registries/{filename}")
+        assert data is not None, "the loader of this package gives no data"
+        text = data.decode()
         return {
             int(row["code"], 0): row[column] or row["label"].lower().replace(" ", "_")
             for row in csv.DictReader(text.splitlines())
