@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from construct import Construct, Container
@@ -33,7 +35,7 @@ def parse(schema: Construct, data: bytes, **context: Any) -> Any:
     Raises:
         GrammarError: the bytes do not follow the schema, or more follow.
     """
-    value, error = _parse(schema, data, parameters(context), None)
+    value, error = _parse(schema, data, _shared(context), None)
     if error is not None:
         raise error
     return value
@@ -52,7 +54,7 @@ def read(schema: Construct, data: bytes, **context: Any) -> tuple[Any, list[Gram
         The value, None where nothing could be read; and an error for each defect, in order. Where one
         of them has `ends_early`, the structure ended before its own lengths say.
     """
-    return read_with(schema, data, parameters(context))
+    return read_with(schema, data, _shared(context))
 
 
 def read_with(schema: Construct, data: bytes, params: Container) -> tuple[Any, list[GrammarError]]:
@@ -78,9 +80,10 @@ def _parse(
             pass
         else:
             return value, None
+    own = parameters(params)
     if defects is not None:
-        params = parameters({**params, "defects": defects})
-    return interpreted(schema, data, params)
+        own["defects"] = defects
+    return interpreted(schema, data, own)
 
 
 def interpreted(
@@ -119,7 +122,17 @@ def build(schema: Construct, value: Any, **context: Any) -> bytes:
     return stream.getvalue()
 
 
-def parameters(context: dict[str, Any], *, parsing: bool = True) -> Container:
+def _shared(context: dict[str, Any]) -> Container:
+    """The context of a structure, which those that are parsed alike share."""
+    if not context:
+        return _NOTHING
+    try:
+        return _kept(**context)
+    except TypeError:  # something in it that cannot be a key
+        return parameters(context)
+
+
+def parameters(context: Mapping[str, Any], *, parsing: bool = True) -> Container:
     """The context of a structure that stands in no other, as construct makes it."""
     params = Container(context)
     params["_parsing"] = parsing
@@ -127,3 +140,11 @@ def parameters(context: dict[str, Any], *, parsing: bool = True) -> Container:
     params["_sizing"] = False
     params["_params"] = params
     return params
+
+
+_NOTHING = parameters({})
+
+
+@lru_cache(maxsize=256)
+def _kept(**context: Any) -> Container:
+    return parameters(context)

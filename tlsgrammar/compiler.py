@@ -12,7 +12,7 @@ here is parsed by itself, in its place.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import construct
@@ -168,11 +168,17 @@ class _Emitter:
 
     def compile(self, schema: Construct) -> Parser:
         value = self._emit(schema, _Place("end", "context", {}, "start"))
-        self._lines[:0] = [
-            f" {variable} = bodies(context, {message!r})"
-            for message, variable in self._messages.items()
-        ]
+        self._find_bodies(0, self._messages)
         return self._function("data, p, end, start, context", f"{value}, p", schema)
+
+    def _find_bodies(self, line: int, messages: Iterable[str]) -> None:
+        """Write before a line how the parsers of the extensions in some messages are found, once for all of the
+        extensions behind it.
+        """
+        self._lines[line:line] = [
+            " " * self._depth + f"{self._messages[message]} = bodies(context, {message!r})"
+            for message in messages
+        ]
 
     def _function(self, arguments: str, value: str, schema: Construct) -> Callable[..., Any]:
         source = "\n".join([f"def parser({arguments}):", *self._lines, f" return {value}"])
@@ -293,6 +299,14 @@ class _Emitter:
             subcon = waiting.pop()
             if _fixed(subcon)[0]:
                 run.append(subcon)
+            elif waiting and _is_length_before_block(subcon, waiting[-1]):
+                # The length that is peeked at is read once, with the fields before it.
+                run.append(bare(subcon).subcon)
+                length = finish_run()
+                block = waiting.pop()
+                store(subcon, length)
+                limit = self._limit(length, at.end)
+                store(block, self._in_block(bare(block), limit, inside))
             elif waiting and _is_data_before_body(subcon, waiting[-1]):
                 # Both begin with the same length, which is read once, with the fields before it.
                 run.append(_UINT16)
@@ -371,15 +385,17 @@ class _Emitter:
             )
             self._line(f"p = {at.end}")
             return value
-        begin = self._variable()
         self._line(f"{value} = ListContainer()")
         self._line(f"while p < {at.end}:")
         self._depth += 1
-        self._line(f"{begin} = p")
+        begin = None if _takes_bytes(schema.subcon) else self._variable()
+        if begin is not None:
+            self._line(f"{begin} = p")
         if _reads_context(schema.subcon):
             self._line(f"{at.context}['_index'] = len({value})")
         self._line(f"{value}.append({self._emit(schema.subcon, at)})")
-        self._must(f"{begin} < p")
+        if begin is not None:
+            self._must(f"{begin} < p")
         self._depth -= 1
         self._must(f"p == {at.end}")
         return value
@@ -391,6 +407,9 @@ class _Emitter:
             limit = self._limit(self._length(schema.lengthfield), at.end)
         else:
             limit = self._limit_by_expression(self._emit(schema.lengthfield, at), at.end)
+        return self._in_block(schema, limit, at)
+
+    def _in_block(self, schema: Construct, limit: str, at: _Place) -> str:
         begin = self._variable()
         self._line(f"{begin} = p")
         value = self._emit(schema.subcon, at._replace(end=limit, start=begin))
@@ -436,7 +455,11 @@ class _Emitter:
             if keyword:
                 self._line(keyword)
             self._depth += 1
+            begin, outside = len(self._lines), self._messages
+            self._messages = dict(outside)
             self._line(f"{value} = {self._emit(branch, at)}")
+            self._find_bodies(begin, self._messages.keys() - outside.keys())
+            self._messages = outside
             self._depth -= 1
         return value
 
@@ -543,6 +566,25 @@ def _inline(function: Any, fields: dict[str, str], constant: Callable[[Any], str
         if lhs is not None and rhs is not None:
             return f"{constant(function.op)}({lhs}, {rhs})"
     return None
+
+
+def _takes_bytes(schema: Construct) -> bool:
+    """Whether a value of a schema is for certain not empty on the wire."""
+    schema = bare(schema)
+    if _fixed(schema)[0] or type(schema) in (Opaque, Vector):
+        return True
+    return type(schema) is construct.Struct and any(map(_takes_bytes, schema.subcons))
+
+
+def _is_length_before_block(schema: Construct, following: Construct) -> bool:
+    """Whether two constructs are the length of a block, peeked at, and the block."""
+    peek, block = bare(schema), bare(following)
+    return (
+        type(peek) is construct.Peek
+        and type(block) is Block
+        and peek.subcon is block.lengthfield
+        and bool(_fixed(peek.subcon)[0])
+    )
 
 
 def _is_data_before_body(schema: Construct, following: Construct) -> bool:
