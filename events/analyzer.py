@@ -116,7 +116,6 @@ class Analyzer(Session):
         if type(data) is not bytes:
             data = bytes(data)  # what is kept of it must not change
         self._ts = ts
-        out = self._out = []
         records = direction.records
         if records is not None:
             if records.feed(data):
@@ -127,7 +126,7 @@ class Analyzer(Session):
             self._start(direction, data)
             if direction.records is not None:
                 self._read_records(direction, direction.records)
-        return out
+        return self._taken()
 
     def gap(self, is_orig: bool, length: int, ts: float | None = None) -> list[Event]:
         """Take note that the next bytes of a direction are missing.
@@ -147,7 +146,6 @@ class Analyzer(Session):
         if self.finished or direction.ended or length <= 0:
             return []
         self._ts = ts
-        out = self._out = []
         records = direction.records
         if records is None:
             direction.missing = length
@@ -157,7 +155,7 @@ class Analyzer(Session):
         else:
             self._violation(direction, records.offset, f"{length} bytes are missing")
             self._end(direction)
-        return out
+        return self._taken()
 
     def lose(self, is_orig: bool, reason: str, ts: float | None = None) -> list[Event]:
         """Give up on a direction whose next bytes nobody can provide.
@@ -171,12 +169,11 @@ class Analyzer(Session):
         if self.finished or direction.ended:
             return []
         self._ts = ts
-        out = self._out = []
         if direction.records is not None or self._peer(direction).records is not None:
             offset = direction.offset if direction.records is None else direction.records.offset
             self._violation(direction, offset, reason)
         self._end(direction)
-        return out
+        return self._taken()
 
     def end(self, ts: float | None = None) -> list[Event]:
         """Take note that the connection is over.
@@ -187,7 +184,6 @@ class Analyzer(Session):
         if self.finished:
             return []
         self._ts = ts
-        out = self._out = []
         for direction in (self._originator, self._responder):
             records = direction.records
             if direction.ended or records is None or not self._hello_seen:
@@ -200,7 +196,7 @@ class Analyzer(Session):
             if pending:
                 self._violation(direction, records.offset, f"the data end within {pending}")
         self.finished = True
-        return out
+        return self._taken()
 
     def _peer(self, direction: _Direction) -> _Direction:
         return self._responder if direction.is_orig else self._originator

@@ -111,6 +111,11 @@ class Session:
         self._out: list[Event] = []
         self._ts: float | None = None
 
+    def _taken(self) -> list[Event]:
+        """The events that were raised since it was last asked."""
+        raised, self._out = self._out, []
+        return raised
+
     def _raise(self, event: Event) -> None:
         if self._walker.wants(type(event)):
             self._out.append(event)

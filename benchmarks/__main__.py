@@ -1,0 +1,182 @@
+"""Run the benchmarks, print the table, and write it to `RESULTS.md` beside this file.
+
+    python -m benchmarks.make_captures
+    python -m benchmarks [--runs N] [--only WORD]
+
+Every figure is taken in one run on one machine, ours and theirs in turn; a ratio is the median of those of the
+pairs. Needs the extras `bench` and `cli`, and tshark.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+import events
+import tlsgrammar
+
+from .connections import write_larger
+from .make_captures import DEFAULT_FOLDER
+from .pairs import Pair, finish, processes
+from .parsing import against_handwritten, against_peers
+
+RESULTS = Path(__file__).parent / "RESULTS.md"
+HANDSHAKES, BULK = DEFAULT_FOLDER / "handshakes.pcap", DEFAULT_FOLDER / "bulk.pcap"
+TLS_EVENTS = [sys.executable, "-m", "events", "--format", "json"]
+MODES = {
+    "default": [],
+    "all records to the end": ["--no-disable-analyzer-after-detection"],
+}
+
+
+class Row(NamedTuple):
+    """One line of the table."""
+
+    what: str
+    against: str
+    figure: str
+    target: str
+
+
+def _parsing(runs: int) -> Iterator[Row]:
+    for what, pair in against_handwritten():
+        yield Row(f"parse a {what}", "hand-written", _times(pair, 1e6, "us"), "1.5")
+    for name, pair in against_peers():
+        yield Row("parse a ClientHello", name, _times(pair, 1e6, "us"), "1")
+
+
+def _captures(runs: int) -> Iterator[Row]:
+    tshark = shutil.which("tshark")
+    if tshark is None:
+        print("benchmarks: no tshark here, its rows are left out", file=sys.stderr)
+        return
+    fields = ["-Y", "tls.handshake", "-T", "fields", "-e", "tls.handshake.type"]
+    for capture, target in ((HANDSHAKES, "0.7"), (BULK, "0.3")):
+        for mode, options in MODES.items():
+            pair, peak = processes(
+                [*TLS_EVENTS, *options, str(capture)], [tshark, "-r", str(capture), *fields], runs
+            )
+            what = f"{capture.stem}, {mode}; our peak {peak:.0f} MB"
+            yield Row(what, _tshark_version(), _times(pair, 1, "s"), target)
+
+
+def _tshark_version() -> str:
+    version = subprocess.run(["tshark", "--version"], capture_output=True, text=True, check=True)
+    return " ".join(version.stdout.split()[:3]).strip(".")
+
+
+def _many_connections(runs: int) -> Iterator[Row]:
+    module = [sys.executable, "-m", "benchmarks.connections"]
+    kept = _output([*module, "memory", str(HANDSHAKES), "10000"]).split()
+    for mode, figure in zip(MODES, kept, strict=True):
+        what = f"memory for each open connection, established, {mode}"
+        yield Row(what, "", f"{float(figure):.0f} bytes", "2048")
+    with tempfile.TemporaryDirectory() as folder:
+        larger = Path(folder) / "larger.pcap"
+        write_larger(HANDSHAKES, larger, 25)
+        costs: tuple[list[float], list[float]] = ([], [])
+        for _ in range(3):
+            for costs_of, capture in zip(costs, (HANDSHAKES, larger), strict=True):
+                seconds, count = _output([*module, "time", str(capture)]).split()
+                costs_of.append(float(seconds) / int(count))
+        small, large = (statistics.median(each) for each in costs)
+        lines = f"{1 / small:,.0f} a second"
+        yield Row("events from read_capture, one core", "", _event_rate(), "150,000")
+        yield Row("the same as JSON lines", "", lines, "")
+        yield Row(
+            "cost of an event, 50,000 connections",
+            "2,000 connections",
+            f"{large / small:.2f}",
+            "1.1",
+        )
+        write_larger(HANDSHAKES, larger, 50)
+        peak = finish([*TLS_EVENTS, str(larger)]).peak
+        yield Row("peak, capture of 100,000 connections", "", f"{peak:.0f} MB", "300")
+
+
+def _event_rate() -> str:
+    rates = []
+    for _ in range(5):
+        begin = time.process_time()
+        count = sum(1 for _ in events.read_capture(HANDSHAKES))
+        rates.append(count / (time.process_time() - begin))
+    return f"{statistics.median(rates):,.0f} a second"
+
+
+def _jobs(runs: int) -> Iterator[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        copies = []
+        for index in range(8):
+            copies.append(shutil.copy(HANDSHAKES, Path(folder) / f"{index}.pcap"))
+        one, two = ([*TLS_EVENTS, "-j", jobs, *map(str, copies)] for jobs in "12")
+        pair, _ = processes(one, two, max(runs // 3, 1))
+        yield Row("eight captures, -j 1", "-j 2", _times(pair, 1, "s"), "at least 1.7")
+
+
+def _output(command: list[str]) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def _times(pair: Pair, scale: float, unit: str) -> str:
+    return f"{pair.ratio:.2f} ({pair.ours * scale:.3g} {unit} / {pair.theirs * scale:.3g} {unit})"
+
+
+PARTS: dict[str, Callable[[int], Iterator[Row]]] = {
+    "parsing": _parsing,
+    "captures": _captures,
+    "connections": _many_connections,
+    "jobs": _jobs,
+}
+
+
+def _machine() -> str:
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        lines = cpuinfo.read_text().splitlines()
+        model = next(
+            (x.partition(":")[2].strip() for x in lines if x.startswith("model name")), model
+        )
+    return (
+        f"{os.cpu_count()} cores, {model}; Python {platform.python_version()}, {platform.system()}"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--runs", type=int, default=9, help="pairs of processes (default 9)")
+    parser.add_argument("--only", choices=PARTS, help="one part, and leave RESULTS.md alone")
+    options = parser.parse_args()
+    heads = [
+        "# Benchmarks",
+        "",
+        f"tlsgrammar {tlsgrammar.__version__}, {date.today()}; {_machine()}.",
+        "Written by `python -m benchmarks`. Below 1: we take less time. In brackets: ours and theirs.",
+        "",
+        "| what | against | figure | target |",
+        "| --- | --- | --- | --- |",
+    ]
+    print("\n".join(heads), flush=True)
+    lines = []
+    for name, part in PARTS.items():
+        if options.only in (None, name):
+            for row in part(options.runs):
+                lines.append(f"| {' | '.join(row)} |")
+                print(lines[-1], flush=True)
+    if options.only is None:
+        RESULTS.write_text("\n".join([*heads, *lines]) + "\n")
+
+
+if __name__ == "__main__":
+    main()
