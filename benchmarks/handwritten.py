@@ -219,6 +219,7 @@ def client_hello(data: bytes) -> Container:
     q = 39 + data[38]
     _check(data[38] <= 32 and q <= end)
     hello["legacy_session_id"] = data[39:q]
+    hello["cookie"] = None
     length = data[q] << 8 | data[q + 1]
     p, q = q + 2, q + 2 + length
     _check(q <= end and length % 2 == 0)

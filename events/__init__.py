@@ -8,6 +8,7 @@
 
 from .analyzer import Analyzer
 from .capture import CaptureError, read_capture, read_captures
+from .datagrams import DatagramAnalyzer
 from .model import (
     DOCUMENTED,
     Connection,
@@ -39,6 +40,7 @@ __all__ = [
     "Analyzer",
     "CaptureError",
     "Connection",
+    "DatagramAnalyzer",
     "Event",
     "Occasion",
     "ProtocolViolation",

@@ -27,28 +27,41 @@ from tlsgrammar.framing import (
     sole_message,
 )
 from tlsgrammar.names import ContentType
+from tlsgrammar.search import DEFAULT_SEARCH_LIMIT, ClientHelloSearch
 from tlsgrammar.versions import SSL20, SSL30, TLS10, TLS11, TLS12, is_tls13
 
 from .model import Connection, Event
+from .modern import SslProbableEncryptedHandshakeMessage
 from .session import Session, Side
 
 __all__ = ["Analyzer"]
 
+_APPLICATION_DATA = ContentType.application_data.value
 _SSLV2_FRAMED = {SSL20, SSL30, TLS10, TLS11, TLS12}
 
 
 class _Direction(Side):
     """What is known of the bytes that one side sends."""
 
-    __slots__ = ("ended", "handshake", "head", "missing", "offset", "protocol", "records")
+    __slots__ = (
+        "ended",
+        "handshake",
+        "head",
+        "missing",
+        "offset",
+        "protocol",
+        "records",
+        "search",
+    )
 
     def __init__(self, is_orig: bool) -> None:
         super().__init__(is_orig)
-        self.head: bytes | bytearray = b""
+        self.head = b""
         self.offset = 0
         self.missing = 0
         self.protocol: Protocol | None = None
         self.records: RecordReader | None = None
+        self.search: ClientHelloSearch | None = None
         self.handshake: HandshakeReader | None = None
         self.ended = False
 
@@ -65,6 +78,9 @@ class Analyzer(Session):
     Bytes go in as they arrive, cut in any way; each call returns the events that they completed, in
     order. Bytes that are not TLS raise nothing. No bytes raise an exception.
 
+    A stream may begin as something else (STARTTLS, proxies): TLS begins then with a whole ClientHello that stands
+    at the beginning of a segment, that is, of what one call delivers.
+
         >>> from events import Analyzer
         >>> analyzer = Analyzer()
         >>> for event in analyzer.deliver(bytes.fromhex("15030100020228"), is_orig=False):
@@ -75,12 +91,15 @@ class Analyzer(Session):
         c: the connection that the events are of.
         disable_analyzer_after_detection: raise nothing more once `ssl_established` has been raised and
             the `ssl_encrypted_data` of the record that triggered it.
-        wanted: the names of the events that are asked for; all where it is None. Asking for fewer
+        wanted: the names of the events that are asked for (`events.known_events()` has all); where it is
+            None, the documented seventeen, `protocol_violation`, and those of a user's own. Asking for fewer
             costs less.
         extensions: the extensions that are known; those of the default registry where it is None.
+        search_limit: where in a direction the ClientHello begins at the latest, in bytes; 0 for streams that
+            begin as TLS only.
     """
 
-    __slots__ = ("_originator", "_responder")
+    __slots__ = ("_originator", "_responder", "_search_limit")
 
     def __init__(
         self,
@@ -89,7 +108,9 @@ class Analyzer(Session):
         disable_analyzer_after_detection: bool = True,
         wanted: Collection[str] | None = None,
         extensions: ExtensionRegistry | None = None,
+        search_limit: int = DEFAULT_SEARCH_LIMIT,
     ) -> None:
+        self._search_limit = search_limit
         self._responder, self._originator = _Direction(False), _Direction(True)
         super().__init__(
             c,
@@ -120,7 +141,10 @@ class Analyzer(Session):
         if records is not None:
             if records.feed(data):
                 self._read_records(direction, records)
+        elif direction.search is not None:
+            self._look_for_client_hello(direction, direction.search, data)
         elif direction.ended:
+            direction.offset += len(data)
             self._report_missing(direction)
         else:
             self._start(direction, data)
@@ -147,8 +171,12 @@ class Analyzer(Session):
             return []
         self._ts = ts
         records = direction.records
-        if records is None:
+        if direction.search is not None:
+            direction.search.gap(length)
+            self._finish_search()
+        elif records is None:
             direction.missing = length
+            direction.offset += len(direction.head) + length
             self._end(direction)
         elif records.gap(length):
             self._read_records(direction, records)
@@ -208,10 +236,10 @@ class Analyzer(Session):
     def _end(self, direction: _Direction) -> None:
         direction.ended = True
         direction.records = None
+        direction.search = None
         direction.handshake = None
         direction.head = b""
-        if self._originator.ended and self._responder.ended:
-            self.finished = True
+        self._finish_search()
 
     # Where TLS begins
 
@@ -228,13 +256,52 @@ class Analyzer(Session):
         if protocol is Protocol.OTHER:
             if peer.protocol in (Protocol.TLS, Protocol.SSLV2):
                 self._foreign(direction)
-            self._end(direction)
+                self._end(direction)
+            elif self._search_limit <= 0:
+                self._end(direction)
+            else:
+                direction.search = ClientHelloSearch(self._search_limit)
+                direction.head = b""
+                self._look_for_client_hello(direction, direction.search, head)
             return
         if protocol is Protocol.TLS and peer.protocol is Protocol.OTHER:
-            self._foreign(peer)
+            self._restart(peer)
         direction.records = RecordReader(protocol, direction.offset)
         direction.records.feed(head)
         direction.head = b""
+
+    def _look_for_client_hello(
+        self, direction: _Direction, search: ClientHelloSearch, data: bytes
+    ) -> None:
+        found = search.feed(data)
+        if found is None:
+            self._finish_search()
+            return
+        direction.offset = search.offset
+        direction.search = None
+        direction.protocol = Protocol.TLS
+        self._restart(self._peer(direction))
+        direction.records = RecordReader(Protocol.TLS, direction.offset)
+        direction.records.feed(found)
+        self._read_records(direction, direction.records)
+
+    def _restart(self, direction: _Direction) -> None:
+        """Read a direction from its next byte on, because the other has turned out to speak TLS."""
+        if direction.search is not None:
+            direction.offset = direction.search.offset
+            direction.search = None
+        direction.offset += len(direction.head)
+        direction.head = b""
+        direction.missing = 0
+        direction.protocol = None
+        direction.ended = False
+
+    def _finish_search(self) -> None:
+        """Take note of it where neither direction can turn out to be TLS any more."""
+        self.finished = all(
+            d.ended or (d.search is not None and d.search.over)
+            for d in (self._originator, self._responder)
+        )
 
     def _report_missing(self, direction: _Direction) -> None:
         """Report that the beginning of a direction is missing, once it is known to matter."""
@@ -261,19 +328,32 @@ class Analyzer(Session):
                 handle(direction, record)
 
     def _tls_record(self, direction: _Direction, record: Record) -> None:
+        if not direction.encrypted:
+            if not self._hello_seen and not self._may_be_hello(direction, record):
+                return
+            if record.type == _APPLICATION_DATA and (
+                self._version is None or is_tls13(self._version)
+            ):
+                # Early data, or what follows the hellos of TLS 1.3, which hides its messages there.
+                self._interrupt_handshake(direction, record, "application data")
+                direction.encrypt()
         if direction.encrypted:
-            self._encrypted(direction, record.type, record.length)
-        elif self._hello_seen or self._may_be_hello(direction, record):
-            content = _CONTENT.get(record.type)
-            if content is not None:
-                content(self, direction, record)
-            else:
-                self._violation(
-                    direction,
-                    record.offset,
-                    f"unknown content type {record.type}",
-                    "TLSPlaintext.type",
+            if not self._established and is_tls13(self._version):
+                self._raise(
+                    SslProbableEncryptedHandshakeMessage(
+                        self.c, self._is_client(direction), record.length, ts=self._ts
+                    )
                 )
+            self._encrypted(direction, record.type, record.length)
+            return
+        content = _CONTENT.get(record.type)
+        if content is not None:
+            content(self, direction, record)
+        elif record.type != _APPLICATION_DATA:
+            self._violation(
+                direction, record.offset, f"unknown content type {record.type}", "TLSPlaintext.type"
+            )
+        self._plaintext(direction, record.version, record.type, record.length)
 
     def _may_be_hello(self, direction: _Direction, record: Record) -> bool:
         """Whether a record can be read although no hello has been seen: the capture may have begun in
@@ -287,13 +367,6 @@ class Analyzer(Session):
         return messages.begins_hello(record.fragment) is not False
 
     # Content of records before encryption
-
-    def _application_data(self, direction: _Direction, record: Record) -> None:
-        # Early data, or what follows the handshake of TLS 1.3, which hides its messages there.
-        if self._version is None or is_tls13(self._version):
-            self._interrupt_handshake(direction, record, "application data")
-            direction.encrypt()
-            self._encrypted(direction, record.type, record.length)
 
     def _alert(self, direction: _Direction, record: Record) -> None:
         self._read(Alerts, direction, record.fragment or b"", record.fragment_offset)
@@ -351,8 +424,7 @@ class Analyzer(Session):
             self._encrypted(direction, record.type, record.length)
             return
         if not self._hello_seen and not self._is_sslv2_hello(record):
-            direction.protocol = Protocol.OTHER
-            self._end(direction)
+            self._turn_to_search(direction)
             return
         message = self._read(
             sslv2.Message, direction, record.fragment or b"", record.fragment_offset
@@ -381,6 +453,19 @@ class Analyzer(Session):
         elif msg_type not in sslv2.MESSAGES:
             self._violation(direction, record.offset, f"unknown message type {msg_type}")
 
+    def _turn_to_search(self, direction: _Direction) -> None:
+        """Take back that a direction begins as SSL 2.0."""
+        assert direction.records is not None
+        direction.records.rest()
+        direction.protocol = Protocol.OTHER
+        if self._search_limit <= 0:
+            self._end(direction)
+            return
+        direction.search = ClientHelloSearch(self._search_limit)
+        direction.search.gap(direction.records.offset)
+        direction.records = None
+        self._finish_search()
+
     def _is_sslv2_hello(self, record: Record) -> bool:
         """Whether a record that looks like a CLIENT-HELLO is one, whole and well-formed: two bits and a
         byte alone would find SSL 2.0 in other protocols.
@@ -397,6 +482,5 @@ _CONTENT: dict[int, Callable[[Analyzer, _Direction, Record], None]] = {
     ContentType.change_cipher_spec: Analyzer._change_cipher_spec,
     ContentType.alert: Analyzer._alert,
     ContentType.handshake: Analyzer._handshake,
-    ContentType.application_data: Analyzer._application_data,
     ContentType.heartbeat: Analyzer._heartbeat,
 }

@@ -38,12 +38,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--format", choices=FORMATS, default="text", help="how to print an event (default: text)"
     )
-    parser.add_argument(
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
         "--event",
         action="append",
         metavar="NAME",
         choices=known,
         help="print only this event; can be given more than once. Names: " + ", ".join(known),
+    )
+    which.add_argument(
+        "--all-events",
+        action="store_true",
+        help="print the events that have been added since the documented seventeen too",
     )
     parser.add_argument(
         "--disable-analyzer-after-detection",
@@ -75,7 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for problem in load_extensions():
         print(f"tls-events: {problem}", file=sys.stderr)
     options = _parser().parse_args(arguments)
-    wanted = None if options.event is None else frozenset(options.event)
+    events = known_events() if options.all_events else options.event
+    wanted = None if events is None else frozenset(events)
     encode = FORMATS[options.format]
     failed = _Failures()
     try:

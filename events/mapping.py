@@ -2,8 +2,8 @@
 
 Each function takes a parsed structure and returns the event that Zeek documents for it. It reads as a
 table: the event, the structure, and between them what becomes of the fields. No state, no I/O, no bytes.
-`ssl_established` and `ssl_encrypted_data` are missing: they are raised on records that nobody can read,
-by the analyzer, which knows when.
+Those on records, whatever they hold, are missing (`ssl_established`, `ssl_encrypted_data`, `ssl_plaintext_data`,
+`ssl_probable_encrypted_handshake_message`): the session raises them, which knows what is encrypted.
 """
 
 from __future__ import annotations
@@ -20,16 +20,39 @@ from tlsgrammar import (
     ServerDHParams,
     ServerECDHParams,
     ServerHello,
+    ServerKeyExchange,
+    SupportedVersions,
     sslv2,
 )
 from tlsgrammar.extensions import DEFAULT
+from tlsgrammar.extensions.certificates import SignedCertificateTimestamp
+from tlsgrammar.extensions.ech import ECHClientHello
+from tlsgrammar.extensions.groups import (
+    KeyShareClientHello,
+    KeyShareHelloRetryRequest,
+    KeyShareServerHello,
+)
+from tlsgrammar.extensions.negotiation import SelectedVersion
+from tlsgrammar.extensions.psk import OfferedPsks, PskKeyExchangeModes, SelectedPsk
 from tlsgrammar.handshake import (
+    CertificateRequestTLS12,
     ClientHelloExtension,
     HelloRetryRequestExtension,
     NewSessionTicketTLS12,
     ServerHelloExtension,
 )
-from tlsgrammar.names import AlertLevel, CertificateStatusType, NameType
+from tlsgrammar.key_exchange import (
+    ClientDiffieHellmanPublic,
+    ClientECDiffieHellmanPublic,
+    EncryptedPreMasterSecret,
+)
+from tlsgrammar.names import (
+    AlertLevel,
+    CertificateStatusType,
+    ECHClientHelloType,
+    NameType,
+    SCTVersion,
+)
 
 from .model import (
     SslAlert,
@@ -47,6 +70,26 @@ from .model import (
     SslServerHello,
     SslSessionTicketHandshake,
     SslStapledOcsp,
+)
+from .modern import (
+    PSKIdentity,
+    SignatureAndHashAlgorithm,
+    SslCertificateRequest,
+    SslDhClientParams,
+    SslEcdhClientParams,
+    SslEcdhServerParams,
+    SslExtensionConnectionId,
+    SslExtensionEncryptedClientHello,
+    SslExtensionKeyShare,
+    SslExtensionPreSharedKeyClientHello,
+    SslExtensionPreSharedKeyServerHello,
+    SslExtensionPskKeyExchangeModes,
+    SslExtensionSignatureAlgorithm,
+    SslExtensionSignatureAlgorithmsCert,
+    SslExtensionSignedCertificateTimestamp,
+    SslExtensionSupportedVersions,
+    SslRsaClientPms,
+    SslServerSignature,
 )
 from .walk import Occasion, raises
 
@@ -92,6 +135,131 @@ def ssl_extension(extension: Any, at: Occasion) -> SslExtension:
     )
 
 
+# Extensions: what came later
+
+
+def _algorithm(scheme: int) -> SignatureAndHashAlgorithm:
+    return SignatureAndHashAlgorithm(*divmod(scheme, 256))
+
+
+# Where the version knows no algorithms, the reference has these.
+_NO_ALGORITHM = SignatureAndHashAlgorithm(256, 256)
+
+
+@raises(SslExtensionSignatureAlgorithm, on_extension="signature_algorithms")
+def ssl_extension_signature_algorithm(body: Any, at: Occasion) -> SslExtensionSignatureAlgorithm:
+    algorithms = [_algorithm(scheme) for scheme in body["supported_signature_algorithms"]]
+    return SslExtensionSignatureAlgorithm(at.c, at.is_client, algorithms, ts=at.ts)
+
+
+@raises(SslExtensionSignatureAlgorithmsCert, on_extension="signature_algorithms_cert")
+def ssl_extension_signature_algorithms_cert(
+    body: Any, at: Occasion
+) -> SslExtensionSignatureAlgorithmsCert:
+    return SslExtensionSignatureAlgorithmsCert(
+        at.c, at.is_client, body["supported_signature_algorithms"], ts=at.ts
+    )
+
+
+@raises(SslExtensionKeyShare, KeyShareClientHello)
+def ssl_extension_key_share_client_hello(body: Any, at: Occasion) -> SslExtensionKeyShare:
+    groups = [share["group"] for share in body["client_shares"]]
+    return SslExtensionKeyShare(at.c, at.is_client, groups, ts=at.ts)
+
+
+@raises(SslExtensionKeyShare, KeyShareServerHello)
+def ssl_extension_key_share_server_hello(body: Any, at: Occasion) -> SslExtensionKeyShare:
+    return SslExtensionKeyShare(at.c, at.is_client, [body["server_share"]["group"]], ts=at.ts)
+
+
+@raises(SslExtensionKeyShare, KeyShareHelloRetryRequest)
+def ssl_extension_key_share_hello_retry_request(body: Any, at: Occasion) -> SslExtensionKeyShare:
+    return SslExtensionKeyShare(at.c, at.is_client, [body["selected_group"]], ts=at.ts)
+
+
+@raises(SslExtensionPreSharedKeyClientHello, OfferedPsks)
+def ssl_extension_pre_shared_key_client_hello(
+    body: Any, at: Occasion
+) -> SslExtensionPreSharedKeyClientHello:
+    identities = [
+        PSKIdentity(psk["identity"], psk["obfuscated_ticket_age"]) for psk in body["identities"]
+    ]
+    return SslExtensionPreSharedKeyClientHello(
+        at.c, at.is_client, identities, body["binders"], ts=at.ts
+    )
+
+
+@raises(SslExtensionPreSharedKeyServerHello, SelectedPsk)
+def ssl_extension_pre_shared_key_server_hello(
+    body: Any, at: Occasion
+) -> SslExtensionPreSharedKeyServerHello:
+    return SslExtensionPreSharedKeyServerHello(
+        at.c, at.is_client, body["selected_identity"], ts=at.ts
+    )
+
+
+@raises(SslExtensionSignedCertificateTimestamp, SignedCertificateTimestamp)
+def ssl_extension_signed_certificate_timestamp(
+    timestamp: Any, at: Occasion
+) -> SslExtensionSignedCertificateTimestamp | None:
+    if timestamp["version"] != SCTVersion.v1:
+        return None
+    sct = timestamp["sct"]
+    return SslExtensionSignedCertificateTimestamp(
+        at.c,
+        at.is_client,
+        timestamp["version"],
+        sct["id"],
+        sct["timestamp"],
+        _algorithm(sct["algorithm"]),
+        sct["signature"],
+        ts=at.ts,
+    )
+
+
+@raises(SslExtensionSupportedVersions, SupportedVersions)
+def ssl_extension_supported_versions(body: Any, at: Occasion) -> SslExtensionSupportedVersions:
+    return SslExtensionSupportedVersions(at.c, at.is_client, body["versions"], ts=at.ts)
+
+
+@raises(SslExtensionSupportedVersions, SelectedVersion)
+def ssl_extension_supported_versions_selected(
+    body: Any, at: Occasion
+) -> SslExtensionSupportedVersions:
+    return SslExtensionSupportedVersions(at.c, at.is_client, [body["selected_version"]], ts=at.ts)
+
+
+@raises(SslExtensionPskKeyExchangeModes, PskKeyExchangeModes)
+def ssl_extension_psk_key_exchange_modes(
+    body: Any, at: Occasion
+) -> SslExtensionPskKeyExchangeModes:
+    return SslExtensionPskKeyExchangeModes(at.c, at.is_client, body["ke_modes"], ts=at.ts)
+
+
+@raises(SslExtensionConnectionId, on_extension="connection_id")
+def ssl_extension_connection_id(body: Any, at: Occasion) -> SslExtensionConnectionId:
+    return SslExtensionConnectionId(at.c, at.is_client, body["cid"], ts=at.ts)
+
+
+@raises(SslExtensionEncryptedClientHello, ECHClientHello)
+def ssl_extension_encrypted_client_hello(
+    body: Any, at: Occasion
+) -> SslExtensionEncryptedClientHello | None:
+    if body["type"] != ECHClientHelloType.outer:
+        return None
+    outer = body["ech"]
+    return SslExtensionEncryptedClientHello(
+        at.c,
+        at.is_client,
+        outer["cipher_suite"]["kdf_id"],
+        outer["cipher_suite"]["aead_id"],
+        outer["config_id"],
+        outer["enc"],
+        len(outer["payload"]),
+        ts=at.ts,
+    )
+
+
 # Handshake messages
 
 
@@ -130,9 +298,57 @@ def ssl_server_curve(params: Any, at: Occasion) -> SslServerCurve | None:
     return None if curve is None else SslServerCurve(at.c, curve, ts=at.ts)
 
 
+@raises(SslEcdhServerParams, ServerECDHParams)
+def ssl_ecdh_server_params(params: Any, at: Occasion) -> SslEcdhServerParams | None:
+    curve = params["curve_params"]["namedcurve"]
+    if curve is None:
+        return None
+    return SslEcdhServerParams(at.c, curve, params["public"]["point"], ts=at.ts)
+
+
 @raises(SslDhServerParams, ServerDHParams)
 def ssl_dh_server_params(params: Any, at: Occasion) -> SslDhServerParams:
     return SslDhServerParams(at.c, params["dh_p"], params["dh_g"], params["dh_Ys"], ts=at.ts)
+
+
+@raises(SslServerSignature, ServerKeyExchange)
+def ssl_server_signature(message: Any, at: Occasion) -> SslServerSignature | None:
+    signed = message["signed_params"]
+    if signed is None:
+        return None
+    scheme = signed["algorithm"]
+    algorithm = _NO_ALGORITHM if scheme is None else _algorithm(scheme)
+    return SslServerSignature(at.c, algorithm, signed["signature"], ts=at.ts)
+
+
+@raises(SslEcdhClientParams, ClientECDiffieHellmanPublic)
+def ssl_ecdh_client_params(params: Any, at: Occasion) -> SslEcdhClientParams | None:
+    if params["ecdh_Yc"] is None:
+        return None
+    return SslEcdhClientParams(at.c, params["ecdh_Yc"]["point"], ts=at.ts)
+
+
+@raises(SslDhClientParams, ClientDiffieHellmanPublic)
+def ssl_dh_client_params(params: Any, at: Occasion) -> SslDhClientParams | None:
+    return None if params["dh_Yc"] is None else SslDhClientParams(at.c, params["dh_Yc"], ts=at.ts)
+
+
+@raises(SslRsaClientPms, EncryptedPreMasterSecret)
+def ssl_rsa_client_pms(params: Any, at: Occasion) -> SslRsaClientPms:
+    return SslRsaClientPms(at.c, params["pre_master_secret"], ts=at.ts)
+
+
+@raises(SslCertificateRequest, CertificateRequestTLS12)
+def ssl_certificate_request(request: Any, at: Occasion) -> SslCertificateRequest:
+    schemes = request["supported_signature_algorithms"] or ()
+    return SslCertificateRequest(
+        at.c,
+        at.is_client,
+        request["certificate_types"],
+        [_algorithm(scheme) for scheme in schemes],
+        request["certificate_authorities"],
+        ts=at.ts,
+    )
 
 
 @raises(SslStapledOcsp, CertificateStatus)

@@ -41,6 +41,8 @@ def _plain(parameter: str, value: Any) -> Any:
         if value and isinstance(value[0], int):
             return value
         return [_plain(parameter, item) for item in value]
+    if isinstance(value, msgspec.Struct):
+        return {name: _plain(name, item) for name, item in msgspec.structs.asdict(value).items()}
     return value
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 from construct import Construct, Container
 
@@ -23,6 +23,7 @@ from tlsgrammar.versions import is_supported
 
 from . import mapping  # noqa: F401  (fills the table that the walker reads)
 from .model import Connection, Event, ProtocolViolation, SslEncryptedData, SslEstablished
+from .modern import SslPlaintextData
 from .walk import Occasion, walker
 
 __all__ = ["Session", "Side"]
@@ -33,10 +34,20 @@ _SERVER_HELLOS = (HandshakeType.server_hello.value, HandshakeType.hello_retry_re
 
 @lru_cache(maxsize=4096)
 def _parameters(
-    extensions: ExtensionRegistry | None, version: int | None, cipher_suite: int | None
+    extensions: ExtensionRegistry | None,
+    version: int | None,
+    cipher_suite: int | None,
+    datagrams: bool,
 ) -> Container:
     """The context to read structures with, which many connections share."""
-    return parameters({"extensions": extensions, "version": version, "cipher_suite": cipher_suite})
+    return parameters(
+        {
+            "extensions": extensions,
+            "version": version,
+            "cipher_suite": cipher_suite,
+            "datagrams": datagrams,
+        }
+    )
 
 
 class Side:
@@ -72,6 +83,7 @@ class Session:
 
     __slots__ = (
         "_cipher_suite",
+        "_client_is_orig",
         "_disable",
         "_established",
         "_extensions",
@@ -85,6 +97,8 @@ class Session:
         "c",
         "finished",
     )
+
+    _over_datagrams: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -105,7 +119,8 @@ class Session:
         self._extensions = extensions
         self._version: int | None = None
         self._cipher_suite: int | None = None
-        self._params = _parameters(extensions, None, None)
+        self._params = _parameters(extensions, None, None, self._over_datagrams)
+        self._client_is_orig = True
         self._hello_seen = False
         self._established = False
         self._out: list[Event] = []
@@ -141,7 +156,7 @@ class Session:
     def _walk(self, schema: Construct, value: Any, side: Side, malformed: bool = False) -> None:
         visit = self._walker.visit(schema)
         if visit is not None:
-            occasion = Occasion(self.c, side.is_orig, self._ts, malformed)
+            occasion = Occasion(self.c, side.is_orig, self._ts, malformed, self._is_client(side))
             visit(value, None, self._params, occasion, self._out)
 
     def _message(self, side: Side, message: HandshakeMessage) -> bool:
@@ -152,12 +167,14 @@ class Session:
         """
         value, defects = read_with(Handshake, message.data, self._params)
         malformed = bool(defects) and any(defect.ends_early for defect in defects)
-        self._walk(Handshake, value, side, malformed)
         msg_type = value["msg_type"]
-        if msg_type == _CLIENT_HELLO or msg_type in _SERVER_HELLOS:
+        is_hello = msg_type == _CLIENT_HELLO or msg_type in _SERVER_HELLOS
+        if is_hello:
             self._hello_seen = True
-            if value["body"] is not None and not malformed:
-                self._learn(side, value["body"], msg_type != _CLIENT_HELLO, message.offset(0))
+            self._client_is_orig = side.is_orig == (msg_type == _CLIENT_HELLO)
+        self._walk(Handshake, value, side, malformed)
+        if is_hello and value["body"] is not None and not malformed:
+            self._learn(side, value["body"], msg_type != _CLIENT_HELLO, message.offset(0))
         for defect in defects:
             self._violation(side, message.offset(defect.offset), defect.reason, defect.path)
         return not malformed
@@ -171,7 +188,21 @@ class Session:
             self._version = version
             if hello["cipher_suite"] is not None:
                 self._cipher_suite = hello["cipher_suite"]
-            self._params = _parameters(self._extensions, version, self._cipher_suite)
+            self._params = _parameters(
+                self._extensions, version, self._cipher_suite, self._over_datagrams
+            )
+
+    def _is_client(self, side: Side) -> bool:
+        return side.is_orig == self._client_is_orig
+
+    def _plaintext(self, side: Side, version: int, content_type: int, length: int) -> None:
+        """Raise the event of a record that is not encrypted."""
+        if self._walker.wants(SslPlaintextData):
+            self._out.append(
+                SslPlaintextData(
+                    self.c, self._is_client(side), version, content_type, length, ts=self._ts
+                )
+            )
 
     def _encrypted(self, side: Side, content_type: int, length: int) -> None:
         """Raise the events of an encrypted record."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from construct import Construct, IfThenElse, Rebuild, Struct, Subconstruct, Switch
 
@@ -20,6 +20,7 @@ from tlsgrammar.extensions import DEFAULT, ExtensionBody, ExtensionRegistry
 from tlsgrammar.presentation import Block, IfPresent, Repeated, bare
 
 from .model import DOCUMENTED, Connection, Event, ProtocolViolation
+from .modern import MODERN
 
 __all__ = ["Occasion", "Walker", "known_events", "raises", "walker"]
 
@@ -32,12 +33,14 @@ class Occasion(NamedTuple):
         is_orig: whether the originator sent it.
         ts: when the data that completed it arrived, in seconds since the epoch.
         malformed: whether the message that it is a part of ended before its own lengths say.
+        is_client: whether the TLS client sent it, which is nearly always the originator.
     """
 
     c: Connection
     is_orig: bool
     ts: float | None
-    malformed: bool = False
+    malformed: bool
+    is_client: bool
 
 
 Raised = Event | Iterable[Event] | None
@@ -95,16 +98,19 @@ def raises(
 
 
 def known_events(registry: ExtensionRegistry = DEFAULT) -> list[str]:
-    """The names of all events: the documented ones, `protocol_violation`, and those of extensions of a
-    user's own.
+    """The names of all events: the documented ones, `protocol_violation`, those that came later, and those of
+    a user's own.
     """
-    rows = [row for rows in _ON_STRUCTURE.values() for row in rows]
-    rows += [a.thing for e in registry for a in registry.attached(e.code) if _is_row(a.thing)]
-    names = [event.name for event in DOCUMENTED] + [ProtocolViolation.name]
+    rows = [row for on_structure in _ON_STRUCTURE.values() for row in on_structure]
+    for extension in registry:
+        things = (attached.thing for attached in registry.attached(extension.code))
+        rows += [thing for thing in things if _is_row(thing)]
+    listed: tuple[type[Event], ...] = (*DOCUMENTED, ProtocolViolation, *MODERN)
+    names = [event.name for event in listed]
     return names + sorted({row.event.name for row in rows} - set(names))
 
 
-def _is_row(thing: object) -> bool:
+def _is_row(thing: object) -> TypeGuard[_Row]:
     return isinstance(thing, _Row)
 
 
@@ -119,7 +125,7 @@ class Walker:
     """The walk over structures for a set of events.
 
     Args:
-        wanted: the names of the events that are asked for; all where it is None.
+        wanted: the names of the events that are asked for; all but those of `MODERN` where it is None.
         registry: that of the extensions.
     """
 
@@ -131,13 +137,12 @@ class Walker:
         self._wants: dict[type[Event], bool] = {}
         self._visits: dict[Construct, Visit | None] = {}
         self._roots: dict[Construct, Visit | None] = {}
-        self._on_extension: dict[int, tuple[Function, ...]] = {}
 
     def wants(self, event: type[Event]) -> bool:
         """Whether the events of a class are asked for."""
         wanted = self._wants.get(event)
         if wanted is None:
-            wanted = self._wanted is None or event.name in self._wanted
+            wanted = event not in MODERN if self._wanted is None else event.name in self._wanted
             self._wants[event] = wanted
         return wanted
 
@@ -168,7 +173,7 @@ class Walker:
         if isinstance(schema, Repeated):
             inner = _list_visit(self._visit(schema.subcon))
         elif isinstance(schema, ExtensionBody):
-            inner = self._extension_visit if self._hears_of_extensions() else None
+            inner = self._body_visit(schema.message)
         elif isinstance(schema, Switch):
             cases = {key: self._visit(case) for key, case in schema.cases.items()}
             inner = _branch_visit(_evaluation(schema.keyfunc), cases, self._visit(schema.default))
@@ -203,23 +208,32 @@ class Walker:
 
         return visit
 
-    def _hears_of_extensions(self) -> bool:
-        """Whether a function for the body of any extension is asked for."""
-        attached = (a.thing for e in self._registry for a in self._registry.attached(e.code))
-        return any(_is_row(thing) and self.wants(thing.event) for thing in attached)
+    def _body_visit(self, message: str) -> Visit | None:
+        """The visit of the body of an extension in a message."""
+        if not any(self._extension_visit(e.code, message) for e in self._registry):
+            return None
+        visits: dict[int, Visit | None] = {}
 
-    def _extension_visit(
-        self, value: Any, around: Any, params: Any, occasion: Occasion, raised: list[Event]
-    ) -> None:
-        if value is None:
-            return
-        code = around["extension_type"]
-        functions = self._on_extension.get(code)
-        if functions is None:
-            rows = [a.thing for a in self._registry.attached(code) if _is_row(a.thing)]
-            functions = self._on_extension[code] = self._functions(rows)
-        if functions:
-            _raise(functions, value, occasion, raised)
+        def visit(
+            value: Any, around: Any, params: Any, occasion: Occasion, raised: list[Event]
+        ) -> None:
+            if value is None:
+                return
+            code = around["extension_type"]
+            if code not in visits:
+                visits[code] = self._extension_visit(code, message)
+            inner = visits[code]
+            if inner is not None:
+                inner(value, around, params, occasion, raised)
+
+        return visit
+
+    def _extension_visit(self, code: int, message: str) -> Visit | None:
+        schema = self._registry.schema(code, message)
+        inner = None if schema is None else self._visit(schema)
+        attached = (a.thing for a in self._registry.attached(code))
+        functions = self._functions(thing for thing in attached if _is_row(thing))
+        return _with(inner, functions) if functions else inner
 
 
 def _raise(

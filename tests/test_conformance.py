@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from construct import Construct
+from construct import Construct, Container
 
 import tlsgrammar
-from events import analyzer, read_capture
+from events import read_capture, session
 from tlsgrammar.names import HandshakeType
 
-SUITES = ["tls"]
+SUITES = ["tls", "wire", "modern"]
 
 pytestmark = pytest.mark.skipif(
     "TLSGRAMMAR_CONFORMANCE" not in os.environ,
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(
 @pytest.mark.parametrize("suite", SUITES)
 def test_conformance(suite: str) -> None:
     check = Path(os.environ["TLSGRAMMAR_CONFORMANCE"]) / "check.py"
-    command = [sys.executable, "-m", "events", "--format", "json"]
+    command = [sys.executable, "-m", "events", "--format", "json", "--all-events"]
     result = subprocess.run(
         [
             *(sys.executable, str(check), "--suite", suite, "--show", "10", "--"),
@@ -53,10 +53,11 @@ def test_the_messages_of_all_traces_build_back(monkeypatch: pytest.MonkeyPatch) 
     known = 0
     trace = Path()
 
-    def read(
-        schema: Construct, data: bytes, **context: object
+    def read_with(
+        schema: Construct, data: bytes, params: Container
     ) -> tuple[object, list[tlsgrammar.GrammarError]]:
         nonlocal known
+        context = {name: value for name, value in params.items() if not name.startswith("_")}
         value, found = tlsgrammar.read(schema, data, **context)
         if schema is tlsgrammar.Handshake and value.msg_type in BUILT_BACK:
             if found:
@@ -71,7 +72,7 @@ def test_the_messages_of_all_traces_build_back(monkeypatch: pytest.MonkeyPatch) 
             assert tlsgrammar.build(schema, copied, **context) == data
         return value, found
 
-    monkeypatch.setattr(analyzer, "read", read)
+    monkeypatch.setattr(session, "read_with", read_with)
     for path in sorted((Path(os.environ["TLSGRAMMAR_CONFORMANCE"]) / "traces").glob("*.pcap")):
         trace = path
         for _ in read_capture(path):

@@ -13,7 +13,7 @@ from .compiler import Deviation, compiled
 from .errors import GrammarError
 from .presentation import Window, as_grammar_error, parse_whole, without_streams
 
-__all__ = ["build", "interpreted", "parameters", "parse", "read", "read_with"]
+__all__ = ["build", "interpreted", "parameters", "parse", "parse_at", "read", "read_with"]
 
 _INTERPRET = bool(os.environ.get("TLSGRAMMAR_INTERPRET"))
 """Whether schemas are always interpreted by construct, to find out whether something is the compiler's fault."""
@@ -27,7 +27,8 @@ def parse(schema: Construct, data: bytes, **context: Any) -> Any:
         data: the bytes of the whole structure.
         context: what the layout depends on beyond the bytes: `version` (the negotiated one, such as
             0x0303; TLS 1.2 where it is not given), `cipher_suite` (for the messages of the key
-            exchange), `extensions` (an `ExtensionRegistry`; the default one where it is not given).
+            exchange), `extensions` (an `ExtensionRegistry`; the default one where it is not given),
+            `datagrams` (whether it is of DTLS, whose ClientHello has a cookie).
 
     Returns:
         What the schema parses to: a `construct.Container` for a `Struct`, bytes, an integer, a list.
@@ -64,6 +65,27 @@ def read_with(schema: Construct, data: bytes, params: Container) -> tuple[Any, l
     if error is not None:
         defects.append(error)
     return value, defects
+
+
+def parse_at(schema: Construct, data: bytes, at: int, params: Container) -> tuple[Any, int]:
+    """The value of a structure that begins somewhere in the bytes, and where it ends.
+
+    Raises:
+        GrammarError: the bytes there do not follow the schema.
+    """
+    if not _INTERPRET:
+        try:
+            return compiled(schema)(data, at, len(data), at, params)
+        except Exception:  # as above: the schema itself says what is wrong
+            pass
+    window = Window(data[at:], at)
+    try:
+        value = schema._parsereport(window, parameters(params), "(parsing)")
+    except GrammarError:
+        raise
+    except Exception as error:
+        raise as_grammar_error(error, window, "(parsing)") from error
+    return without_streams(value), at + window.tell()
 
 
 def _parse(

@@ -234,10 +234,10 @@ class _Emitter:
         for schema in schemas:
             code, length = _fixed(schema)
             size += length
-            if code == "BH":
+            if code in _IN_TWO_PARTS:
                 high, low = self._variable(), self._variable()
                 targets += [high, low]
-                values.append(f"({high} << 16 | {low})")
+                values.append(f"({high} << {_IN_TWO_PARTS[code]} | {low})")
             else:
                 targets.append(self._variable())
                 values.append(targets[-1])
@@ -522,6 +522,10 @@ class _Cases(dict[Any, Parser]):
         return parser
 
 
+# Integers that struct has no code for, as two that it has: by how many bits the first is shifted.
+_IN_TWO_PARTS = {"BH": 16, "HL": 32}
+
+
 def _fixed(schema: Construct) -> tuple[str, int]:
     """The code for struct of something of fixed size, and that size; ("", 0) for anything else."""
     if schema.parsed is not None:
@@ -531,12 +535,8 @@ def _fixed(schema: Construct) -> tuple[str, int]:
         return _fixed(schema.subcon)
     if kind is construct.FormatField and schema.fmtstr[0] == ">" and schema.fmtstr[1] in "BHLQ":
         return schema.fmtstr[1], schema.length
-    if kind is construct.BytesInteger and (schema.length, schema.signed, schema.swapped) == (
-        3,
-        False,
-        False,
-    ):
-        return "BH", 3
+    if kind is construct.BytesInteger and not schema.signed and not schema.swapped:
+        return {3: ("BH", 3), 6: ("HL", 6)}.get(schema.length, ("", 0))
     if kind is construct.Bytes and isinstance(schema.length, int) and schema.length > 0:
         return f"{schema.length}s", schema.length
     return "", 0
@@ -643,6 +643,7 @@ def _finds_reader(schema: Construct, own: bool) -> bool:
 _EMIT: dict[type[Construct], Callable[..., str]] = {
     construct.Struct: _Emitter._struct,
     construct.Renamed: _Emitter._inner,
+    construct.Default: _Emitter._inner,
     construct.Rebuild: _Emitter._inner,
     Enumeration: _Emitter._inner,
     ExtensionTypeField: _Emitter._inner,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from construct import Construct, If, IfThenElse, Peek, Struct, Switch, this
+from construct import Construct, Default, If, IfThenElse, Peek, Struct, Switch, this
 
 from . import names
 from .expressions import reads
@@ -19,6 +19,7 @@ from .extensions import (
     OCSPResponse,
     ProtocolVersion,
 )
+from .extensions.records import CONNECTION_ID
 from .extensions.signatures import SignatureScheme
 from .key_exchange import (
     ClientKeyExchange,
@@ -50,6 +51,7 @@ from .versions import (
 __all__ = [
     "Certificate",
     "CertificateRequest",
+    "CertificateRequestTLS12",
     "CertificateStatus",
     "CertificateURL",
     "CertificateVerify",
@@ -79,6 +81,7 @@ __all__ = [
     "SupplementalDataEntry",
     "URLAndHash",
     "negotiated_version",
+    "offered_connection_id",
 ]
 
 CipherSuite = enumeration(uint16, names.CIPHER_SUITES)
@@ -88,6 +91,11 @@ CompressionMethod = enumeration(uint8, names.COMPRESSION_METHODS)
 @reads("params")
 def _in_tls13(context: Any) -> bool:
     return is_tls13(version_of(context))
+
+
+@reads("params")
+def _over_datagrams(context: Any) -> bool:
+    return bool(context["_params"].get("datagrams"))
 
 
 # RFC 5246 section 7.4.1.2. 32 opaque bytes in RFC 8446.
@@ -107,6 +115,8 @@ ClientHello = "ClientHello" / Struct(
     "legacy_version" / ProtocolVersion,
     "random" / Random,
     "legacy_session_id" / opaque(0, 32),
+    # RFC 6347 section 4.2.1, RFC 9147 section 5.3
+    "cookie" / If(_over_datagrams, Default(opaque(0, 2**8 - 1), b"")),
     "cipher_suites" / vector(CipherSuite, 0, 2**16 - 2),
     "legacy_compression_methods" / vector(CompressionMethod, 0, 2**8 - 1),
     "extensions" / if_present(vector(ClientHelloExtension, 0, 2**16 - 1, salvage=True)),
@@ -222,7 +232,7 @@ _CertificateTLS13 = Struct(
 Certificate = "Certificate" / IfThenElse(_in_tls13, _CertificateTLS13, _CertificateTLS12)
 
 # RFC 5246 section 7.4.4; the signature algorithms are new in TLS 1.2
-_CertificateRequestTLS12 = Struct(
+CertificateRequestTLS12 = Struct(
     "certificate_types" / vector(enumeration(uint8, names.CLIENT_CERTIFICATE_TYPES), 1, 2**8 - 1),
     "supported_signature_algorithms"
     / If(
@@ -239,7 +249,7 @@ _CertificateRequestTLS13 = Struct(
 )
 
 CertificateRequest = "CertificateRequest" / IfThenElse(
-    _in_tls13, _CertificateRequestTLS13, _CertificateRequestTLS12
+    _in_tls13, _CertificateRequestTLS13, CertificateRequestTLS12
 )
 
 # RFC 5246 section 7.4.5
@@ -322,6 +332,17 @@ def negotiated_version(hello: Any) -> int:
             return selected
     version: int = hello["legacy_version"] if "legacy_version" in hello else hello["server_version"]
     return version
+
+
+def offered_connection_id(hello: Any) -> bytes | None:
+    """The connection id that the sender of a parsed hello wants to receive (RFC 9146 section 3); None where it
+    wants none.
+    """
+    for extension in hello["extensions"] or ():
+        if extension["extension_type"] == CONNECTION_ID and extension["body"] is not None:
+            cid: bytes = extension["body"]["cid"]
+            return cid
+    return None
 
 
 MESSAGES: dict[int, Construct] = {

@@ -61,12 +61,15 @@ __all__ = [
     "HeartbeatMessageType",
     "NameType",
     "Registry",
+    "SCTVersion",
     "cipher_name",
 ]
 
 
 class ContentType(enum.IntEnum):
-    """RFC 8446 section 5.1; heartbeat: RFC 6520 section 3; tls12_cid: RFC 9146 section 3."""
+    """RFC 8446 section 5.1; heartbeat: RFC 6520 section 3; tls12_cid: RFC 9146 section 3; ACK: RFC 9147
+    section 7.
+    """
 
     change_cipher_spec = 20
     alert = 21
@@ -74,6 +77,7 @@ class ContentType(enum.IntEnum):
     application_data = 23
     heartbeat = 24
     tls12_cid = 25
+    ack = 26
 
 
 class HandshakeType(enum.IntEnum):
@@ -115,6 +119,12 @@ class HeartbeatMessageType(enum.IntEnum):
 
     heartbeat_request = 1
     heartbeat_response = 2
+
+
+class SCTVersion(enum.IntEnum):
+    """RFC 6962 section 3.2."""
+
+    v1 = 0
 
 
 class NameType(enum.IntEnum):
@@ -308,8 +318,7 @@ CACHED_INFORMATION_TYPES = Registry(
 SCT_VERSIONS = Registry(
     "SCT version",
     2,
-    # RFC 6962 section 3.2.
-    lambda: {0: "v1"},
+    _enum(SCTVersion),
 )
 VERSIONED_TRANS_TYPES = Registry(
     "transparency item type",

@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 
 from construct import (
     Bytes,
+    BytesInteger,
     Construct,
     ConstructError,
     Container,
@@ -54,6 +55,7 @@ __all__ = [
     "uint16",
     "uint24",
     "uint32",
+    "uint48",
     "uint64",
     "vector",
 ]
@@ -64,6 +66,7 @@ uint8 = Int8ub
 uint16 = Int16ub
 uint24 = Int24ub
 uint32 = Int32ub
+uint48 = BytesInteger(6)
 uint64 = Int64ub
 
 Empty = Struct()

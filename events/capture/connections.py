@@ -6,8 +6,6 @@ connection begins and ends, and what is kept of it how long.
 
 from __future__ import annotations
 
-import hashlib
-import ipaddress
 import struct
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -16,6 +14,7 @@ from tlsgrammar.framing import client_or_server
 
 from ..analyzer import Analyzer
 from ..model import Connection, Event
+from .flows import connection
 from .headers import Segment
 from .stream import Overflow, Stream
 
@@ -23,8 +22,6 @@ __all__ = ["Connections"]
 
 # Ports, sequence and acknowledgment number, data offset, flags.
 _TCP_HEADER = struct.Struct("!4sIIBB6x")
-_PORTS = struct.Struct("!HH")
-_TIME = struct.Struct("!d")
 _FIN, _SYN, _RST, _ACK = 0x01, 0x02, 0x04, 0x10
 
 # A SYN with another sequence number on a connection that has been silent this long opens a new one.
@@ -233,7 +230,8 @@ class Connections:
                 return
             known, flow.held = flow.held, []
         if flow.analyzer is None:
-            flow.analyzer = self._analyzer(_connection(flow))
+            key = flow.keys[0] if flow.originator is flow.first else flow.keys[1]
+            flow.analyzer = self._analyzer(connection("tcp", key, flow.start_time))
         analyzer = flow.analyzer
         for sender, chunk in known:
             is_orig = sender is flow.originator
@@ -272,7 +270,8 @@ class Connections:
         if flow.originator is None:
             flow.originator = flow.first
         if flow.analyzer is None:
-            flow.analyzer = self._analyzer(_connection(flow))
+            key = flow.keys[0] if flow.originator is flow.first else flow.keys[1]
+            flow.analyzer = self._analyzer(connection("tcp", key, flow.start_time))
         events += flow.analyzer.lose(side is flow.originator, "too much data out of order", ts)
         if flow.analyzer.finished:
             self._done(flow)
@@ -333,31 +332,3 @@ def _differs(stream: Stream, seq: int) -> bool:
     """Whether a SYN with this sequence number is not the one that opened the direction."""
     assert stream.next_seq is not None
     return (seq + 1 + stream.position - stream.next_seq) & 0xFFFFFFFF != 0
-
-
-# Of bytes, the letters and digits that stand for them.
-_LETTERS = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_AS_LETTERS = bytes(_LETTERS[byte % len(_LETTERS)] for byte in range(256))
-
-
-def _connection(flow: _Flow) -> Connection:
-    key = flow.keys[0] if flow.originator is flow.first else flow.keys[1]
-    size = (len(key) - 4) // 2
-    orig_p, resp_p = _PORTS.unpack_from(key, 2 * size)
-    seed = b"tcp" + key + _TIME.pack(flow.start_time)
-    uid = hashlib.blake2b(seed, digest_size=16).digest().translate(_AS_LETTERS)
-    return Connection(
-        uid="C" + uid.decode(),
-        proto="tcp",
-        orig_h=_address(key[:size]),
-        orig_p=orig_p,
-        resp_h=_address(key[size : 2 * size]),
-        resp_p=resp_p,
-        start_time=flow.start_time,
-    )
-
-
-def _address(packed: bytes) -> str:
-    if len(packed) == 4:
-        return ".".join(map(str, packed))  # as ipaddress does, in a fraction of the time
-    return str(ipaddress.ip_address(packed))

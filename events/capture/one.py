@@ -6,10 +6,13 @@ import os
 from collections.abc import Callable, Collection, Iterator
 
 from tlsgrammar import ExtensionRegistry
+from tlsgrammar.search import DEFAULT_SEARCH_LIMIT
 
 from ..analyzer import Analyzer
+from ..datagrams import DatagramAnalyzer
 from ..model import Connection, Event
 from .connections import Connections
+from .datagrams import DatagramFlows
 from .files import Capture, CaptureError, open_capture
 from .headers import LINK_TYPES, TCP, Decoder
 
@@ -22,16 +25,17 @@ def read_capture(
     disable_analyzer_after_detection: bool = True,
     wanted: Collection[str] | None = None,
     extensions: ExtensionRegistry | None = None,
+    search_limit: int = DEFAULT_SEARCH_LIMIT,
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[Event]:
-    """The events of the TLS connections in a capture, in the order of its packets.
+    """The events of the TLS and DTLS connections in a capture, in the order of its packets.
 
-    Every TCP stream is looked at, whatever its ports; one that is not TLS raises nothing. The file is read
+    Every TCP stream and UDP flow is looked at, whatever its ports; one that is neither raises nothing. The file is read
     as the iterator is, so that it may be a pipe, or larger than the memory.
 
     Args:
         path: a pcap or pcapng file; `-` is standard input.
-        disable_analyzer_after_detection, wanted, extensions: as for `Analyzer`.
+        disable_analyzer_after_detection, wanted, extensions, search_limit: as for `Analyzer`.
         progress: called now and then with the number of bytes that were read since.
 
     Raises:
@@ -53,24 +57,39 @@ def read_capture(
             disable_analyzer_after_detection=disable_analyzer_after_detection,
             wanted=asked,
             extensions=extensions,
+            search_limit=search_limit,
         )
 
-    return _events(capture, Connections(analyzer))
+    def datagram_analyzer(connection: Connection) -> DatagramAnalyzer:
+        return DatagramAnalyzer(
+            connection,
+            disable_analyzer_after_detection=disable_analyzer_after_detection,
+            wanted=asked,
+            extensions=extensions,
+        )
+
+    return _events(capture, Connections(analyzer), DatagramFlows(datagram_analyzer))
 
 
-def _events(capture: Capture, connections: Connections) -> Iterator[Event]:
+def _events(capture: Capture, connections: Connections, flows: DatagramFlows) -> Iterator[Event]:
     decode = Decoder(capture.link_type).decode
-    take = connections.segment
+    take_segment, take_datagram = connections.segment, flows.datagram
     events: list[Event] = []
     try:
         for batch in capture.batches:
             for segment, ts in [(decode(frame, ts), ts) for ts, frame in batch]:
-                if segment is not None and segment[0] == TCP:
-                    take(segment, ts, events)
+                if segment is None:
+                    continue
+                if segment[0] == TCP:
+                    take_segment(segment, ts, events)
+                else:
+                    take_datagram(segment, ts, events)
             if events:
                 yield from events
                 events = []
     except CaptureError:
         yield from connections.end()
+        yield from flows.end()
         raise
     yield from connections.end()
+    yield from flows.end()

@@ -115,8 +115,13 @@ register(
 # RFC 9146 section 3
 ConnectionId = Struct("cid" / opaque(0, 2**8 - 1))
 
+CONNECTION_ID = 54
+
 register(
-    54, "connection_id", dict.fromkeys(_IN_HELLOS, ConnectionId), reference="RFC 9146 section 3"
+    CONNECTION_ID,
+    "connection_id",
+    dict.fromkeys(_IN_HELLOS, ConnectionId),
+    reference="RFC 9146 section 3",
 )
 register(
     53,

@@ -1,0 +1,117 @@
+"""UDP datagrams to flows to analyzers.
+
+What belongs here: which datagram belongs to which flow, which side is the originator, and what is kept of a flow
+how long.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+
+from tlsgrammar.datagrams import is_dtls, may_be_dtls, sent_by_server
+
+from ..datagrams import DatagramAnalyzer
+from ..model import Connection, Event
+from .flows import connection
+from .headers import Segment
+
+__all__ = ["DatagramFlows"]
+
+_UDP_HEADER = struct.Struct("!4sH2x")
+
+# A flow that has been silent this long is dropped, in seconds; one in which there was no DTLS after the second time.
+_IDLE = (3600.0, 150.0)
+# The same where there are so many flows that memory asks for it.
+_CROWD = 100_000
+_IDLE_IN_A_CROWD = (600.0, 10.0)
+_SWEEP_EVERY = 10.0
+
+
+class _Flow:
+    """One UDP flow.
+
+    Attributes:
+        originator: the key of the direction that the originator sends in.
+        analyzer: None where no DTLS has been seen, and once it has nothing more to say.
+        done: whether it has nothing more to say.
+    """
+
+    __slots__ = ("analyzer", "done", "last_time", "originator", "start_time")
+
+    def __init__(self, originator: bytes, ts: float) -> None:
+        self.originator = originator
+        self.start_time = ts
+        self.last_time = ts
+        self.analyzer: DatagramAnalyzer | None = None
+        self.done = False
+
+
+class DatagramFlows:
+    """The UDP flows of a capture, in the order of its packets.
+
+    Args:
+        analyzer: makes the analyzer of a flow.
+    """
+
+    def __init__(self, analyzer: Callable[[Connection], DatagramAnalyzer]) -> None:
+        self._analyzer = analyzer
+        # By the keys of both directions.
+        self._flows: dict[bytes, _Flow] = {}
+        self._next_sweep = 0.0
+
+    def datagram(self, segment: Segment, ts: float, events: list[Event]) -> None:
+        """Take a UDP datagram.
+
+        Args:
+            segment: the datagram, with its header.
+            ts: when it was captured, in seconds since the epoch.
+            events: the list that the events that are complete with it are appended to.
+        """
+        _, source, destination, buffer, start, end = segment
+        payload = start + _UDP_HEADER.size
+        if payload >= end:
+            return
+        if ts >= self._next_sweep:
+            self._sweep(ts, events)
+        ports, length = _UDP_HEADER.unpack_from(buffer, start)
+        if length > _UDP_HEADER.size:
+            end = min(end, start + length)
+        key = source + destination + ports
+        flow = self._flows.get(key)
+        if flow is None:
+            reverse = destination + source + ports[2:] + ports[:2]
+            flow = _Flow(reverse if sent_by_server(buffer[payload:end]) else key, ts)
+            self._flows[key] = self._flows[reverse] = flow
+        flow.last_time = ts
+        if flow.done or not may_be_dtls(buffer[payload]):
+            return
+        datagram = buffer[payload:end]
+        if flow.analyzer is None:
+            if not is_dtls(datagram):
+                return
+            flow.analyzer = self._analyzer(connection("udp", flow.originator, flow.start_time))
+        events += flow.analyzer.deliver(datagram, key == flow.originator, ts)
+        if flow.analyzer.finished:
+            flow.done = True
+            flow.analyzer = None
+
+    def end(self) -> Iterator[Event]:
+        """Take note that the capture is over."""
+        for flow in {id(flow): flow for flow in self._flows.values()}.values():
+            if flow.analyzer is not None:
+                yield from flow.analyzer.end(flow.last_time)
+        self._flows.clear()
+
+    def _sweep(self, ts: float, events: list[Event]) -> None:
+        """Drop what has been silent for long, at a cost that is a part of each packet's."""
+        # A sweep looks at every flow: the more there are, the less often.
+        self._next_sweep = ts + _SWEEP_EVERY + len(self._flows) / 1000
+        with_dtls, without = _IDLE if len(self._flows) < 2 * _CROWD else _IDLE_IN_A_CROWD
+        for key, flow in list(self._flows.items()):
+            was_dtls = flow.done or flow.analyzer is not None
+            if ts - flow.last_time > (with_dtls if was_dtls else without):
+                if flow.analyzer is not None:
+                    events += flow.analyzer.end(flow.last_time)
+                    flow.analyzer = None
+                del self._flows[key]

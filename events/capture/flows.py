@@ -1,0 +1,47 @@
+"""Who talks to whom, and under which name: what TCP connections and UDP flows have in common."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import struct
+
+from ..model import Connection
+
+__all__ = ["connection"]
+
+_PORTS = struct.Struct("!HH")
+_TIME = struct.Struct("!d")
+
+# Of bytes, the letters and digits that stand for them.
+_LETTERS = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_AS_LETTERS = bytes(_LETTERS[byte % len(_LETTERS)] for byte in range(256))
+
+
+def connection(proto: str, key: bytes, start_time: float) -> Connection:
+    """The connection that packets belong to.
+
+    Args:
+        proto: `tcp` or `udp`.
+        key: the addresses of the originator and of the responder, and their ports, as they stand in headers.
+        start_time: of the first packet, in seconds since the epoch.
+    """
+    size = (len(key) - _PORTS.size) // 2
+    orig_p, resp_p = _PORTS.unpack_from(key, 2 * size)
+    seed = proto.encode() + key + _TIME.pack(start_time)
+    uid = hashlib.blake2b(seed, digest_size=16).digest().translate(_AS_LETTERS)
+    return Connection(
+        uid="C" + uid.decode(),
+        proto=proto,
+        orig_h=_address(key[:size]),
+        orig_p=orig_p,
+        resp_h=_address(key[size : 2 * size]),
+        resp_p=resp_p,
+        start_time=start_time,
+    )
+
+
+def _address(packed: bytes) -> str:
+    if len(packed) == 4:
+        return ".".join(map(str, packed))  # as ipaddress does, in a fraction of the time
+    return str(ipaddress.ip_address(packed))

@@ -1,0 +1,319 @@
+"""Where records stand in a datagram, and handshake messages put together from fragments.
+
+What belongs here: cutting datagrams into DTLS records, and telling datagrams that hold none. What the cut pieces
+mean is for others.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import NamedTuple
+
+from construct import Container
+
+from .api import parameters, parse_at
+from .compiler import fields
+from .dtls import DTLSCiphertext, DTLSHandshakeHeader, DTLSPlaintext
+from .errors import GrammarError
+from .framing import MAXIMUM_HANDSHAKE_LENGTH, HandshakeMessage
+from .handshake import HandshakeHeader
+from .names import ContentType, HandshakeType
+from .versions import DTLS10, DTLS12
+
+__all__ = [
+    "DatagramRecord",
+    "HandshakeFragments",
+    "is_dtls",
+    "may_be_dtls",
+    "read_records",
+    "sent_by_server",
+]
+
+_CONTENT_TYPES = {member.value for member in ContentType}
+_VERSIONS = (DTLS10, DTLS12)
+_UNIFIED = 0b001
+
+_fragment_header = fields(DTLSHandshakeHeader)
+_FRAGMENT_HEADER_SIZE = DTLSHandshakeHeader.sizeof()
+_MESSAGE_HEADER_SIZE = HandshakeHeader.sizeof()
+
+
+class DatagramRecord(NamedTuple):
+    """One record of a datagram.
+
+    Attributes:
+        type: its content type; 23 under a unified header, which hides it.
+        version: the version in its header; DTLS 1.2 under a unified header, which has none.
+        epoch: 0 where it is not encrypted.
+        fragment: its content.
+        offset: where in the datagram it begins.
+        fragment_offset: where in the datagram its content begins.
+    """
+
+    type: int
+    version: int
+    epoch: int
+    fragment: bytes
+    offset: int
+    fragment_offset: int
+
+
+def read_records(
+    datagram: bytes, *, cid_length: int | None = None, unified: bool = False
+) -> tuple[list[DatagramRecord], GrammarError | None]:
+    """The DTLS records of a datagram.
+
+    Args:
+        datagram: its payload.
+        cid_length: of the connection ids that its receiver chose, in bytes; None where it chose none.
+        unified: whether there may be unified headers, those of DTLS 1.3.
+
+    Returns:
+        The records, and what is wrong with the bytes behind them, if there are such. Without any record the
+        datagram is something else.
+    """
+    records: list[DatagramRecord] = []
+    params = parameters({"cid_length": cid_length})
+    at = 0
+    while at < len(datagram):
+        try:
+            record, at = _read_record(datagram, at, cid_length is not None, unified, params)
+        except GrammarError as error:
+            return records, error
+        records.append(record)
+    return records, None
+
+
+def _read_record(
+    datagram: bytes, at: int, has_cid: bool, unified: bool, params: Container
+) -> tuple[DatagramRecord, int]:
+    if unified and datagram[at] >> 5 == _UNIFIED:
+        value, end = parse_at(DTLSCiphertext, datagram, at, params)
+        header = value["unified_hdr"]
+        if header["connection_id_present"] and not has_cid:
+            raise GrammarError("a connection id, which was not negotiated", at, "DTLSCiphertext")
+        fragment = value["encrypted_record"]
+        # Of the epoch there are two bits; 0 is never encrypted.
+        epoch = header["epoch"] or 4
+        content_type, version = ContentType.application_data.value, DTLS12
+    else:
+        if datagram[at] not in _CONTENT_TYPES:
+            raise GrammarError("no DTLS record", at, "DTLSPlaintext.type")
+        value, end = parse_at(DTLSPlaintext, datagram, at, params)
+        content_type, version, epoch = value["type"], value["version"], value["epoch"]
+        if version not in _VERSIONS:
+            raise GrammarError(
+                f"no DTLS record: its version is 0x{version:04x}", at + 1, "DTLSPlaintext.version"
+            )
+        if content_type == ContentType.tls12_cid and not has_cid:
+            raise GrammarError("a connection id, which was not negotiated", at, "DTLSPlaintext.cid")
+        fragment = value["fragment"]
+    return DatagramRecord(content_type, version, epoch, fragment, at, end - len(fragment)), end
+
+
+def may_be_dtls(first_byte: int) -> bool:
+    """Whether a datagram with this first byte may hold DTLS records (RFC 9147 section 4.1, RFC 7983)."""
+    return 20 <= first_byte < 64
+
+
+def is_dtls(datagram: bytes) -> bool:
+    """Whether a datagram holds well-formed DTLS records, and nothing else."""
+    if not may_be_dtls(datagram[0]):
+        return False
+    records, error = read_records(datagram)
+    return bool(records) and error is None
+
+
+_SENT_BY_SERVER = {
+    HandshakeType.hello_request,
+    HandshakeType.server_hello,
+    HandshakeType.hello_verify_request,
+    HandshakeType.new_session_ticket,
+    HandshakeType.server_key_exchange,
+    HandshakeType.certificate_request,
+    HandshakeType.server_hello_done,
+    HandshakeType.certificate_status,
+}
+
+
+def sent_by_server(datagram: bytes) -> bool:
+    """Whether a datagram holds a handshake message that only servers send."""
+    if not may_be_dtls(datagram[0]):
+        return False
+    records, _ = read_records(datagram)
+    return any(
+        record.type == ContentType.handshake
+        and record.epoch == 0
+        and len(record.fragment) >= _FRAGMENT_HEADER_SIZE
+        and record.fragment[0] in _SENT_BY_SERVER
+        for record in records
+    )
+
+
+class _Fragment(NamedTuple):
+    """A part of a message's body, and where in the direction it stood."""
+
+    start: int
+    data: bytes
+    offset: int
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.data)
+
+
+class _Unfinished:
+    """A message of which there are some fragments, without overlap and in order."""
+
+    __slots__ = ("fragments", "header", "header_offset", "held")
+
+    def __init__(self, header: bytes, header_offset: int) -> None:
+        self.header = header
+        self.header_offset = header_offset
+        self.fragments: list[_Fragment] = []
+        self.held = 0
+
+    def add(self, new: _Fragment) -> None:
+        """Take what no fragment has had before."""
+        index = bisect_left(self.fragments, new.start, key=lambda fragment: fragment.start)
+        if index and self.fragments[index - 1].end > new.start:
+            index -= 1
+        start = new.start
+        while start < new.end:
+            following = self.fragments[index] if index < len(self.fragments) else None
+            end = new.end if following is None else min(following.start, new.end)
+            if end > start:
+                data = new.data[start - new.start : end - new.start]
+                offset = new.offset + start - new.start
+                self.fragments.insert(index, _Fragment(start, data, offset))
+                self.held += len(data)
+                index += 1
+            if following is None:
+                break
+            start = max(start, following.end)
+            index += 1
+
+    def message(self) -> HandshakeMessage:
+        """The message, of which all fragments are there."""
+        size = len(self.header)
+        spans = [(0, self.header_offset), *((size + f.start, f.offset) for f in self.fragments)]
+        data = self.header + b"".join(f.data for f in self.fragments)
+        return HandshakeMessage(data, 0, spans)
+
+
+# What is kept of a direction at most: bytes and fragments of messages that are unfinished, and which messages have
+# been put together.
+_MAXIMUM_HELD = 4 * 2**20
+_MAXIMUM_FRAGMENTS = 4096
+_MAXIMUM_FINISHED = 256
+
+
+class HandshakeFragments:
+    """The handshake messages of one direction, from fragments in any order.
+
+    A message that arrives whole in one record is given out each time; one that has been put together from
+    fragments is not put together again.
+    """
+
+    __slots__ = ("_count", "_finished", "_held", "_unfinished")
+
+    def __init__(self) -> None:
+        # How many fragments there are of unfinished messages, and how many bytes.
+        self._count = 0
+        self._held = 0
+        # By message_seq, msg_type and length: a fragment that differs in those belongs to another message.
+        self._unfinished: dict[tuple[int, int, int], _Unfinished] = {}
+        self._finished: dict[tuple[int, int, int], None] = {}
+
+    @property
+    def pending(self) -> int:
+        """How many messages are unfinished."""
+        return len(self._unfinished)
+
+    def read(
+        self, content: bytes, offset: int
+    ) -> tuple[list[HandshakeMessage], list[GrammarError]]:
+        """Take the content of a handshake record.
+
+        Args:
+            content: its fragments.
+            offset: where it stands in the direction.
+
+        Returns:
+            The messages that are whole with it, in the form that `Handshake` reads: without what is about
+            fragments. And what is wrong with the fragments.
+        """
+        messages: list[HandshakeMessage] = []
+        errors: list[GrammarError] = []
+        at = 0
+        while at < len(content):
+            if len(content) - at < _FRAGMENT_HEADER_SIZE:
+                errors.append(
+                    GrammarError("the record ends within a header", offset + at, "DTLSHandshake")
+                )
+                break
+            msg_type, length, seq, start, size = _fragment_header(content, at)
+            body = at + _FRAGMENT_HEADER_SIZE
+            end = body + size
+            reason = ""
+            if end > len(content):
+                reason = f"{size} bytes announced, but the record has {len(content) - body}"
+            elif start + size > length:
+                reason = f"bytes {start} to {start + size} of a message of {length}"
+            elif length > MAXIMUM_HANDSHAKE_LENGTH:
+                reason = (
+                    f"a message of {length} bytes, more than the {MAXIMUM_HANDSHAKE_LENGTH} that are "
+                    f"waited for"
+                )
+            if reason:
+                errors.append(GrammarError(reason, offset + at, "DTLSHandshake.fragment"))
+                if end > len(content):
+                    break
+            else:
+                header = content[at : at + _MESSAGE_HEADER_SIZE]
+                fragment = _Fragment(start, content[body:end], offset + body)
+                key = (seq, msg_type, length)
+                message = self._take(key, header, offset + at, fragment)
+                if message is not None:
+                    messages.append(message)
+                elif self._count > _MAXIMUM_FRAGMENTS or self._held > _MAXIMUM_HELD:
+                    errors.append(self._forget_oldest())
+            at = end
+        return messages, errors
+
+    def _forget_oldest(self) -> GrammarError:
+        unfinished = self._drop(next(iter(self._unfinished)))
+        return GrammarError(
+            "too many fragments of messages that do not become whole", unfinished.header_offset
+        )
+
+    def _drop(self, key: tuple[int, int, int]) -> _Unfinished:
+        unfinished = self._unfinished.pop(key)
+        self._count -= len(unfinished.fragments)
+        self._held -= unfinished.held
+        return unfinished
+
+    def _take(
+        self, key: tuple[int, int, int], header: bytes, offset: int, fragment: _Fragment
+    ) -> HandshakeMessage | None:
+        length = key[2]
+        if len(fragment.data) == length:
+            if key in self._unfinished:
+                self._drop(key)
+            spans = [(0, offset), (len(header), fragment.offset)]
+            return HandshakeMessage(header + fragment.data, 0, spans)
+        if key in self._finished or not fragment.data:
+            return None
+        unfinished = self._unfinished.get(key)
+        if unfinished is None:
+            unfinished = self._unfinished[key] = _Unfinished(header, offset)
+        count, held = len(unfinished.fragments), unfinished.held
+        unfinished.add(fragment)
+        self._count += len(unfinished.fragments) - count
+        self._held += unfinished.held - held
+        if unfinished.held < length:
+            return None
+        if len(self._finished) >= _MAXIMUM_FINISHED:
+            del self._finished[next(iter(self._finished))]
+        self._finished[key] = None
+        return self._drop(key).message()

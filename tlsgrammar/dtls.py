@@ -1,0 +1,99 @@
+"""DTLS: records, and handshake messages in fragments (RFC 6347, RFC 9146, RFC 9147).
+
+What belongs here: what differs from TLS in the bytes. The messages themselves are those of `handshake`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from construct import BitsInteger, BitStruct, Const, Flag, If, IfThenElse, Peek, Struct, this
+
+from . import names
+from .expressions import reads
+from .extensions import ProtocolVersion
+from .names import ContentType
+from .presentation import (
+    Bytes,
+    enumeration,
+    opaque,
+    remaining,
+    uint8,
+    uint16,
+    uint24,
+    uint48,
+    uint64,
+    vector,
+)
+
+__all__ = [
+    "ACK",
+    "DTLSCiphertext",
+    "DTLSHandshake",
+    "DTLSHandshakeHeader",
+    "DTLSPlaintext",
+    "RecordNumber",
+    "UnifiedHeader",
+]
+
+
+@reads("params")
+def _cid_length(context: Any) -> int:
+    length: int = context["_params"].get("cid_length") or 0
+    return length
+
+
+# RFC 6347 section 4.1; the connection id: RFC 9146 section 4. Encrypted records up to DTLS 1.2 have this shape
+# too. Needs `cid_length` in the context, the length of the connection ids that the receiver chose.
+DTLSPlaintext = "DTLSPlaintext" / Struct(
+    "type" / enumeration(uint8, names.CONTENT_TYPES),
+    "version" / ProtocolVersion,
+    "epoch" / uint16,
+    "sequence_number" / uint48,
+    "cid" / If(this.type == ContentType.tls12_cid, Bytes(_cid_length)),
+    "length" / Peek(uint16),
+    "fragment" / opaque(0, 2**14 + 2048),
+)
+
+# RFC 9147 section 4: the first byte of a unified_hdr, 001CSLEE
+UnifiedHeader = BitStruct(
+    "fixed_bits" / Const(0b001, BitsInteger(3)),
+    "connection_id_present" / Flag,
+    "sequence_number_is_uint16" / Flag,
+    "length_present" / Flag,
+    "epoch" / BitsInteger(2),
+)
+
+# RFC 9147 section 4. Needs `cid_length`, as above. The lowest bits of epoch and sequence number only; the latter
+# encrypted.
+DTLSCiphertext = "DTLSCiphertext" / Struct(
+    "unified_hdr" / UnifiedHeader,
+    "connection_id" / If(this.unified_hdr.connection_id_present, Bytes(_cid_length)),
+    "sequence_number" / IfThenElse(this.unified_hdr.sequence_number_is_uint16, uint16, uint8),
+    "encrypted_record"
+    / IfThenElse(this.unified_hdr.length_present, opaque(0, 2**14 + 256), remaining()),
+)
+
+# RFC 6347 section 4.2.2, RFC 9147 section 5.2: a fragment of a message
+DTLSHandshake = "DTLSHandshake" / Struct(
+    "msg_type" / enumeration(uint8, names.HANDSHAKE_TYPES),
+    "length" / uint24,
+    "message_seq" / uint16,
+    "fragment_offset" / uint24,
+    "fragment_length" / Peek(uint24),
+    "fragment" / opaque(0, 2**24 - 1),
+)
+
+# The part of it before the fragment.
+DTLSHandshakeHeader = Struct(
+    "msg_type" / uint8,
+    "length" / uint24,
+    "message_seq" / uint16,
+    "fragment_offset" / uint24,
+    "fragment_length" / uint24,
+)
+
+# RFC 9147 section 7
+RecordNumber = Struct("epoch" / uint64, "sequence_number" / uint64)
+
+ACK = "ACK" / Struct("record_numbers" / vector(RecordNumber, 0, 2**16 - 1))
