@@ -30,8 +30,8 @@ class Ends(NamedTuple):
 
 def frame(ends: Ends, is_orig: bool, seq: int, ack: int, flags: int, data: bytes = b"") -> bytes:
     """One TCP segment in an Ethernet frame."""
-    source, sport, destination, dport = ends if is_orig else (*ends[2:], *ends[:2])
-    tcp = dpkt.tcp.TCP(
+    sport, dport = (ends.orig_p, ends.resp_p) if is_orig else (ends.resp_p, ends.orig_p)
+    segment = dpkt.tcp.TCP(
         sport=sport,
         dport=dport,
         seq=seq & 0xFFFFFFFF,
@@ -40,25 +40,50 @@ def frame(ends: Ends, is_orig: bool, seq: int, ack: int, flags: int, data: bytes
         win=65535,
         data=data,
     )
-    addresses = [ipaddress.ip_address(address) for address in (source, destination)]
-    if addresses[0].version == 4:
-        ip = dpkt.ip.IP(
-            src=addresses[0].packed, dst=addresses[1].packed, p=dpkt.ip.IP_PROTO_TCP, data=tcp
-        )
+    return _in_ethernet(ends, is_orig, dpkt.ip.IP_PROTO_TCP, segment)
+
+
+def datagram_frame(ends: Ends, is_orig: bool, data: bytes) -> bytes:
+    """One UDP datagram in an Ethernet frame."""
+    sport, dport = (ends.orig_p, ends.resp_p) if is_orig else (ends.resp_p, ends.orig_p)
+    datagram = dpkt.udp.UDP(sport=sport, dport=dport, data=data, ulen=8 + len(data))
+    return _in_ethernet(ends, is_orig, dpkt.ip.IP_PROTO_UDP, datagram)
+
+
+def _in_ethernet(ends: Ends, is_orig: bool, protocol: int, data: dpkt.Packet) -> bytes:
+    hosts = (ends.orig_h, ends.resp_h) if is_orig else (ends.resp_h, ends.orig_h)
+    source, destination = (ipaddress.ip_address(host) for host in hosts)
+    if source.version == 4:
+        ip = dpkt.ip.IP(src=source.packed, dst=destination.packed, p=protocol, data=data)
         kind = dpkt.ethernet.ETH_TYPE_IP
     else:
         ip = dpkt.ip6.IP6(
-            src=addresses[0].packed,
-            dst=addresses[1].packed,
-            nxt=dpkt.ip.IP_PROTO_TCP,
+            src=source.packed,
+            dst=destination.packed,
+            nxt=protocol,
             hlim=64,
-            plen=len(tcp),
-            data=tcp,
+            plen=len(data),
+            data=data,
         )
         kind = dpkt.ethernet.ETH_TYPE_IP6
     macs = [b"\x02\0\0\0\0\x01", b"\x02\0\0\0\0\x02"]
     src, dst = macs if is_orig else macs[::-1]
     return bytes(dpkt.ethernet.Ethernet(src=src, dst=dst, type=kind, data=ip))
+
+
+def datagrams(
+    chunks: Iterable[Chunk],
+    *,
+    ends: Ends | None = None,
+    start: float = 1_700_000_000.0,
+    step: float = 0.001,
+) -> list[Packet]:
+    """The packets of a flow of datagrams; the arguments are those of `packets`."""
+    ends = ends or Ends()
+    return [
+        (start + index * step, datagram_frame(ends, is_orig, data))
+        for index, (is_orig, data) in enumerate(chunks)
+    ]
 
 
 def packets(
@@ -123,13 +148,13 @@ def write(path: Path, captured: Iterable[Packet], linktype: int = dpkt.pcap.DLT_
 
 
 def payloads(path: Path) -> list[Chunk]:
-    """What the two sides of the one conversation in a capture said, segment by segment."""
+    """What the two sides of the one conversation in a capture said, segment by segment or datagram by datagram."""
     chunks: list[Chunk] = []
     first = None
     with path.open("rb") as file:
         for _, data in dpkt.pcap.Reader(file):
-            tcp = dpkt.ethernet.Ethernet(data).data.data
-            first = first or tcp.sport
-            if tcp.data:
-                chunks.append((tcp.sport == first, bytes(tcp.data)))
+            transport = dpkt.ethernet.Ethernet(data).data.data
+            first = first or transport.sport
+            if transport.data:
+                chunks.append((transport.sport == first, bytes(transport.data)))
     return chunks

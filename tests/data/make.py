@@ -2,8 +2,8 @@
 
     python -m tests.data.make [NAME...]
 
-Needs the programs `openssl` and `gnutls-serv`/`gnutls-cli` (Debian: openssl, gnutls-bin). A relay on
-loopback between client and server writes down what each says; the captures hold that, as TCP segments
+Needs the programs `openssl` and `gnutls-serv`/`gnutls-cli` (Debian: openssl, gnutls-bin), and aiosmtpd and proxy.py
+(PyPI). A relay on loopback between client and server writes down what each says; the captures hold that, as TCP segments
 between addresses for documentation. The randoms and keys are new in each run: the tests look at what does
 not change.
 """
@@ -183,6 +183,26 @@ RUNS = {
     "tls13-client-auth": Run(
         s_server("-tls1_3", "-Verify", "1", "-CAfile", "ec.crt"),
         s_client("-tls1_3", "-cert", "ec.crt", "-key", "ec.key"),
+    ),
+    # What stands before TLS: SMTP with a server of its own (aiosmtpd), and a proxy (proxy.py).
+    "starttls-smtp": Run(
+        [
+            *(sys.executable, "-m", "aiosmtpd", "-n", "-l", "127.0.0.1:{}"),
+            *("--tlscert", "rsa.crt", "--tlskey", "rsa.key"),
+        ],
+        s_client("-starttls", "smtp"),
+    ),
+    "proxy-connect": Run(
+        [
+            "sh",
+            "-c",
+            "openssl s_server -accept 44330 -cert rsa.crt -key rsa.key -quiet & exec "
+            f"{sys.executable} -m proxy --hostname 127.0.0.1 --port {{}}",
+        ],
+        [
+            *("openssl", "s_client", "-proxy", "127.0.0.1:{}", "-connect", "127.0.0.1:44330"),
+            *("-servername", "server.example"),
+        ],
     ),
     "gnutls-tls10": Run(
         *gnutls(priority="NORMAL:-VERS-ALL:+VERS-TLS1.0:+SHA1:%VERIFY_ALLOW_SIGN_WITH_SHA1")
