@@ -310,7 +310,8 @@ class Analyzer(Session):
             direction.missing = 0
 
     def _foreign(self, direction: _Direction) -> None:
-        self._violation(direction, 0, "neither TLS nor SSL, which the other side speaks")
+        reason = "neither TLS nor SSL, which the other side speaks"
+        self._violation(direction, direction.offset, reason)
 
     # Records
 

@@ -7,7 +7,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from construct import BitsInteger, BitStruct, Const, Flag, If, IfThenElse, Peek, Struct, this
+from construct import (
+    BitsInteger,
+    BitStruct,
+    Const,
+    Default,
+    Flag,
+    If,
+    IfThenElse,
+    Peek,
+    Struct,
+    this,
+)
 
 from . import names
 from .expressions import reads
@@ -50,7 +61,7 @@ DTLSPlaintext = "DTLSPlaintext" / Struct(
     "version" / ProtocolVersion,
     "epoch" / uint16,
     "sequence_number" / uint48,
-    "cid" / If(this.type == ContentType.tls12_cid, Bytes(_cid_length)),
+    "cid" / If(this.type == ContentType.tls12_cid, Default(Bytes(_cid_length), b"")),
     "length" / Peek(uint16),
     "fragment" / opaque(0, 2**14 + 2048),
 )
@@ -68,7 +79,7 @@ UnifiedHeader = BitStruct(
 # encrypted.
 DTLSCiphertext = "DTLSCiphertext" / Struct(
     "unified_hdr" / UnifiedHeader,
-    "connection_id" / If(this.unified_hdr.connection_id_present, Bytes(_cid_length)),
+    "connection_id" / If(this.unified_hdr.connection_id_present, Default(Bytes(_cid_length), b"")),
     "sequence_number" / IfThenElse(this.unified_hdr.sequence_number_is_uint16, uint16, uint8),
     "encrypted_record"
     / IfThenElse(this.unified_hdr.length_present, opaque(0, 2**14 + 256), remaining()),

@@ -46,8 +46,18 @@ class Run(NamedTuple):
 
 def openssl(version: str, *options: str, listen: bool = False, mtu: int = 0) -> list[list[str]]:
     small = ["-mtu", str(mtu)] if mtu else []
-    server = "openssl s_server -accept {} -cert rsa.crt -key rsa.key -quiet".split()
-    client = "openssl s_client -connect 127.0.0.1:{} -servername server.example".split()
+    server = [
+        "openssl",
+        "s_server",
+        "-accept",
+        "{}",
+        "-cert",
+        "rsa.crt",
+        "-key",
+        "rsa.key",
+        "-quiet",
+    ]
+    client = ["openssl", "s_client", "-connect", "127.0.0.1:{}", "-servername", "server.example"]
     common = [version, "-cipher", OLD, *small, *options]
     return [[*server, *common, *(["-listen"] if listen else [])], [*client, *common]]
 
