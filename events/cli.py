@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tlsgrammar import __version__, load_extensions
+from tlsgrammar.search import DEFAULT_SEARCH_LIMIT
 
 from .capture import CaptureError, read_capture, read_captures
 from .output import FORMATS
@@ -58,6 +59,14 @@ def _parser() -> argparse.ArgumentParser:
         help="end with a connection once ssl_established has been raised (default: yes)",
     )
     parser.add_argument(
+        "--search-limit",
+        type=int,
+        default=DEFAULT_SEARCH_LIMIT,
+        metavar="BYTES",
+        help="how far into a stream that does not begin as TLS a ClientHello is looked for "
+        "(default: %(default)s; 0: not at all)",
+    )
+    parser.add_argument(
         "-j",
         "--jobs",
         type=int,
@@ -98,6 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     on_error=failed,
                     disable_analyzer_after_detection=options.disable_analyzer_after_detection,
                     wanted=wanted,
+                    search_limit=options.search_limit,
                 )
                 _print(lines, at_once=False)
         sys.stdout.buffer.flush()
@@ -161,6 +171,7 @@ def _print_one(
                 path,
                 disable_analyzer_after_detection=options.disable_analyzer_after_detection,
                 wanted=wanted,
+                search_limit=options.search_limit,
                 progress=progress,
             )
             _print(map(encode, events), at_once=at_once)

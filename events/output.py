@@ -13,6 +13,7 @@ from tlsgrammar import names
 from tlsgrammar.extensions import DEFAULT
 
 from .model import Connection, Event
+from .modern import SignatureAndHashAlgorithm
 
 __all__ = ["FORMATS", "json_line", "text_line"]
 
@@ -158,6 +159,13 @@ _NAMED: dict[str, Callable[[int], str]] = {
     "ciphers": names.cipher_name,
     "cipher": names.cipher_name,
     "possible_ts": _hello_time,
+    "versions": names.VERSIONS.name,
+    "record_version": names.VERSIONS.name,
+    "signature_schemes": names.SIGNATURE_SCHEMES.name,
+    "modes": names.PSK_KEY_EXCHANGE_MODES.name,
+    "certificate_types": names.CLIENT_CERTIFICATE_TYPES.name,
+    "kdf_id": names.HPKE_KDFS.name,
+    "aead_id": names.HPKE_AEADS.name,
 }
 """How the numbers in a parameter are read by people."""
 
@@ -169,6 +177,11 @@ def _readable(parameter: str, value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, int) and parameter in _NAMED:
         return _NAMED[parameter](value)
+    if isinstance(value, SignatureAndHashAlgorithm):
+        return names.SIGNATURE_SCHEMES.name(value.HashAlgorithm << 8 | value.SignatureAlgorithm)
+    if isinstance(value, msgspec.Struct):
+        fields = msgspec.structs.asdict(value)
+        return "{" + ",".join(f"{name}={_readable(name, x)}" for name, x in fields.items()) + "}"
     value = _plain(parameter, value)
     if isinstance(value, str) and " " in value:
         return f'"{value}"'

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from tlsgrammar.search import DEFAULT_SEARCH_LIMIT
+
 from ..model import Event
 from .files import CaptureError
 from .one import read_capture
@@ -33,6 +35,7 @@ def read_captures(
     ahead: int = ...,
     disable_analyzer_after_detection: bool = ...,
     wanted: Collection[str] | None = ...,
+    search_limit: int = ...,
 ) -> Iterator[Event]: ...
 
 
@@ -46,6 +49,7 @@ def read_captures(
     ahead: int = ...,
     disable_analyzer_after_detection: bool = ...,
     wanted: Collection[str] | None = ...,
+    search_limit: int = ...,
 ) -> Iterator[T]: ...
 
 
@@ -58,6 +62,7 @@ def read_captures(
     ahead: int = _AHEAD,
     disable_analyzer_after_detection: bool = True,
     wanted: Collection[str] | None = None,
+    search_limit: int = DEFAULT_SEARCH_LIMIT,
 ) -> Iterator[Any]:
     """The events of many captures: those of the first, then those of the second, and so on.
 
@@ -69,7 +74,7 @@ def read_captures(
             events. The events themselves are given out where it is None.
         on_error: called with each capture that could not be read to its end, after the events that could be.
         ahead: how many captures may be read ahead of the one whose events are given out.
-        disable_analyzer_after_detection, wanted: as for `Analyzer`.
+        disable_analyzer_after_detection, wanted, search_limit: as for `Analyzer`.
 
     Raises:
         ExceptionGroup: of the CaptureErrors, after all events; only where `on_error` is None.
@@ -79,6 +84,7 @@ def read_captures(
     options = {
         "disable_analyzer_after_detection": disable_analyzer_after_detection,
         "wanted": None if wanted is None else frozenset(wanted),
+        "search_limit": search_limit,
     }
     if executor is None:
         for path in paths:
