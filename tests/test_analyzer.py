@@ -34,7 +34,10 @@ from tlsgrammar.names import SUPPORTED_GROUPS
 from .conversation import Chunk, payloads
 
 DATA = Path(__file__).parent / "data"
-CAPTURES = sorted(path.stem for path in DATA.glob("*.pcap"))
+# But for those that begin as something else, where a beginning is that of a segment.
+CAPTURES = sorted(
+    path.stem for path in DATA.glob("*.pcap") if not path.stem.startswith(("starttls", "proxy"))
+)
 
 
 def said(name: str) -> list[Chunk]:

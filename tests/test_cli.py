@@ -74,6 +74,35 @@ def test_event_filter() -> None:
     assert [line["event"] for line in objects(result.stdout)] == ["ssl_established"] * 2
 
 
+def test_all_events() -> None:
+    names = [line["event"] for line in objects(run("--format", "json", TLS13).stdout)]
+    everything = [
+        line["event"] for line in objects(run("--all-events", "--format", "json", TLS13).stdout)
+    ]
+    assert {"ssl_extension_key_share", "ssl_plaintext_data"} <= set(everything) - set(names)
+    modern = {event.name for event in events.MODERN}
+    assert [name for name in everything if name not in modern] == names
+    text = run("--all-events", str(DATA / "tls13-early-data.pcap")).stdout.decode()
+    assert "signature_algorithms=[ecdsa_secp256r1_sha256," in text
+    assert "versions=[TLSv13]" in text
+    assert "identities=[{identity=" in text
+    assert run("--all-events", "--event", "ssl_alert", TLS13).returncode == 2
+
+
+def test_datagrams() -> None:
+    lines = objects(run("--format", "json", str(DATA / "dtls" / "dtls13-wolfssl.pcap")).stdout)
+    assert {line["proto"] for line in lines} == {"udp"}
+    assert lines[-2]["event"] == "ssl_established"
+
+
+def test_search_limit() -> None:
+    path = str(DATA / "starttls-smtp.pcap")
+    assert b"ssl_client_hello" in run(path).stdout
+    for jobs in ("1", "2"):
+        result = run("--search-limit", "0", "-j", jobs, path, path)
+        assert (result.returncode, result.stdout) == (0, b"")
+
+
 def test_disable_analyzer_after_detection() -> None:
     default = run(TLS12).stdout.splitlines()
     assert run("--disable-analyzer-after-detection", TLS12).stdout.splitlines() == default

@@ -179,7 +179,9 @@ _STRATEGIES: list[tuple[Any, Callable[[Draw, Any, Any], Any]]] = [
     (IfPresent, _if_present),
     (ExtensionBody, lambda draw, schema, context: _value(draw, schema.schema(context), context)),
     (OptionalLength, _nothing),
-    ((Block, construct.Renamed), lambda draw, schema, context: _value(draw, schema.subcon, context)),
+    (construct.Const, lambda draw, schema, context: schema.value),
+    ((Block, construct.Renamed, construct.Default, construct.Transformed),
+     lambda draw, schema, context: _value(draw, schema.subcon, context)),
     (construct.FocusedSeq, _focused),
     (construct.Array, _array),
     (Varint, lambda draw, schema, context: draw(st.integers(0, 2**62 - 1))),
@@ -189,5 +191,7 @@ _STRATEGIES: list[tuple[Any, Callable[[Draw, Any, Any], Any]]] = [
     (construct.Bytes, lambda draw, schema, context: _exactly(draw, schema.length, context)),
     (type(construct.GreedyBytes), lambda draw, schema, context: _bytes(draw, 0, _LONGEST)),
     ((construct.FormatField, construct.BytesInteger), _integer),
+    (construct.BitsInteger, lambda draw, schema, context: draw(st.integers(0, 2**schema.length - 1))),
+    (type(construct.Flag), lambda draw, schema, context: draw(st.booleans())),
     (type(construct.Pass), _nothing),
 ]  # fmt: skip
