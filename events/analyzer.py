@@ -435,6 +435,9 @@ class Analyzer(Session):
         msg_type = message["msg_type"]
         if msg_type == sslv2.CLIENT_HELLO:
             self._hello_seen = True
+            peer = self._peer(direction)
+            if peer.protocol is Protocol.OTHER:
+                self._restart(peer)
             # What follows is SSL 2.0 or TLS, as the server decides.
             assert direction.records is not None
             direction.offset = direction.records.offset

@@ -16,6 +16,7 @@ from events import Analyzer, Event, ProtocolViolation
 from tlsgrammar.search import ClientHelloSearch
 
 from .conversation import Chunk, packets, payloads, write
+from .test_analyzer import sslv2_client_hello
 
 DATA = Path(__file__).parent / "data"
 
@@ -258,3 +259,15 @@ def test_hellos_of_today_over_several_segments(name: str, mss: int, tmp_path: Pa
         assert kinds.count("ssl_client_hello") == kinds.count("ssl_server_hello") == 1
         assert kinds[-2:] == ["ssl_established", "ssl_encrypted_data"]
         assert "ssl_probable_encrypted_handshake_message" in kinds
+
+
+def test_a_banner_before_a_client_hello_in_ssl_2_framing() -> None:
+    """The server speaks first, in the clear; then the client begins with TLS at its first byte."""
+    hello = sslv2_client_hello(0x0303, [0x00C02F])
+    answer = next(index for index, (is_orig, _) in enumerate(TLS) if not is_orig)
+    chunks = [(True, hello), *TLS[answer:]]
+    assert plain(analyze([(False, b"hello, who is there?"), *chunks])) == plain(analyze(chunks))
+
+
+def test_a_banner_before_a_client_hello() -> None:
+    assert plain(analyze([(False, b"hello, who is there?"), *TLS])) == plain(analyze(TLS))

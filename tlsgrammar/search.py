@@ -52,7 +52,7 @@ class ClientHelloSearch:
         begin = self.offset
         self.offset += len(segment)
         if self._candidate is None:
-            if begin >= self._limit or segment[0] != ContentType.handshake:
+            if begin >= self._limit or segment[:1] != _FIRST_BYTE:
                 return None
             self._candidate = _Candidate()
         self._begins.append(len(self._data))
@@ -122,6 +122,8 @@ class _Candidate:
             return False
         return None
 
+
+_FIRST_BYTE = bytes([ContentType.handshake])
 
 # As much of a direction as has a record's header and a message's.
 _ENOUGH = 9
