@@ -22,6 +22,7 @@ from tlsgrammar.framing import (
     Protocol,
     Record,
     RecordReader,
+    begins_hello,
     recognise,
     recognise_after_client_hello,
     sole_message,
@@ -354,7 +355,8 @@ class Analyzer(Session):
             self._violation(
                 direction, record.offset, f"unknown content type {record.type}", "TLSPlaintext.type"
             )
-        self._plaintext(direction, record.version, record.type, record.length)
+        if self._walker.wants_plaintext_data:
+            self._plaintext(direction, record.version, record.type, record.length)
 
     def _may_be_hello(self, direction: _Direction, record: Record) -> bool:
         """Whether a record can be read although no hello has been seen: the capture may have begun in
@@ -364,8 +366,9 @@ class Analyzer(Session):
             return record.length == 2
         if record.type != ContentType.handshake or record.fragment is None:
             return False
-        messages = direction.handshake or HandshakeReader()
-        return messages.begins_hello(record.fragment) is not False
+        if direction.handshake is None:
+            return begins_hello(record.fragment) is not False
+        return direction.handshake.begins_hello(record.fragment) is not False
 
     # Content of records before encryption
 
@@ -395,11 +398,10 @@ class Analyzer(Session):
         fragment = record.fragment or b""
         messages = direction.handshake
         if messages is None:
-            if self._hello_seen:
-                message = sole_message(fragment, record.fragment_offset)
-                if message is not None:
-                    self._message(direction, message)
-                    return
+            message = sole_message(fragment, record.fragment_offset)
+            if message is not None and (self._hello_seen or begins_hello(fragment)):
+                self._message(direction, message)
+                return
             messages = direction.handshake = HandshakeReader()
         messages.feed(fragment, record.fragment_offset)
         while not (self.finished or direction.ended):

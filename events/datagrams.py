@@ -155,7 +155,8 @@ class DatagramAnalyzer(Session):
         elif record.type != ContentType.application_data:
             reason = f"unknown content type {record.type}"
             self._violation(sender, base + record.offset, reason, "DTLSPlaintext.type")
-        self._plaintext(sender, record.version, record.type, size)
+        if self._walker.wants_plaintext_data:
+            self._plaintext(sender, record.version, record.type, size)
 
     def _alert(self, sender: _Sender, content: bytes, offset: int) -> None:
         self._read(Alerts, sender, content, offset)

@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 
-class Connection(msgspec.Struct, frozen=True):
+class Connection(msgspec.Struct, frozen=True, gc=False):
     """Who talks to whom. All are None where the bytes come from no network.
 
     Attributes:
@@ -56,7 +56,8 @@ class Connection(msgspec.Struct, frozen=True):
     start_time: float | None = None
 
 
-class _Timed(msgspec.Struct, frozen=True, kw_only=True):
+# Events are no concern of the garbage collector (gc=False): nothing in them refers back to them.
+class _Timed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     ts: float | None = None
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache, lru_cache, partial
-from typing import Any, get_type_hints
+from typing import Any
 
 import msgspec
 
@@ -76,13 +77,23 @@ def _json(value: Any) -> str:
 
 _BOOLEANS = {True: "true", False: "false"}
 
-# How a value of a type is written, as a part of an f-string: much faster than to look at each value.
-_WRITTEN: dict[Any, str] = {
-    int: "{event.%s:d}",
-    bool: "{BOOLEANS[event.%s]}",
-    bytes: '"{event.%s.hex()}"',
-    list[int]: "{json(event.%s)}",
+# How a value is written that is declared as of a type, as a part of an f-string: much faster than to look at each
+# value.
+_WRITTEN: dict[str, str] = {
+    "int": "{event.%s:d}",
+    "bool": "{BOOLEANS[event.%s]}",
+    "bytes": '"{event.%s.hex()}"',
+    "list[int]": "{json(event.%s)}",
 }
+
+
+def _declared(kind: type[Event], field: str) -> str:
+    """The type that a field is declared with, as it is written."""
+    for each in kind.__mro__:
+        declared = inspect.get_annotations(each).get(field)
+        if declared is not None:
+            return declared.__name__ if type(declared) is type else str(declared)
+    return ""
 
 
 _LineFunction = Callable[[Event, str], str]
@@ -90,11 +101,10 @@ _LineFunction = Callable[[Event, str], str]
 
 def _line_function(kind: type[Event]) -> _LineFunction:
     """A function that writes an event of a class behind what is the same for several."""
-    types = get_type_hints(kind)
     line = "{head}{name}"
     names: dict[str, Any] = {"BOOLEANS": _BOOLEANS, "json": _json, "name": _json(kind.name)}
     for field in _parameters(kind):
-        written = _WRITTEN.get(types[field]) if field not in _TEXT_PARAMETERS else None
+        written = _WRITTEN.get(_declared(kind, field)) if field not in _TEXT_PARAMETERS else None
         if written is None:
             names[f"plain_{field}"] = partial(_plain, field)
             written = f"{{json(plain_{field}(event.%s))}}"

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from construct import Construct, Container
 
 from tlsgrammar import ExtensionRegistry, Handshake
-from tlsgrammar.api import parameters, read_with
+from tlsgrammar.api import parameters, read_with, reader
 from tlsgrammar.extensions import DEFAULT
 from tlsgrammar.framing import HandshakeMessage
 from tlsgrammar.handshake import negotiated_version
@@ -28,6 +28,7 @@ from .walk import Occasion, walker
 
 __all__ = ["Session", "Side"]
 
+_read_handshake = reader(Handshake)
 _CLIENT_HELLO = HandshakeType.client_hello.value
 _SERVER_HELLOS = (HandshakeType.server_hello.value, HandshakeType.hello_retry_request.value)
 
@@ -165,7 +166,7 @@ class Session:
         Returns:
             Whether it ended where it said.
         """
-        value, defects = read_with(Handshake, message.data, self._params)
+        value, defects = _read_handshake(message.data, self._params)
         malformed = bool(defects) and any(defect.ends_early for defect in defects)
         msg_type = value["msg_type"]
         is_hello = msg_type == _CLIENT_HELLO or msg_type in _SERVER_HELLOS
@@ -197,18 +198,14 @@ class Session:
 
     def _plaintext(self, side: Side, version: int, content_type: int, length: int) -> None:
         """Raise the event of a record that is not encrypted."""
-        if self._walker.wants(SslPlaintextData):
-            self._out.append(
-                SslPlaintextData(
-                    self.c, self._is_client(side), version, content_type, length, ts=self._ts
-                )
-            )
+        is_client = self._is_client(side)
+        self._raise(SslPlaintextData(self.c, is_client, version, content_type, length, ts=self._ts))
 
     def _encrypted(self, side: Side, content_type: int, length: int) -> None:
         """Raise the events of an encrypted record."""
         if not self._established and self._sides[0].encrypted and self._sides[1].encrypted:
             self._establish()
-        if self._walker.wants(SslEncryptedData):
+        if self._walker.wants_encrypted_data:
             self._out.append(
                 SslEncryptedData(self.c, side.is_orig, content_type, length, ts=self._ts)
             )

@@ -19,8 +19,8 @@ from tlsgrammar.expressions import field_of_this, reads_fields, reads_params
 from tlsgrammar.extensions import DEFAULT, ExtensionBody, ExtensionRegistry
 from tlsgrammar.presentation import Block, IfPresent, Repeated, bare
 
-from .model import DOCUMENTED, Connection, Event, ProtocolViolation
-from .modern import MODERN
+from .model import DOCUMENTED, Connection, Event, ProtocolViolation, SslEncryptedData
+from .modern import MODERN, SslPlaintextData
 
 __all__ = ["Occasion", "Walker", "known_events", "raises", "walker"]
 
@@ -127,6 +127,10 @@ class Walker:
     Args:
         wanted: the names of the events that are asked for; all but those of `MODERN` where it is None.
         registry: that of the extensions.
+
+    Attributes:
+        wants_encrypted_data, wants_plaintext_data: whether the events of those names are asked for, which
+            each record asks.
     """
 
     def __init__(
@@ -137,6 +141,8 @@ class Walker:
         self._wants: dict[type[Event], bool] = {}
         self._visits: dict[Construct, Visit | None] = {}
         self._roots: dict[Construct, Visit | None] = {}
+        self.wants_encrypted_data = self.wants(SslEncryptedData)
+        self.wants_plaintext_data = self.wants(SslPlaintextData)
 
     def wants(self, event: type[Event]) -> bool:
         """Whether the events of a class are asked for."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -13,7 +13,7 @@ from .compiler import Deviation, compiled
 from .errors import GrammarError
 from .presentation import Window, as_grammar_error, parse_whole, without_streams
 
-__all__ = ["build", "interpreted", "parameters", "parse", "parse_at", "read", "read_with"]
+__all__ = ["build", "interpreted", "parameters", "parse", "parse_at", "read", "read_with", "reader"]
 
 _INTERPRET = bool(os.environ.get("TLSGRAMMAR_INTERPRET"))
 """Whether schemas are always interpreted by construct, to find out whether something is the compiler's fault."""
@@ -67,6 +67,22 @@ def read_with(schema: Construct, data: bytes, params: Container) -> tuple[Any, l
     return value, defects
 
 
+def reader(schema: Construct) -> Callable[[bytes, Container], tuple[Any, Sequence[GrammarError]]]:
+    """`read_with` for one schema, as a function of the bytes and of the context."""
+    if _INTERPRET:
+        return lambda data, params: read_with(schema, data, params)
+    parser = compiled(schema)
+
+    def read_well_formed(data: bytes, params: Container) -> tuple[Any, Sequence[GrammarError]]:
+        try:
+            value, end = parser(data, 0, len(data), 0, params)
+        except Exception:  # as below: the schema itself says what is wrong
+            return read_with(schema, data, params)
+        return (value, ()) if end == len(data) else read_with(schema, data, params)
+
+    return read_well_formed
+
+
 def parse_at(schema: Construct, data: bytes, at: int, params: Container) -> tuple[Any, int]:
     """The value of a structure that begins somewhere in the bytes, and where it ends.
 
@@ -76,7 +92,7 @@ def parse_at(schema: Construct, data: bytes, at: int, params: Container) -> tupl
     if not _INTERPRET:
         try:
             return compiled(schema)(data, at, len(data), at, params)
-        except Exception:  # as above: the schema itself says what is wrong
+        except Exception:  # as below: the schema itself says what is wrong
             pass
     window = Window(data[at:], at)
     try:

@@ -26,6 +26,7 @@ __all__ = [
     "Protocol",
     "Record",
     "RecordReader",
+    "begins_hello",
     "client_or_server",
     "recognise",
     "recognise_after_client_hello",
@@ -339,6 +340,20 @@ class HandshakeMessage(NamedTuple):
         return offset + position - start
 
 
+def begins_hello(head: bytes) -> bool | None:
+    """Whether handshake data with these first bytes begin with a ClientHello or ServerHello, and are hardly an
+    encrypted message that happens to look so; None where more bytes are needed to tell.
+    """
+    if not head:
+        return None
+    if head[0] not in _HELLOS:
+        return False
+    if len(head) < _HANDSHAKE_HEADER_SIZE:
+        return None
+    _, length = _handshake_header(head, 0)
+    return length < 2**16
+
+
 def sole_message(fragment: bytes, offset: int) -> HandshakeMessage | None:
     """The handshake message that is all that a record holds, as nearly all are sent; None where it holds more,
     or less.
@@ -394,22 +409,13 @@ class HandshakeReader:
         return len(self._data) - self._at
 
     def begins_hello(self, fragment: bytes = b"") -> bool | None:
-        """Whether what has been taken begins with a ClientHello or ServerHello, and is hardly an encrypted
-        message that happens to look so; None where more of its first bytes are needed to tell.
+        """Whether what has been taken begins with a hello, as the function of that name says.
 
         Args:
             fragment: what may be taken next.
         """
-        head = self._data[self._at : self._at + _HANDSHAKE_HEADER_SIZE]
-        head += fragment[:_HANDSHAKE_HEADER_SIZE]
-        if not head:
-            return None
-        if head[0] not in _HELLOS:
-            return False
-        if len(head) < _HANDSHAKE_HEADER_SIZE:
-            return None
-        _, length = _handshake_header(head, 0)
-        return length < 2**16
+        head = bytes(self._data[self._at : self._at + _HANDSHAKE_HEADER_SIZE])
+        return begins_hello(head + fragment[:_HANDSHAKE_HEADER_SIZE])
 
     def next(self) -> HandshakeMessage | None:
         """The next message, None where it has not arrived whole.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import struct
 
 from ..model import Connection
@@ -44,4 +43,6 @@ def connection(proto: str, key: bytes, start_time: float) -> Connection:
 def _address(packed: bytes) -> str:
     if len(packed) == 4:
         return ".".join(map(str, packed))  # as ipaddress does, in a fraction of the time
+    import ipaddress  # here, because many captures have no IPv6
+
     return str(ipaddress.ip_address(packed))
