@@ -75,7 +75,7 @@ def _first_connection(capture: str) -> Iterator[tuple[float, bytes]]:
 
 
 def _bytes_per_connection(capture: str, count: int, disable: bool) -> float:
-    def analyzer(connection: Connection) -> Analyzer:
+    def analyzer(connection: Connection, **_: bool) -> Analyzer:
         return Analyzer(connection, disable_analyzer_after_detection=disable)
 
     frames = list(_first_connection(capture))

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
+import msgspec
+
 from tlsgrammar import (
     Alerts,
     ChangeCipherSpec,
@@ -23,6 +25,7 @@ from tlsgrammar.framing import (
     Record,
     RecordReader,
     begins_hello,
+    client_or_server,
     recognise,
     recognise_after_client_hello,
     sole_message,
@@ -98,9 +101,21 @@ class Analyzer(Session):
         extensions: the extensions that are known; those of the default registry where it is None.
         search_limit: where in a direction the ClientHello begins at the latest, in bytes; 0 for streams that
             begin as TLS only.
+        originator_is_guess: whether the sides are to change where, behind a cleartext start, the responder turns
+            out to be the TLS client.
+
+    Attributes:
+        changed_sides: whether they have: `is_orig` of what is delivered from then on, and `c`, are the other way
+            round.
     """
 
-    __slots__ = ("_originator", "_responder", "_search_limit")
+    __slots__ = (
+        "_originator",
+        "_originator_is_guess",
+        "_responder",
+        "_search_limit",
+        "changed_sides",
+    )
 
     def __init__(
         self,
@@ -110,8 +125,11 @@ class Analyzer(Session):
         wanted: Collection[str] | None = None,
         extensions: ExtensionRegistry | None = None,
         search_limit: int = DEFAULT_SEARCH_LIMIT,
+        originator_is_guess: bool = False,
     ) -> None:
         self._search_limit = search_limit
+        self._originator_is_guess = originator_is_guess
+        self.changed_sides = False
         self._responder, self._originator = _Direction(False), _Direction(True)
         super().__init__(
             c,
@@ -266,6 +284,9 @@ class Analyzer(Session):
                 self._look_for_client_hello(direction, direction.search, head)
             return
         if protocol is Protocol.TLS and peer.protocol is Protocol.OTHER:
+            is_client = client_or_server(head)
+            if self._originator_is_guess and is_client is (not direction.is_orig):
+                self._change_sides()
             self._restart(peer)
         direction.records = RecordReader(protocol, direction.offset)
         direction.records.feed(head)
@@ -278,6 +299,8 @@ class Analyzer(Session):
         if found is None:
             self._finish_search()
             return
+        if self._originator_is_guess and not direction.is_orig:
+            self._change_sides()
         direction.offset = search.offset
         direction.search = None
         direction.protocol = Protocol.TLS
@@ -285,6 +308,15 @@ class Analyzer(Session):
         direction.records = RecordReader(Protocol.TLS, direction.offset)
         direction.records.feed(found)
         self._read_records(direction, direction.records)
+
+    def _change_sides(self) -> None:
+        self.changed_sides = True
+        self._originator, self._responder = self._responder, self._originator
+        self._originator.is_orig, self._responder.is_orig = True, False
+        c = self.c
+        self.c = msgspec.structs.replace(
+            c, orig_h=c.resp_h, orig_p=c.resp_p, resp_h=c.orig_h, resp_p=c.orig_p
+        )
 
     def _restart(self, direction: _Direction) -> None:
         """Read a direction from its next byte on, because the other has turned out to speak TLS."""

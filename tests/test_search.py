@@ -271,3 +271,15 @@ def test_a_banner_before_a_client_hello_in_ssl_2_framing() -> None:
 
 def test_a_banner_before_a_client_hello() -> None:
     assert plain(analyze([(False, b"hello, who is there?"), *TLS])) == plain(analyze(TLS))
+
+
+@pytest.mark.parametrize("protocol", CLEARTEXT)
+def test_without_a_syn_the_client_is_the_originator(protocol: str, tmp_path: Path) -> None:
+    """Whichever side sent the first packet that was captured."""
+    for start in (CLEARTEXT[protocol], CLEARTEXT[protocol][1:]):
+        path = write(tmp_path / "late.pcap", packets([*start, *TLS], syn=False))
+        found = list(events.read_capture(path, disable_analyzer_after_detection=False))
+        assert [e.name for e in found] == [e.name for e in analyze(TLS)]
+        assert {(e.c.orig_p, e.c.resp_p) for e in found} == {(49152, 443)}
+        hellos = [e for e in found if isinstance(e, events.SslHandshakeMessage) and e.msg_type < 3]
+        assert [(e.msg_type, e.is_orig) for e in hellos] == [(1, True), (2, False)]

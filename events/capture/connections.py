@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from tlsgrammar.framing import client_or_server
 
 from ..analyzer import Analyzer
-from ..model import Connection, Event
+from ..model import Event
 from .flows import connection
 from .headers import Segment
 from .stream import Overflow, Stream
@@ -58,6 +58,7 @@ class _Flow:
     Attributes:
         keys: of its two sides in the table.
         originator: the side that opened it; None before that is known.
+        originator_is_guess: whether nothing says so but that it sent the first packet that was captured.
         analyzer: None once it has nothing more to say.
         closed: whether it has been closed or reset.
     """
@@ -71,6 +72,7 @@ class _Flow:
         "keys",
         "last_time",
         "originator",
+        "originator_is_guess",
         "start_time",
     )
 
@@ -80,6 +82,7 @@ class _Flow:
         self.start_time = ts
         self.last_time = ts
         self.originator: _Side | None = None
+        self.originator_is_guess = False
         self.analyzer: Analyzer | None = None
         self.closed = False
         self.done = False
@@ -90,10 +93,10 @@ class Connections:
     """The connections of a capture, in the order of its packets.
 
     Args:
-        analyzer: makes the analyzer of a connection.
+        analyzer: makes the analyzer of a connection; called as `analyzer(c, originator_is_guess=...)`.
     """
 
-    def __init__(self, analyzer: Callable[[Connection], Analyzer]) -> None:
+    def __init__(self, analyzer: Callable[..., Analyzer]) -> None:
         self._analyzer = analyzer
         self._sides: dict[bytes, _Side] = {}
         self._lingering: deque[tuple[float, _Flow]] = deque()
@@ -141,7 +144,7 @@ class Connections:
             bare_ack = flags == _ACK
             if not flags & _FIN and stream.takes(seq, data, bare_ack=bare_ack):
                 analyzer = flow.analyzer
-                if analyzer is None or flow.originator is None:
+                if analyzer is None or flow.originator is None or flow.originator_is_guess:
                     self._deliver(side, [data], ts, events)
                 else:
                     events += analyzer.deliver(data, side is flow.originator, ts)
@@ -229,18 +232,25 @@ class Connections:
             if not self._orient(flow, side):
                 return
             known, flow.held = flow.held, []
-        if flow.analyzer is None:
-            key = flow.keys[0] if flow.originator is flow.first else flow.keys[1]
-            flow.analyzer = self._analyzer(connection("tcp", key, flow.start_time))
-        analyzer = flow.analyzer
+        analyzer = self._analyzer_of(flow)
         for sender, chunk in known:
             is_orig = sender is flow.originator
             if isinstance(chunk, int):
                 events += analyzer.gap(is_orig, chunk, ts)
             else:
                 events += analyzer.deliver(chunk, is_orig, ts)
+                if flow.originator_is_guess and analyzer.changed_sides:
+                    flow.originator = flow.first.peer
+                    flow.originator_is_guess = False
         if analyzer.finished:
             self._done(flow)
+
+    def _analyzer_of(self, flow: _Flow) -> Analyzer:
+        if flow.analyzer is None:
+            key = flow.keys[0] if flow.originator is flow.first else flow.keys[1]
+            c = connection("tcp", key, flow.start_time)
+            flow.analyzer = self._analyzer(c, originator_is_guess=flow.originator_is_guess)
+        return flow.analyzer
 
     def _orient(self, flow: _Flow, side: _Side, last: bool = False) -> bool:
         """Find the originator of a connection without a SYN: the side that behaves as the TLS client, else
@@ -260,6 +270,7 @@ class Connections:
         is_client = client_or_server(head)
         if is_client is None:
             flow.originator = flow.first
+            flow.originator_is_guess = True
         else:
             flow.originator = side if is_client else side.peer
         return True
@@ -269,11 +280,10 @@ class Connections:
         side.stream = Stream()
         if flow.originator is None:
             flow.originator = flow.first
-        if flow.analyzer is None:
-            key = flow.keys[0] if flow.originator is flow.first else flow.keys[1]
-            flow.analyzer = self._analyzer(connection("tcp", key, flow.start_time))
-        events += flow.analyzer.lose(side is flow.originator, "too much data out of order", ts)
-        if flow.analyzer.finished:
+            flow.originator_is_guess = True
+        analyzer = self._analyzer_of(flow)
+        events += analyzer.lose(side is flow.originator, "too much data out of order", ts)
+        if analyzer.finished:
             self._done(flow)
 
     # Ending

@@ -51,13 +51,14 @@ def read_capture(
         )
     asked = None if wanted is None else frozenset(wanted)
 
-    def analyzer(connection: Connection) -> Analyzer:
+    def analyzer(connection: Connection, *, originator_is_guess: bool) -> Analyzer:
         return Analyzer(
             connection,
             disable_analyzer_after_detection=disable_analyzer_after_detection,
             wanted=asked,
             extensions=extensions,
             search_limit=search_limit,
+            originator_is_guess=originator_is_guess,
         )
 
     def datagram_analyzer(connection: Connection) -> DatagramAnalyzer:
