@@ -14,7 +14,7 @@ from tlsgrammar.framing import client_or_server
 
 from ..analyzer import Analyzer
 from ..model import Event
-from .flows import connection
+from .flows import connection, idle_limits, next_sweep
 from .headers import Segment
 from .stream import Overflow, Stream
 
@@ -28,13 +28,6 @@ _FIN, _SYN, _RST, _ACK = 0x01, 0x02, 0x04, 0x10
 _REUSE_AFTER = 5.0
 # How long what is left of a finished connection absorbs the packets that come late.
 _LINGER = 60.0
-# A connection that has been silent this long is dropped, in seconds; a pause of minutes changes nothing. One
-# of which no data have been seen, such as a SYN that nobody answered, after the second time.
-_IDLE = (3600.0, 150.0)
-# The same where there are so many connections that memory asks for it.
-_CROWD = 100_000
-_IDLE_IN_A_CROWD = (600.0, 10.0)
-_SWEEP_EVERY = 10.0
 
 # What tells the client from the server stands in the first six bytes of a direction.
 _ENOUGH_TO_TELL = 6
@@ -328,9 +321,8 @@ class Connections:
         while self._lingering and ts - self._lingering[0][0] > _LINGER:
             events += self._drop(self._lingering.popleft()[1])
         flows = {side.flow: None for side in self._sides.values()}
-        # A sweep looks at every connection: the more there are, the less often.
-        self._next_sweep = ts + _SWEEP_EVERY + len(flows) / 1000
-        with_data, without = _IDLE if len(flows) < _CROWD else _IDLE_IN_A_CROWD
+        self._next_sweep = next_sweep(ts, len(flows))
+        with_data, without = idle_limits(len(flows))
         for flow in flows:
             started = flow.first.stream.started or flow.first.peer.stream.started
             if ts - flow.last_time > (with_data if started else without):

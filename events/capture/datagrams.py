@@ -13,19 +13,12 @@ from tlsgrammar.datagrams import is_dtls, may_be_dtls, sent_by_server
 
 from ..datagrams import DatagramAnalyzer
 from ..model import Connection, Event
-from .flows import connection
+from .flows import connection, idle_limits, next_sweep
 from .headers import Segment
 
 __all__ = ["DatagramFlows"]
 
 _UDP_HEADER = struct.Struct("!4sH2x")
-
-# A flow that has been silent this long is dropped, in seconds; one in which there was no DTLS after the second time.
-_IDLE = (3600.0, 150.0)
-# The same where there are so many flows that memory asks for it.
-_CROWD = 100_000
-_IDLE_IN_A_CROWD = (600.0, 10.0)
-_SWEEP_EVERY = 10.0
 
 
 class _Flow:
@@ -105,9 +98,9 @@ class DatagramFlows:
 
     def _sweep(self, ts: float, events: list[Event]) -> None:
         """Drop what has been silent for long, at a cost that is a part of each packet's."""
-        # A sweep looks at every flow: the more there are, the less often.
-        self._next_sweep = ts + _SWEEP_EVERY + len(self._flows) / 1000
-        with_dtls, without = _IDLE if len(self._flows) < 2 * _CROWD else _IDLE_IN_A_CROWD
+        count = len(self._flows) // 2
+        self._next_sweep = next_sweep(ts, count)
+        with_dtls, without = idle_limits(count)
         for key, flow in list(self._flows.items()):
             was_dtls = flow.done or flow.analyzer is not None
             if ts - flow.last_time > (with_dtls if was_dtls else without):
