@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tlsgrammar import __version__, load_extensions
 from tlsgrammar.search import DEFAULT_SEARCH_LIMIT
@@ -21,6 +21,11 @@ if TYPE_CHECKING:  # not needed to read one capture, and slow to import
     from concurrent.futures import Executor
 
 __all__ = ["main"]
+
+T = TypeVar("T")
+
+# So many events are written at once.
+_MANY = 256
 
 # A smaller file is read too fast for a progress bar, in bytes.
 _LONG = 20_000_000
@@ -92,7 +97,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     events = known_events() if options.all_events else options.event
     wanted = None if events is None else frozenset(events)
-    encode = FORMATS[options.format]
     failed = _Failures()
     try:
         with _workers(options) as executor:
@@ -103,13 +107,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 lines = read_captures(
                     options.files,
                     executor=executor,
-                    make=encode,
+                    make=FORMATS[options.format].line,
                     on_error=failed,
                     disable_analyzer_after_detection=options.disable_analyzer_after_detection,
                     wanted=wanted,
                     search_limit=options.search_limit,
                 )
-                _print(lines, at_once=False)
+                _print(lines, _with_ends, at_once=False)
         sys.stdout.buffer.flush()
     except ImportError as error:
         failed(error)
@@ -162,7 +166,6 @@ def _begin_worker() -> None:
 def _print_one(
     path: str, options: argparse.Namespace, wanted: frozenset[str] | None, failed: _Failures
 ) -> None:
-    encode = FORMATS[options.format]
     # Whoever reads along with a live capture wants to see each event at once; so does a person.
     at_once = not os.path.isfile(path) or sys.stdout.isatty()
     try:
@@ -174,17 +177,36 @@ def _print_one(
                 search_limit=options.search_limit,
                 progress=progress,
             )
-            _print(map(encode, events), at_once=at_once)
+            _print(events, FORMATS[options.format].lines, at_once=at_once)
     except (CaptureError, ImportError) as error:
         failed(error)
 
 
-def _print(lines: Iterable[bytes], *, at_once: bool) -> None:
+def _print(items: Iterable[T], join: Callable[[list[T]], bytes], *, at_once: bool) -> None:
+    """Print what `join` makes of the items, so many at a time; or, with `at_once`, each as it comes."""
+    waiting: list[T] = []
     output = sys.stdout.buffer
-    for line in lines:
-        output.write(line + b"\n")
+
+    def write() -> None:
+        together = join(waiting)
+        waiting.clear()
+        output.write(together)
         if at_once:
             output.flush()
+
+    try:
+        for item in items:
+            waiting.append(item)
+            if at_once or len(waiting) >= _MANY:
+                write()
+    finally:
+        # Where the iterator ends by an error, what came before it is printed all the same.
+        if waiting:
+            write()
+
+
+def _with_ends(lines: list[bytes]) -> bytes:
+    return b"\n".join(lines) + b"\n"
 
 
 @contextlib.contextmanager

@@ -131,7 +131,9 @@ class Connections:
         flow.last_time = ts
         stream, peer = side.stream, side.peer.stream
         if flags & _ACK and ack != peer.next_seq and not flags & _RST:
-            self._deliver(side.peer, peer.acknowledge(ack), ts, events)
+            missed = peer.acknowledge(ack)
+            if missed:
+                self._deliver(side.peer, missed, ts, events)
         if has_data or flags & _FIN:
             data = buffer[payload:end] if has_data else b""
             bare_ack = flags == _ACK
@@ -149,7 +151,8 @@ class Connections:
             except Overflow:
                 self._lose(side, ts, events)
             else:
-                self._deliver(side, chunks, ts, events)
+                if chunks:
+                    self._deliver(side, chunks, ts, events)
         if flags & _RST:
             self._close(flow, ts)
         elif stream.fin is not None and stream.whole and peer.whole and not flow.done:
@@ -217,7 +220,7 @@ class Connections:
         self, side: _Side, chunks: list[bytes | int], ts: float, events: list[Event]
     ) -> None:
         flow = side.flow
-        if not chunks or flow.done:
+        if flow.done:
             return
         known = [(side, chunk) for chunk in chunks]
         if flow.originator is None:
@@ -296,7 +299,9 @@ class Connections:
         """The events that were waiting for data that will not come."""
         events: list[Event] = []
         for side in (flow.first, flow.first.peer):
-            self._deliver(side, side.stream.finish(), ts, events)
+            chunks = side.stream.finish()
+            if chunks:
+                self._deliver(side, chunks, ts, events)
         if flow.held and flow.originator is None:
             self._orient(flow, flow.held[0][0], last=True)
             held, flow.held = flow.held, []

@@ -11,7 +11,7 @@ __all__ = ["Capture", "CaptureError", "open_capture"]
 
 # Packets are read and decoded so many at a time: enough that each step stays in the processor's cache for a
 # while, few enough that what the step before made is still there.
-_BATCH = 64
+_BATCH = 256
 _META = struct.Struct("=4I")
 _GZIP = b"\x1f\x8b"
 

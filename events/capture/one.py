@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import chain
 
 from tlsgrammar import ExtensionRegistry
 from tlsgrammar.search import DEFAULT_SEARCH_LIMIT
@@ -69,10 +70,15 @@ def read_capture(
             extensions=extensions,
         )
 
-    return _events(capture, Connections(analyzer), DatagramFlows(datagram_analyzer))
+    return chain.from_iterable(
+        _events(capture, Connections(analyzer), DatagramFlows(datagram_analyzer))
+    )
 
 
-def _events(capture: Capture, connections: Connections, flows: DatagramFlows) -> Iterator[Event]:
+def _events(
+    capture: Capture, connections: Connections, flows: DatagramFlows
+) -> Iterator[Iterable[Event]]:
+    """The events of a capture, so many at a time as its packets come."""
     decode = Decoder(capture.link_type).decode
     take_segment, take_datagram = connections.segment, flows.datagram
     events: list[Event] = []
@@ -86,11 +92,11 @@ def _events(capture: Capture, connections: Connections, flows: DatagramFlows) ->
                 else:
                     take_datagram(segment, ts, events)
             if events:
-                yield from events
+                yield events
                 events = []
     except CaptureError:
-        yield from connections.end()
-        yield from flows.end()
+        yield connections.end()
+        yield flows.end()
         raise
-    yield from connections.end()
-    yield from flows.end()
+    yield connections.end()
+    yield flows.end()

@@ -159,6 +159,8 @@ class Stream:
         return self._drain(self._pending[-1].end) if self._pending else []
 
     def _forget_padding_after(self, position: int) -> None:
+        if not self._pending:
+            return
         pending = [p for p in self._pending if not (p.doubtful and p.end > position)]
         self._held -= sum(len(p.data) for p in self._pending) - sum(len(p.data) for p in pending)
         self._pending = pending
