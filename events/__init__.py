@@ -55,7 +55,7 @@ from .modern import (
     SslRsaClientPms,
     SslServerSignature,
 )
-from .output import json_line, text_line
+from .output import json_line, json_lines, text_line, text_lines
 from .walk import Occasion, known_events, raises
 
 __all__ = [
@@ -106,9 +106,11 @@ __all__ = [
     "SslSessionTicketHandshake",
     "SslStapledOcsp",
     "json_line",
+    "json_lines",
     "known_events",
     "raises",
     "read_capture",
     "read_captures",
     "text_line",
+    "text_lines",
 ]

@@ -8,12 +8,15 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING
 
 from tlsgrammar import __version__, load_extensions
 from tlsgrammar.search import DEFAULT_SEARCH_LIMIT
 
 from .capture import CaptureError, read_capture, read_captures
+from .model import Event
 from .output import FORMATS
 from .walk import known_events
 
@@ -21,8 +24,6 @@ if TYPE_CHECKING:  # not needed to read one capture, and slow to import
     from concurrent.futures import Executor
 
 __all__ = ["main"]
-
-T = TypeVar("T")
 
 # So many events are written at once.
 _MANY = 256
@@ -104,16 +105,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 for path in options.files:
                     _print_one(path, options, wanted, failed)
             else:
-                lines = read_captures(
+                printed = read_captures(
                     options.files,
                     executor=executor,
-                    make=FORMATS[options.format].line,
+                    make_all=partial(_pieces, lines=FORMATS[options.format]),
                     on_error=failed,
                     disable_analyzer_after_detection=options.disable_analyzer_after_detection,
                     wanted=wanted,
                     search_limit=options.search_limit,
                 )
-                _print(lines, _with_ends, at_once=False)
+                for pieces in printed:
+                    sys.stdout.buffer.writelines(pieces)
         sys.stdout.buffer.flush()
     except ImportError as error:
         failed(error)
@@ -177,36 +179,42 @@ def _print_one(
                 search_limit=options.search_limit,
                 progress=progress,
             )
-            _print(events, FORMATS[options.format].lines, at_once=at_once)
+            _print(events, FORMATS[options.format], at_once=at_once)
     except (CaptureError, ImportError) as error:
         failed(error)
 
 
-def _print(items: Iterable[T], join: Callable[[list[T]], bytes], *, at_once: bool) -> None:
-    """Print what `join` makes of the items, so many at a time; or, with `at_once`, each as it comes."""
-    waiting: list[T] = []
+def _pieces(events: Iterator[Event], lines: Callable[[list[Event]], bytes]) -> list[bytes]:
+    """Events as lines, so many in each piece."""
+    pieces = []
+    while some := list(islice(events, _MANY)):
+        pieces.append(lines(some))
+    return pieces
+
+
+def _print(
+    events: Iterable[Event], lines: Callable[[list[Event]], bytes], *, at_once: bool
+) -> None:
+    """Print events as lines, so many at a time; or, with `at_once`, each as it comes."""
+    waiting: list[Event] = []
     output = sys.stdout.buffer
 
     def write() -> None:
-        together = join(waiting)
+        together = lines(waiting)
         waiting.clear()
         output.write(together)
         if at_once:
             output.flush()
 
     try:
-        for item in items:
-            waiting.append(item)
+        for event in events:
+            waiting.append(event)
             if at_once or len(waiting) >= _MANY:
                 write()
     finally:
         # Where the iterator ends by an error, what came before it is printed all the same.
         if waiting:
             write()
-
-
-def _with_ends(lines: list[bytes]) -> bytes:
-    return b"\n".join(lines) + b"\n"
 
 
 @contextlib.contextmanager

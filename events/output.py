@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import cache, lru_cache, partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -16,7 +16,7 @@ from tlsgrammar.extensions import DEFAULT
 from .model import Connection, Event
 from .modern import SignatureAndHashAlgorithm
 
-__all__ = ["FORMATS", "Format", "json_line", "json_lines", "text_line", "text_lines"]
+__all__ = ["FORMATS", "json_line", "json_lines", "text_line", "text_lines"]
 
 _PRINTABLE = {
     byte: "\\\\" if byte == 0x5C else chr(byte) if 0x20 <= byte < 0x7F else f"\\x{byte:02x}"
@@ -240,12 +240,5 @@ def text_lines(events: Iterable[Event]) -> bytes:
     return b"".join(text_line(event) + b"\n" for event in events)
 
 
-class Format(NamedTuple):
-    """A format of the command line: one event without the end of the line, and several with it."""
-
-    line: Callable[[Event], bytes]
-    lines: Callable[[Iterable[Event]], bytes]
-
-
-FORMATS = {"text": Format(text_line, text_lines), "json": Format(json_line, json_lines)}
+FORMATS: dict[str, Callable[[Iterable[Event]], bytes]] = {"text": text_lines, "json": json_lines}
 """The formats of the command line, by name."""

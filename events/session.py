@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from construct import Construct, Container
 
 from tlsgrammar import ExtensionRegistry, Handshake
-from tlsgrammar.api import parameters, read_with, reader
+from tlsgrammar.api import parameters, reader
 from tlsgrammar.extensions import DEFAULT
 from tlsgrammar.framing import HandshakeMessage
 from tlsgrammar.handshake import negotiated_version
@@ -148,7 +148,7 @@ class Session:
             content: its bytes.
             offset: where they stand in the direction.
         """
-        value, defects = read_with(schema, content, self._params)
+        value, defects = reader(schema)(content, self._params)
         self._walk(schema, value, side)
         for defect in defects:
             self._violation(side, offset + defect.offset, defect.reason, defect.path)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from construct import Construct, Container
+from construct import Container
 
 import tlsgrammar
 from events import read_capture, session
@@ -53,13 +53,14 @@ def test_the_messages_of_all_traces_build_back(monkeypatch: pytest.MonkeyPatch) 
     known = 0
     trace = Path()
 
-    def read_with(
-        schema: Construct, data: bytes, params: Container
+    def read_handshake(
+        data: bytes, params: Container
     ) -> tuple[object, list[tlsgrammar.GrammarError]]:
         nonlocal known
+        schema = tlsgrammar.Handshake
         context = {name: value for name, value in params.items() if not name.startswith("_")}
         value, found = tlsgrammar.read(schema, data, **context)
-        if schema is tlsgrammar.Handshake and value.msg_type in BUILT_BACK:
+        if value.msg_type in BUILT_BACK:
             if found:
                 defects.setdefault(trace.stem, []).extend(str(defect) for defect in found)
                 return value, found
@@ -72,7 +73,7 @@ def test_the_messages_of_all_traces_build_back(monkeypatch: pytest.MonkeyPatch) 
             assert tlsgrammar.build(schema, copied, **context) == data
         return value, found
 
-    monkeypatch.setattr(session, "read_with", read_with)
+    monkeypatch.setattr(session, "_read_handshake", read_handshake)
     for path in sorted((Path(os.environ["TLSGRAMMAR_CONFORMANCE"]) / "traces").glob("*.pcap")):
         trace = path
         for _ in read_capture(path):

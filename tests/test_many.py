@@ -61,6 +61,25 @@ def test_an_executor_is_not_given_more_than_it_is_asked_for() -> None:
     assert submitted == 3
 
 
+def test_what_is_made_of_whole_captures(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.pcap"
+    broken.write_bytes(CAPTURES[0].read_bytes()[:-5])
+    paths = [CAPTURES[0], broken, CAPTURES[1]]
+    problems: list[CaptureError] = []
+    made = list(read_captures(paths, make_all=events.json_lines, on_error=problems.append))
+    assert [problem.path for problem in problems] == [str(broken)]
+    assert made[0] == b"".join(events.json_line(e) + b"\n" for e in read_capture(CAPTURES[0]))
+    assert made[1]
+    assert len(made) == 3
+    with ThreadPoolExecutor(2) as executor:
+        again = read_captures(
+            paths, executor=executor, make_all=events.json_lines, on_error=problems.append
+        )
+        assert list(again) == made
+    with pytest.raises(TypeError, match="either make= or make_all="):
+        read_captures(paths, make=events.json_line, make_all=events.json_lines)  # type: ignore[call-overload]
+
+
 def test_jobs_on_the_command_line(tmp_path: Path) -> None:
     files = [*map(str, CAPTURES[:3]), str(tmp_path / "missing"), *map(str, CAPTURES[3:])]
     one = run("--format", "json", *files)

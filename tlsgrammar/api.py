@@ -36,7 +36,7 @@ def parse(schema: Construct, data: bytes, **context: Any) -> Any:
     Raises:
         GrammarError: the bytes do not follow the schema, or more follow.
     """
-    value, error = _parse(schema, data, _shared(context), None)
+    value, error = _parse(schema, data, _shared(context) if context else _NOTHING, None)
     if error is not None:
         raise error
     return value
@@ -67,6 +67,7 @@ def read_with(schema: Construct, data: bytes, params: Container) -> tuple[Any, l
     return value, defects
 
 
+@lru_cache(maxsize=256)
 def reader(schema: Construct) -> Callable[[bytes, Container], tuple[Any, Sequence[GrammarError]]]:
     """`read_with` for one schema, as a function of the bytes and of the context."""
     if _INTERPRET:
@@ -107,7 +108,7 @@ def parse_at(schema: Construct, data: bytes, at: int, params: Container) -> tupl
 def _parse(
     schema: Construct, data: bytes, params: Container, defects: list[GrammarError] | None
 ) -> tuple[Any, GrammarError | None]:
-    if not isinstance(data, bytes):
+    if type(data) is not bytes:
         data = bytes(data)
     if not _INTERPRET:
         try:
@@ -162,8 +163,6 @@ def build(schema: Construct, value: Any, **context: Any) -> bytes:
 
 def _shared(context: dict[str, Any]) -> Container:
     """The context of a structure, which those that are parsed alike share."""
-    if not context:
-        return _NOTHING
     try:
         return _kept(**context)
     except TypeError:  # something in it that cannot be a key

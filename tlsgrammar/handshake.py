@@ -90,7 +90,8 @@ CompressionMethod = enumeration(uint8, names.COMPRESSION_METHODS)
 
 @reads("params")
 def _in_tls13(context: Any) -> bool:
-    return is_tls13(version_of(context))
+    version = version_of(context)
+    return version is not None and is_tls13(version)
 
 
 @reads("params")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from tlsgrammar.search import DEFAULT_SEARCH_LIMIT
@@ -31,6 +32,7 @@ def read_captures(
     *,
     executor: Executor | None = ...,
     make: None = ...,
+    make_all: None = ...,
     on_error: Callable[[CaptureError], None] | None = ...,
     ahead: int = ...,
     disable_analyzer_after_detection: bool = ...,
@@ -45,6 +47,22 @@ def read_captures(
     *,
     executor: Executor | None = ...,
     make: Callable[[Event], T],
+    make_all: None = ...,
+    on_error: Callable[[CaptureError], None] | None = ...,
+    ahead: int = ...,
+    disable_analyzer_after_detection: bool = ...,
+    wanted: Collection[str] | None = ...,
+    search_limit: int = ...,
+) -> Iterator[T]: ...
+
+
+@overload
+def read_captures(
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    executor: Executor | None = ...,
+    make: None = ...,
+    make_all: Callable[[Iterator[Event]], T],
     on_error: Callable[[CaptureError], None] | None = ...,
     ahead: int = ...,
     disable_analyzer_after_detection: bool = ...,
@@ -58,6 +76,7 @@ def read_captures(
     *,
     executor: Executor | None = None,
     make: Callable[[Event], Any] | None = None,
+    make_all: Callable[[Iterator[Event]], Any] | None = None,
     on_error: Callable[[CaptureError], None] | None = None,
     ahead: int = _AHEAD,
     disable_analyzer_after_detection: bool = True,
@@ -72,47 +91,100 @@ def read_captures(
             read here, one after the other, where it is None. What tasks take and give has to be picklable.
         make: what to make of each event, where it is read; such as `json_line`, so that lines travel and not
             events. The events themselves are given out where it is None.
+        make_all: instead, what to make of all events of a capture, where it is read; such as `json_lines`. It
+            takes an iterator of them. One thing is given out for each capture.
         on_error: called with each capture that could not be read to its end, after the events that could be.
         ahead: how many captures may be read ahead of the one whose events are given out.
         disable_analyzer_after_detection, wanted, search_limit: as for `Analyzer`.
 
     Raises:
         ExceptionGroup: of the CaptureErrors, after all events; only where `on_error` is None.
+        TypeError: both `make` and `make_all` are given.
     """
-    errors: list[CaptureError] = []
-    report = on_error or errors.append
+    if make is not None and make_all is not None:
+        raise TypeError("read_captures() takes either make= or make_all=")
     options = {
         "disable_analyzer_after_detection": disable_analyzer_after_detection,
         "wanted": None if wanted is None else frozenset(wanted),
         "search_limit": search_limit,
     }
-    if executor is None:
+    return _read(paths, executor, make, make_all, on_error, ahead, options)
+
+
+def _read(
+    paths: Iterable[str | os.PathLike[str]],
+    executor: Executor | None,
+    make: Callable[[Event], Any] | None,
+    make_all: Callable[[Iterator[Event]], Any] | None,
+    on_error: Callable[[CaptureError], None] | None,
+    ahead: int,
+    options: dict[str, Any],
+) -> Iterator[Any]:
+    errors: list[CaptureError] = []
+    report = on_error or errors.append
+    if executor is None and make_all is None:
+        # Each event as it comes, however many there are.
         for path in paths:
-            try:
-                for event in read_capture(path, **options):  # type: ignore[arg-type]
-                    yield event if make is None else make(event)
-            except CaptureError as error:
-                report(error)
+            capture = _Capture(os.fspath(path), options)
+            yield from capture if make is None else map(make, capture)
+            if capture.error is not None:
+                report(capture.error)
     else:
-        for made, problem in _in_order(executor, paths, make, options, ahead):
-            yield from made
-            if problem is not None:
-                report(problem)
+        task = partial(_read_one, make=make, make_all=make_all, options=options)
+        names = (os.fspath(path) for path in paths)
+        results = map(task, names) if executor is None else _in_order(executor, task, names, ahead)
+        for made, error in results:
+            if make_all is None:
+                yield from made
+            else:
+                yield made
+            if error is not None:
+                report(error)
     if errors:
         raise ExceptionGroup("captures that could not be read to their end", errors)
 
 
+_Result = tuple[Any, CaptureError | None]
+
+
+class _Capture:
+    """The events of a capture, to its end or to where it breaks off; `error` says why it does."""
+
+    def __init__(self, path: str, options: dict[str, Any]) -> None:
+        self.error: CaptureError | None = None
+        self._path = path
+        self._options = options
+
+    def __iter__(self) -> Iterator[Event]:
+        try:
+            yield from read_capture(self._path, **self._options)
+        except CaptureError as error:
+            self.error = error
+
+
+def _read_one(
+    path: str,
+    make: Callable[[Event], Any] | None,
+    make_all: Callable[[Iterator[Event]], Any] | None,
+    options: dict[str, Any],
+) -> _Result:
+    """The task: what is made of one capture, and the error that ended it."""
+    capture = _Capture(path, options)
+    if make_all is not None:
+        return make_all(iter(capture)), capture.error
+    return list(capture if make is None else map(make, capture)), capture.error
+
+
 def _in_order(
     executor: Executor,
-    paths: Iterable[str | os.PathLike[str]],
-    make: Callable[[Event], Any] | None,
-    options: dict[str, Any],
+    task: Callable[[str], _Result],
+    paths: Iterable[str],
     ahead: int,
-) -> Iterator[tuple[list[Any], CaptureError | None]]:
-    waiting: deque[Future[tuple[list[Any], CaptureError | None]]] = deque()
+) -> Iterator[_Result]:
+    waiting: deque[Future[_Result]] = deque()
     try:
         for path in paths:
-            waiting.append(executor.submit(_read_one, os.fspath(path), make, options))
+            waiting.append(executor.submit(task, path))
             if len(waiting) > ahead:
                 yield waiting.popleft().result()
         while waiting:
@@ -120,16 +192,3 @@ def _in_order(
     finally:
         for future in waiting:
             future.cancel()
-
-
-def _read_one(
-    path: str, make: Callable[[Event], Any] | None, options: dict[str, Any]
-) -> tuple[list[Any], CaptureError | None]:
-    """The task: all that is made of one capture, and the error that ended it."""
-    made: list[Any] = []
-    try:
-        for event in read_capture(path, **options):
-            made.append(event if make is None else make(event))
-    except CaptureError as error:
-        return made, error
-    return made, None
