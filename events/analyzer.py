@@ -295,9 +295,11 @@ class Analyzer(Session):
     def _look_for_client_hello(
         self, direction: _Direction, search: ClientHelloSearch, data: bytes
     ) -> None:
+        was_over = search.over
         found = search.feed(data)
         if found is None:
-            self._finish_search()
+            if search.over and not was_over:
+                self._finish_search()
             return
         if self._originator_is_guess and not direction.is_orig:
             self._change_sides()
