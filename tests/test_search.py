@@ -283,3 +283,16 @@ def test_without_a_syn_the_client_is_the_originator(protocol: str, tmp_path: Pat
         assert {(e.c.orig_p, e.c.resp_p) for e in found} == {(49152, 443)}
         hellos = [e for e in found if isinstance(e, events.SslHandshakeMessage) and e.msg_type < 3]
         assert [(e.msg_type, e.is_orig) for e in hellos] == [(1, True), (2, False)]
+
+
+@pytest.mark.parametrize(
+    "path", sorted((DATA / "other").glob("*.pcap")), ids=lambda path: path.stem
+)
+def test_other_protocols_raise_nothing(path: Path) -> None:
+    """HTTP and SMTP that carry TLS records in what they transport, and QUIC."""
+    found = list(
+        events.read_capture(
+            path, wanted=events.known_events(), disable_analyzer_after_detection=False
+        )
+    )
+    assert found == []
