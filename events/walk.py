@@ -141,6 +141,7 @@ class Walker:
         self._wants: dict[type[Event], bool] = {}
         self._visits: dict[Construct, Visit | None] = {}
         self._roots: dict[Construct, Visit | None] = {}
+        self._asking: set[str] = set()
         self.wants_encrypted_data = self.wants(SslEncryptedData)
         self.wants_plaintext_data = self.wants(SslPlaintextData)
 
@@ -216,8 +217,13 @@ class Walker:
 
     def _body_visit(self, message: str) -> Visit | None:
         """The visit of the body of an extension in a message."""
-        if not any(self._extension_visit(e.code, message) for e in self._registry):
-            return None
+        # A body may itself hold extensions, in which the answer is not known yet.
+        if message not in self._asking:
+            self._asking.add(message)
+            heard = any(self._extension_visit(e.code, message) for e in self._registry)
+            self._asking.discard(message)
+            if not heard:
+                return None
         visits: dict[int, Visit | None] = {}
 
         def visit(

@@ -14,10 +14,10 @@ import tlsgrammar
 from tlsgrammar import GrammarError, names
 from tlsgrammar.extensions import DEFAULT, MESSAGES, Extension
 from tlsgrammar.extensions.quic import varint
-from tlsgrammar.presentation import uint8
+from tlsgrammar.presentation import uint8, vector
 from tlsgrammar.strategies import values
 
-from .test_analyzer import client_hello, record
+from .test_analyzer import analyze, client_hello, record
 
 WHERE = [
     pytest.param(extension.code, message, id=f"{extension.name} in {message}")
@@ -202,3 +202,26 @@ def test_a_function_in_a_schema_that_raises_is_a_defect() -> None:
     assert "nonsense" in defect.reason
     with pytest.raises(GrammarError):
         tlsgrammar.parse(tlsgrammar.Handshake, hello, extensions=mine)
+
+
+def test_an_extension_that_holds_extensions() -> None:
+    """A structure that contains itself: read, and walked, as deep as it goes."""
+    registry = tlsgrammar.extensions.DEFAULT.copy()
+    nested = Struct("extensions" / vector(tlsgrammar.Extension("client_hello"), 0, 2**16 - 1))
+    registry.register(0xFE77, "nested", nested)
+
+    def bytes_of(depth: int) -> bytes:
+        inner = bytes.fromhex("000a0004 0002001d") if depth == 0 else bytes_of(depth - 1)
+        if depth:
+            inner = b"\xfe\x77" + len(inner).to_bytes(2, "big") + inner
+        return len(inner).to_bytes(2, "big") + inner
+
+    hello = client_hello((0xFE77, bytes_of(3)))
+    found = analyze([(True, record("handshake", hello))], extensions=registry)
+    codes = [e.code for e in found if isinstance(e, events.SslExtension)]
+    assert codes == [0xFE77]
+    curves = [e.curves for e in found if isinstance(e, events.SslExtensionEllipticCurves)]
+    assert curves == [[29]]
+    for name in ("ssl_handshake_message", "ssl_extension_connection_id"):
+        found = analyze([(True, record("handshake", hello))], extensions=registry, wanted={name})
+        assert {event.name for event in found} <= {name}

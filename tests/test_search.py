@@ -237,6 +237,17 @@ def test_what_may_be_a_client_hello_is_not_waited_for_without_end() -> None:
     assert len(search._data) == 0
 
 
+def test_many_decoys_end_the_search() -> None:
+    """Each of them is a whole message, in a record that begins where a segment does."""
+    decoy = HELLO[:9] + bytes(len(HELLO) - 9)
+    search = ClientHelloSearch()
+    for _ in range(63):
+        assert search.feed(decoy) is None
+    assert not search.over
+    assert search.feed(decoy) is None
+    assert search.over
+
+
 # ClientHellos of today
 
 

@@ -18,6 +18,10 @@ DEFAULT_SEARCH_LIMIT = 2**16
 """How far into a direction a ClientHello is looked for, in bytes."""
 
 
+_MAXIMUM_DECOYS = 64
+"""So many messages of one direction that are whole, and no ClientHello after all, end the search: each takes time."""
+
+
 class ClientHelloSearch:
     """Looks in one direction of a stream for a whole, well-formed ClientHello that begins where a segment does.
 
@@ -28,11 +32,12 @@ class ClientHelloSearch:
         offset: how many bytes of the direction have been looked at; once it is found, where it begins.
     """
 
-    __slots__ = ("_begins", "_candidate", "_data", "_limit", "offset")
+    __slots__ = ("_begins", "_candidate", "_data", "_decoys", "_limit", "offset")
 
     def __init__(self, limit: int = DEFAULT_SEARCH_LIMIT) -> None:
         self.offset = 0
         self._limit = limit
+        self._decoys = 0
         # What may be the ClientHello, its bytes, and where segments begin in them.
         self._candidate: _Candidate | None = None
         self._data = bytearray()
@@ -71,6 +76,11 @@ class ClientHelloSearch:
 
     def _next_candidate(self) -> bytes | None:
         """Go on with the next segment that has been taken; its bytes and those after it, None without one."""
+        assert self._candidate is not None
+        if self._candidate.is_decoy:
+            self._decoys += 1
+            if self._decoys >= _MAXIMUM_DECOYS:
+                self._limit = 0
         begin = self.offset - len(self._data)
         for at in self._begins[1:]:
             if begin + at < self._limit and self._data[at] == ContentType.handshake:
@@ -93,11 +103,16 @@ class ClientHelloSearch:
 
 
 class _Candidate:
-    """Bytes that may be a ClientHello, in one record or several."""
+    """Bytes that may be a ClientHello, in one record or several.
 
-    __slots__ = ("_head", "_messages", "_records")
+    Attributes:
+        is_decoy: whether they are a whole message, but no ClientHello.
+    """
+
+    __slots__ = ("_head", "_messages", "_records", "is_decoy")
 
     def __init__(self) -> None:
+        self.is_decoy = False
         self._head = b""
         self._records = RecordReader(Protocol.TLS)
         self._messages = HandshakeReader()
@@ -117,7 +132,8 @@ class _Candidate:
                     return False
                 message = self._messages.next()
                 if message is not None:
-                    return _is_client_hello(message.data)
+                    self.is_decoy = not _is_client_hello(message.data)
+                    return not self.is_decoy
         except GrammarError:
             return False
         return None
