@@ -97,10 +97,6 @@ _MPLS = {0x8847, 0x8848}
 _PPPOE_SESSION = 0x8864
 _ERSPAN = {0x88BE: 8, 0x22EB: 12}
 
-_VXLAN_PORTS = {4789, 8472}
-_GENEVE_PORT = 6081
-_GTP_U_PORT = 2152
-
 _IPV6_EXTENSION_HEADERS = {0, 43, 60, 135}
 _FRAGMENT, _AUTHENTICATION = 44, 51
 
@@ -130,12 +126,13 @@ class Decoder:
                     if (
                         ethertype == _IPV4
                         and header == _PLAIN_IPV4
-                        and protocol == TCP
-                        and total >= 40
+                        and total >= 28
                         and not fragment & 0x3FFF
                     ):
                         end = min(len(frame), 14 + total)
-                        return _segment(Segment, (TCP, source, destination, frame, 34, end))
+                        if protocol == TCP:
+                            return _segment(Segment, (TCP, source, destination, frame, 34, end))
+                        return self._transport(frame, 34, end, protocol, source, destination, ts, 0)
                 at, ethertype = _ethernet(frame, 0)
             return self._network(frame, at, len(frame), ethertype, ts, 0)
         except IndexError:
@@ -279,24 +276,42 @@ _IP_TUNNELS: dict[int, Callable[[bytes, int], tuple[int, int]]] = {
 }
 
 
+def _vxlan(buffer: bytes, at: int) -> tuple[int, int] | None:
+    return (at + 8, _ETHERNET) if buffer[at] == 0x08 else None
+
+
+def _geneve(buffer: bytes, at: int) -> tuple[int, int] | None:
+    if buffer[at] >> 6:
+        return None
+    return at + 8 + (buffer[at] & 0x3F) * 4, _uint16(buffer, at + 2)
+
+
+def _gtp_u(buffer: bytes, at: int) -> tuple[int, int] | None:
+    if buffer[at] & 0xF0 != 0x30 or buffer[at + 1] != 0xFF:
+        return None
+    flags, at = buffer[at], at + 8
+    if flags & 0x07:
+        following, at = buffer[at + 3], at + 4
+        while flags & 0x04 and following:
+            size = buffer[at] * 4
+            if not size:
+                return None
+            following, at = buffer[at + size - 1], at + size
+    return at, _ip_version(buffer, at)
+
+
+# By the port that either side uses.
+_UDP_TUNNELS: dict[int, Callable[[bytes, int], tuple[int, int] | None]] = {
+    4789: _vxlan,
+    8472: _vxlan,
+    6081: _geneve,
+    2152: _gtp_u,
+}
+
+
 def _udp_tunnel(buffer: bytes, at: int, end: int) -> tuple[int, int] | None:
     """Where a tunnel over UDP begins, judged by port and header; None where it is none."""
-    ports = {_uint16(buffer, at), _uint16(buffer, at + 2)}
-    inner = at + 8
-    if inner + 8 > end:
+    if at + 16 > end:
         return None
-    if ports & _VXLAN_PORTS and buffer[inner] == 0x08:
-        return inner + 8, _ETHERNET
-    if _GENEVE_PORT in ports and buffer[inner] >> 6 == 0:
-        return inner + 8 + (buffer[inner] & 0x3F) * 4, _uint16(buffer, inner + 2)
-    if _GTP_U_PORT in ports and buffer[inner] & 0xF0 == 0x30 and buffer[inner + 1] == 0xFF:
-        flags, inner = buffer[inner], inner + 8
-        if flags & 0x07:
-            following, inner = buffer[inner + 3], inner + 4
-            while flags & 0x04 and following:
-                size = buffer[inner] * 4
-                if not size:
-                    return None
-                following, inner = buffer[inner + size - 1], inner + size
-        return inner, _ip_version(buffer, inner)
-    return None
+    tunnel = _UDP_TUNNELS.get(_uint16(buffer, at + 2)) or _UDP_TUNNELS.get(_uint16(buffer, at))
+    return tunnel(buffer, at + 8) if tunnel is not None else None
