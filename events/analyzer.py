@@ -6,16 +6,13 @@ be read. Sans-I/O: no files, no clocks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
 import msgspec
 
 from tlsgrammar import (
-    Alerts,
-    ChangeCipherSpec,
     ExtensionRegistry,
     GrammarError,
-    HeartbeatMessage,
     read,
     sslv2,
 )
@@ -41,6 +38,8 @@ from .session import Session, Side
 __all__ = ["Analyzer"]
 
 _APPLICATION_DATA = ContentType.application_data.value
+_CHANGE_CIPHER_SPEC = ContentType.change_cipher_spec.value
+_HANDSHAKE = ContentType.handshake.value
 _SSLV2_FRAMED = {SSL20, SSL30, TLS10, TLS11, TLS12}
 
 
@@ -333,10 +332,11 @@ class Analyzer(Session):
 
     def _finish_search(self) -> None:
         """Take note of it where neither direction can turn out to be TLS any more."""
-        self.finished = all(
+        if all(
             d.ended or (d.search is not None and d.search.over)
             for d in (self._originator, self._responder)
-        )
+        ):
+            self.finished = True
 
     def _report_missing(self, direction: _Direction) -> None:
         """Report that the beginning of a direction is missing, once it is known to matter."""
@@ -375,20 +375,16 @@ class Analyzer(Session):
                 direction.encrypt()
         if direction.encrypted:
             if not self._established and is_tls13(self._version):
-                self._raise(
-                    SslProbableEncryptedHandshakeMessage(
-                        self.c, self._is_client(direction), record.length, ts=self._ts
-                    )
-                )
+                self._probable_handshake_message(direction, record)
             self._encrypted(direction, record.type, record.length)
             return
-        content = _CONTENT.get(record.type)
-        if content is not None:
-            content(self, direction, record)
-        elif record.type != _APPLICATION_DATA:
-            self._violation(
-                direction, record.offset, f"unknown content type {record.type}", "TLSPlaintext.type"
-            )
+        if record.type == _HANDSHAKE:
+            self._handshake(direction, record)
+        else:
+            if record.type == _CHANGE_CIPHER_SPEC:
+                self._interrupt_handshake(direction, record, "a ChangeCipherSpec")
+            fragment = record.fragment or b""
+            self._content(direction, record.type, fragment, record.offset, record.fragment_offset)
         if self._walker.wants_plaintext_data:
             self._plaintext(direction, record.version, record.type, record.length)
 
@@ -404,19 +400,14 @@ class Analyzer(Session):
             return begins_hello(record.fragment) is not False
         return direction.handshake.begins_hello(record.fragment) is not False
 
+    def _probable_handshake_message(self, direction: _Direction, record: Record) -> None:
+        if self._walker.wants(SslProbableEncryptedHandshakeMessage):
+            is_client = self._is_client(direction)
+            self._out.append(
+                SslProbableEncryptedHandshakeMessage(self.c, is_client, record.length, ts=self._ts)
+            )
+
     # Content of records before encryption
-
-    def _alert(self, direction: _Direction, record: Record) -> None:
-        self._read(Alerts, direction, record.fragment or b"", record.fragment_offset)
-
-    def _heartbeat(self, direction: _Direction, record: Record) -> None:
-        self._read(HeartbeatMessage, direction, record.fragment or b"", record.fragment_offset)
-
-    def _change_cipher_spec(self, direction: _Direction, record: Record) -> None:
-        self._interrupt_handshake(direction, record, "a ChangeCipherSpec")
-        self._read(ChangeCipherSpec, direction, record.fragment or b"", record.fragment_offset)
-        if not is_tls13(self._version):
-            direction.encrypt()
 
     def _interrupt_handshake(self, direction: _Direction, record: Record, by: str) -> None:
         lost = direction.handshake.pending if direction.handshake is not None else 0
@@ -516,11 +507,3 @@ class Analyzer(Session):
             and message["msg_type"] == sslv2.CLIENT_HELLO
             and message["body"]["version"] in _SSLV2_FRAMED
         )
-
-
-_CONTENT: dict[int, Callable[[Analyzer, _Direction, Record], None]] = {
-    ContentType.change_cipher_spec: Analyzer._change_cipher_spec,
-    ContentType.alert: Analyzer._alert,
-    ContentType.handshake: Analyzer._handshake,
-    ContentType.heartbeat: Analyzer._heartbeat,
-}

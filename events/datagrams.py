@@ -5,10 +5,12 @@ What belongs here: which datagrams are DTLS, and what becomes of their records. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
-from tlsgrammar import Alerts, ChangeCipherSpec, ExtensionRegistry, HeartbeatMessage
+from construct import Construct
+
+from tlsgrammar import ExtensionRegistry
 from tlsgrammar.datagrams import DatagramRecord, HandshakeFragments, read_records
 from tlsgrammar.dtls import ACK
 from tlsgrammar.handshake import offered_connection_id
@@ -59,6 +61,8 @@ class DatagramAnalyzer(Session):
     __slots__ = ("_originator", "_recognised", "_responder")
 
     _over_datagrams: ClassVar[bool] = True
+    _path_of_type: ClassVar[str] = "DTLSPlaintext.type"
+    _schemas: ClassVar[Mapping[int, Construct]] = {**Session._schemas, ContentType.ack: ACK}
 
     def __init__(
         self,
@@ -149,28 +153,13 @@ class DatagramAnalyzer(Session):
                 sender.encrypt()
             self._encrypted(sender, record.type, size)
             return
-        content = _CONTENT.get(record.type)
-        if content is not None:
-            content(self, sender, record.fragment, base + record.fragment_offset)
-        elif record.type != ContentType.application_data:
-            reason = f"unknown content type {record.type}"
-            self._violation(sender, base + record.offset, reason, "DTLSPlaintext.type")
+        offset = base + record.fragment_offset
+        if record.type == ContentType.handshake:
+            self._handshake(sender, record.fragment, offset)
+        else:
+            self._content(sender, record.type, record.fragment, base + record.offset, offset)
         if self._walker.wants_plaintext_data:
             self._plaintext(sender, record.version, record.type, size)
-
-    def _alert(self, sender: _Sender, content: bytes, offset: int) -> None:
-        self._read(Alerts, sender, content, offset)
-
-    def _heartbeat(self, sender: _Sender, content: bytes, offset: int) -> None:
-        self._read(HeartbeatMessage, sender, content, offset)
-
-    def _ack(self, sender: _Sender, content: bytes, offset: int) -> None:
-        self._read(ACK, sender, content, offset)
-
-    def _change_cipher_spec(self, sender: _Sender, content: bytes, offset: int) -> None:
-        self._read(ChangeCipherSpec, sender, content, offset)
-        if not is_tls13(self._version):
-            sender.encrypt()
 
     def _handshake(self, sender: _Sender, content: bytes, offset: int) -> None:
         messages, errors = sender.fragments.read(content, offset)
@@ -178,12 +167,3 @@ class DatagramAnalyzer(Session):
             self._message(sender, message)
         for error in errors:
             self._violation(sender, error.offset, error.reason, error.path)
-
-
-_CONTENT: dict[int, Callable[[DatagramAnalyzer, _Sender, bytes, int], None]] = {
-    ContentType.change_cipher_spec: DatagramAnalyzer._change_cipher_spec,
-    ContentType.alert: DatagramAnalyzer._alert,
-    ContentType.handshake: DatagramAnalyzer._handshake,
-    ContentType.heartbeat: DatagramAnalyzer._heartbeat,
-    ContentType.ack: DatagramAnalyzer._ack,
-}

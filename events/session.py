@@ -7,19 +7,19 @@ records is for `analyzer`.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any, ClassVar
 
 from construct import Construct, Container
 
-from tlsgrammar import ExtensionRegistry, Handshake
+from tlsgrammar import Alerts, ChangeCipherSpec, ExtensionRegistry, Handshake, HeartbeatMessage
 from tlsgrammar.api import parameters, reader
 from tlsgrammar.extensions import DEFAULT
 from tlsgrammar.framing import HandshakeMessage
 from tlsgrammar.handshake import negotiated_version
-from tlsgrammar.names import HandshakeType
-from tlsgrammar.versions import is_supported
+from tlsgrammar.names import ContentType, HandshakeType
+from tlsgrammar.versions import is_supported, is_tls13
 
 from . import mapping  # noqa: F401  (fills the table that the walker reads)
 from .model import Connection, Event, ProtocolViolation, SslEncryptedData, SslEstablished
@@ -29,6 +29,8 @@ from .walk import Occasion, walker
 __all__ = ["Session", "Side"]
 
 _read_handshake = reader(Handshake)
+_APPLICATION_DATA = ContentType.application_data.value
+_CHANGE_CIPHER_SPEC = ContentType.change_cipher_spec.value
 _CLIENT_HELLO = HandshakeType.client_hello.value
 _SERVER_HELLOS = (HandshakeType.server_hello.value, HandshakeType.hello_retry_request.value)
 
@@ -100,6 +102,13 @@ class Session:
     )
 
     _over_datagrams: ClassVar[bool] = False
+    _path_of_type: ClassVar[str] = "TLSPlaintext.type"
+    # What records hold, by their content type, besides handshake and application data.
+    _schemas: ClassVar[Mapping[int, Construct]] = {
+        ContentType.change_cipher_spec: ChangeCipherSpec,
+        ContentType.alert: Alerts,
+        ContentType.heartbeat: HeartbeatMessage,
+    }
 
     def __init__(
         self,
@@ -153,6 +162,27 @@ class Session:
         for defect in defects:
             self._violation(side, offset + defect.offset, defect.reason, defect.path)
         return value
+
+    def _content(
+        self, side: Side, content_type: int, content: bytes, header_offset: int, offset: int
+    ) -> None:
+        """Read what a record holds that is no handshake data and not encrypted.
+
+        Args:
+            side: who sent it.
+            content_type: from its header.
+            content: its bytes.
+            header_offset: where the record begins in the direction.
+            offset: where its content does.
+        """
+        schema = self._schemas.get(content_type)
+        if schema is not None:
+            self._read(schema, side, content, offset)
+        elif content_type != _APPLICATION_DATA:
+            reason = f"unknown content type {content_type}"
+            self._violation(side, header_offset, reason, self._path_of_type)
+        if content_type == _CHANGE_CIPHER_SPEC and not is_tls13(self._version):
+            side.encrypt()
 
     def _walk(self, schema: Construct, value: Any, side: Side, malformed: bool = False) -> None:
         visit = self._walker.visit(schema)
