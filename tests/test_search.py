@@ -234,7 +234,19 @@ def test_what_may_be_a_client_hello_is_not_waited_for_without_end() -> None:
     for _ in range(20_000):
         assert search.feed(piece) is None
     assert search.over
-    assert len(search._data) == 0
+    assert search._candidate is None
+
+
+@pytest.mark.parametrize(
+    "decoy", ["1603ff000001", "160301000401ffffff", "160301400001003ffc", "1603010001"]
+)
+def test_beginnings_in_beginnings_cost_no_more_than_their_bytes(decoy: str) -> None:
+    """Every byte is a segment, in what claims to be a long ClientHello, and nearly every one may begin another."""
+    search = ClientHelloSearch()
+    feed = HELLO[:5] + b"\x01\0\xff\xf0" + bytes.fromhex(decoy) * 20_000
+    assert all(search.feed(feed[at : at + 1]) is None for at in range(len(feed)))
+    assert search.over
+    assert search._decoys <= 64
 
 
 def test_many_decoys_end_the_search() -> None:

@@ -13,7 +13,7 @@ from construct import Container
 
 from .api import parameters, parse_at
 from .compiler import fields
-from .dtls import DTLSCiphertext, DTLSHandshakeHeader, DTLSPlaintext
+from .dtls import DTLSCiphertext, DTLSHandshakeHeader, DTLSPlaintext, DTLSRecordStart
 from .errors import GrammarError
 from .framing import MAXIMUM_HANDSHAKE_LENGTH, HandshakeMessage
 from .handshake import HandshakeHeader
@@ -33,6 +33,8 @@ _CONTENT_TYPES = {member.value for member in ContentType}
 _VERSIONS = (DTLS10, DTLS12)
 _UNIFIED = 0b001
 
+_record_start = fields(DTLSRecordStart)
+_RECORD_START_SIZE = DTLSRecordStart.sizeof()
 _fragment_header = fields(DTLSHandshakeHeader)
 _FRAGMENT_HEADER_SIZE = DTLSHandshakeHeader.sizeof()
 _MESSAGE_HEADER_SIZE = HandshakeHeader.sizeof()
@@ -99,12 +101,13 @@ def _read_record(
     else:
         if datagram[at] not in _CONTENT_TYPES:
             raise GrammarError("no DTLS record", at, "DTLSPlaintext.type")
+        if len(datagram) - at >= _RECORD_START_SIZE:
+            _, version = _record_start(datagram, at)
+            if version not in _VERSIONS:
+                reason = f"no DTLS record: its version is 0x{version:04x}"
+                raise GrammarError(reason, at + 1, "DTLSPlaintext.version")
         value, end = parse_at(DTLSPlaintext, datagram, at, params)
         content_type, version, epoch = value["type"], value["version"], value["epoch"]
-        if version not in _VERSIONS:
-            raise GrammarError(
-                f"no DTLS record: its version is 0x{version:04x}", at + 1, "DTLSPlaintext.version"
-            )
         if content_type == ContentType.tls12_cid and not has_cid:
             raise GrammarError("a connection id, which was not negotiated", at, "DTLSPlaintext.cid")
         fragment = value["fragment"]

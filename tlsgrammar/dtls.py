@@ -43,6 +43,7 @@ __all__ = [
     "DTLSHandshake",
     "DTLSHandshakeHeader",
     "DTLSPlaintext",
+    "DTLSRecordStart",
     "RecordNumber",
     "UnifiedHeader",
 ]
@@ -64,6 +65,12 @@ DTLSPlaintext = "DTLSPlaintext" / Struct(
     "cid" / If(this.type == ContentType.tls12_cid, Default(Bytes(_cid_length), b"")),
     "length" / Peek(uint16),
     "fragment" / opaque(0, 2**14 + 2048),
+)
+
+# The part of it that tells a record from other datagrams.
+DTLSRecordStart = Struct(
+    "type" / uint8,
+    "version" / uint16,
 )
 
 # RFC 9147 section 4: the first byte of a unified_hdr, 001CSLEE

@@ -19,7 +19,8 @@ DEFAULT_SEARCH_LIMIT = 2**16
 
 
 _MAXIMUM_DECOYS = 64
-"""So many messages of one direction that are whole, and no ClientHello after all, end the search: each takes time."""
+"""So many beginnings of one direction that look like a ClientHello's, and are none after all, end the search: each takes
+time."""
 
 
 class ClientHelloSearch:
@@ -32,16 +33,13 @@ class ClientHelloSearch:
         offset: how many bytes of the direction have been looked at; once it is found, where it begins.
     """
 
-    __slots__ = ("_begins", "_candidate", "_data", "_decoys", "_limit", "offset")
+    __slots__ = ("_candidate", "_decoys", "_limit", "offset")
 
     def __init__(self, limit: int = DEFAULT_SEARCH_LIMIT) -> None:
         self.offset = 0
         self._limit = limit
         self._decoys = 0
-        # What may be the ClientHello, its bytes, and where segments begin in them.
         self._candidate: _Candidate | None = None
-        self._data = bytearray()
-        self._begins: list[int] = []
 
     @property
     def over(self) -> bool:
@@ -56,49 +54,38 @@ class ClientHelloSearch:
         """
         begin = self.offset
         self.offset += len(segment)
-        if self._candidate is None:
+        candidate = self._candidate
+        if candidate is None:
             if begin >= self._limit or segment[:1] != _FIRST_BYTE:
                 return None
-            self._candidate = _Candidate()
-        self._begins.append(len(self._data))
-        self._data += segment
-        verdict = self._candidate.feed(segment)
+            candidate = self._candidate = _Candidate()
+        verdict = candidate.feed(segment)
         while verdict is False:
-            rest = self._next_candidate()
-            if rest is None:
+            candidate = self._candidate = self._next_candidate(candidate)
+            if candidate is None:
                 return None
-            verdict = self._candidate.feed(rest)
+            verdict = candidate.judge(bytes(candidate.data))
         if verdict is None:
             return None
-        found = bytes(self._data)
-        self.offset -= len(found)
-        return found
+        self.offset -= len(candidate.data)
+        return bytes(candidate.data)
 
-    def _next_candidate(self) -> bytes | None:
-        """Go on with the next segment that has been taken; its bytes and those after it, None without one."""
-        assert self._candidate is not None
-        if self._candidate.is_decoy:
+    def _next_candidate(self, last: _Candidate) -> _Candidate | None:
+        """What begins with the next segment that has been taken; None where no such may be a ClientHello."""
+        if last.is_decoy:
             self._decoys += 1
             if self._decoys >= _MAXIMUM_DECOYS:
                 self._limit = 0
-        begin = self.offset - len(self._data)
-        for at in self._begins[1:]:
-            if begin + at < self._limit and self._data[at] == ContentType.handshake:
-                self._begins = [each - at for each in self._begins if each >= at]
-                del self._data[:at]
-                self._candidate = _Candidate()
-                return bytes(self._data)
-        self._drop()
+        begin = self.offset - len(last.data)
+        for at in last.begins[1:]:
+            head = last.data[at : at + _ENOUGH]
+            if begin + at < self._limit and _may_begin_client_hello(head):
+                return last.rest(at)
         return None
-
-    def _drop(self) -> None:
-        self._candidate = None
-        self._data = bytearray()
-        self._begins = []
 
     def gap(self, length: int) -> None:
         """Take note of bytes that are missing from the direction."""
-        self._drop()
+        self._candidate = None
         self.offset += length
 
 
@@ -106,23 +93,43 @@ class _Candidate:
     """Bytes that may be a ClientHello, in one record or several.
 
     Attributes:
-        is_decoy: whether they are a whole message, but no ClientHello.
+        data: they.
+        begins: where segments begin in them.
+        is_decoy: whether they look like a ClientHello so far; where they are none, that took time.
     """
 
-    __slots__ = ("_head", "_messages", "_records", "is_decoy")
+    __slots__ = ("_messages", "_records", "begins", "data", "is_decoy")
 
     def __init__(self) -> None:
+        self.data = bytearray()
+        self.begins: list[int] = []
         self.is_decoy = False
-        self._head = b""
         self._records = RecordReader(Protocol.TLS)
         self._messages = HandshakeReader()
 
-    def feed(self, data: bytes) -> bool | None:
-        """Whether it is one; None where more bytes are needed to tell."""
-        self._head += data[: _ENOUGH - len(self._head)]
-        if not _may_begin_client_hello(self._head):
+    def rest(self, at: int) -> _Candidate:
+        """What begins with one of its segments, not judged yet."""
+        rest = _Candidate()
+        rest.data = self.data[at:]
+        rest.begins = [begin - at for begin in self.begins if begin >= at]
+        return rest
+
+    def feed(self, segment: bytes) -> bool | None:
+        """Take the next segment; whether they are a ClientHello, None where more bytes are needed to tell."""
+        self.begins.append(len(self.data))
+        self.data += segment
+        return self.judge(segment)
+
+    def judge(self, new: bytes) -> bool | None:
+        """Whether they are a ClientHello.
+
+        Args:
+            new: those of the bytes that have not been judged before.
+        """
+        if not _may_begin_client_hello(self.data[:_ENOUGH]):
             return False
-        self._records.feed(data)
+        self.is_decoy = len(self.data) >= _ENOUGH
+        self._records.feed(new)
         try:
             while (record := self._records.next()) is not None:
                 if record.type != ContentType.handshake or not record.fragment:
@@ -132,8 +139,7 @@ class _Candidate:
                     return False
                 message = self._messages.next()
                 if message is not None:
-                    self.is_decoy = not _is_client_hello(message.data)
-                    return not self.is_decoy
+                    return _is_client_hello(message.data)
         except GrammarError:
             return False
         return None
@@ -141,16 +147,14 @@ class _Candidate:
 
 _FIRST_BYTE = bytes([ContentType.handshake])
 
-# As much of a direction as has a record's header and a message's.
-_ENOUGH = 9
-_BEGINNING = (ContentType.handshake, 3, None, None, None, HandshakeType.client_hello)
+# As many bytes as tell. Of a record's header the type and the first half of the version, and of a message's the type.
+_ENOUGH = 6
+_BEGINNING = ((0, ContentType.handshake), (1, 3), (5, HandshakeType.client_hello))
 
 
-def _may_begin_client_hello(head: bytes) -> bool:
+def _may_begin_client_hello(head: bytearray) -> bool:
     """Whether the first bytes of a direction may be those of a record with a ClientHello."""
-    return all(
-        wanted is None or byte == wanted for byte, wanted in zip(head, _BEGINNING, strict=False)
-    )
+    return all(head[at] == byte for at, byte in _BEGINNING if at < len(head))
 
 
 def _is_client_hello(data: bytes) -> bool:
