@@ -28,6 +28,9 @@ from .walk import Occasion, walker
 
 __all__ = ["Session", "Side"]
 
+# What a NamedTuple does when it is called, without the call.
+_tuple = tuple.__new__
+
 _read_handshake = reader(Handshake)
 _APPLICATION_DATA = ContentType.application_data.value
 _CHANGE_CIPHER_SPEC = ContentType.change_cipher_spec.value
@@ -187,7 +190,9 @@ class Session:
     def _walk(self, schema: Construct, value: Any, side: Side, malformed: bool = False) -> None:
         visit = self._walker.visit(schema)
         if visit is not None:
-            occasion = Occasion(self.c, side.is_orig, self._ts, malformed, self._is_client(side))
+            is_orig = side.is_orig
+            is_client = is_orig == self._client_is_orig
+            occasion = _tuple(Occasion, (self.c, is_orig, self._ts, malformed, is_client))
             visit(value, None, self._params, occasion, self._out)
 
     def _message(self, side: Side, message: HandshakeMessage) -> bool:

@@ -201,6 +201,7 @@ class Walker:
         if not fields and not functions:
             return None
         needs_scope = any(_reads_scope(field) for field in schema.subcons)
+        raise_events = _raising(functions) if functions else None
 
         def visit(
             value: Any, around: Any, params: Any, occasion: Occasion, raised: list[Event]
@@ -210,8 +211,8 @@ class Walker:
             scope = _Scope(value, around, params) if needs_scope else value
             for name, visit_field in fields:
                 visit_field(value[name], scope, params, occasion, raised)
-            if functions:
-                _raise(functions, value, occasion, raised)
+            if raise_events is not None:
+                raise_events(value, occasion, raised)
 
         return visit
 
@@ -248,19 +249,29 @@ class Walker:
         return _with(inner, functions) if functions else inner
 
 
-def _raise(
-    functions: Iterable[Function], value: Any, occasion: Occasion, raised: list[Event]
-) -> None:
-    for function in functions:
-        result = function(value, occasion)
+def _raising(functions: tuple[Function, ...]) -> Callable[[Any, Occasion, list[Event]], None]:
+    """What calls functions, and takes the events that they return."""
+
+    def one(value: Any, occasion: Occasion, raised: list[Event]) -> None:
+        result = first(value, occasion)
         if isinstance(result, Event):
             raised.append(result)
         elif result is not None:
             raised.extend(result)
 
+    def several(value: Any, occasion: Occasion, raised: list[Event]) -> None:
+        for each in each_one:
+            each(value, occasion, raised)
+
+    first, *others = functions
+    # Nearly every structure has one; a loop over it would be felt.
+    each_one = [one, *(_raising((function,)) for function in others)]
+    return several if others else one
+
 
 def _with(inner: Visit | None, functions: tuple[Function, ...]) -> Visit:
     """The visit of something that is no Struct, and that functions want to hear of."""
+    raise_events = _raising(functions)
 
     def visit(
         value: Any, around: Any, params: Any, occasion: Occasion, raised: list[Event]
@@ -269,7 +280,7 @@ def _with(inner: Visit | None, functions: tuple[Function, ...]) -> Visit:
             return
         if inner is not None:
             inner(value, around, params, occasion, raised)
-        _raise(functions, value, occasion, raised)
+        raise_events(value, occasion, raised)
 
     return visit
 
