@@ -129,7 +129,7 @@ def _output(command: list[str]) -> str:
 
 
 def _times(pair: Pair, scale: float, unit: str) -> str:
-    return f"{pair.ratio:.2f} ({pair.ours * scale:.3g} {unit} / {pair.theirs * scale:.3g} {unit})"
+    return f"{pair.ratio:.3g} ({pair.ours * scale:.3g} {unit} / {pair.theirs * scale:.3g} {unit})"
 
 
 PARTS: dict[str, Callable[[int], Iterator[Row]]] = {
