@@ -275,12 +275,10 @@ class Analyzer(Session):
             if peer.protocol in (Protocol.TLS, Protocol.SSLV2):
                 self._foreign(direction)
                 self._end(direction)
-            elif self._search_limit <= 0:
-                self._end(direction)
-            else:
-                direction.search = ClientHelloSearch(self._search_limit)
-                direction.head = b""
-                self._look_for_client_hello(direction, direction.search, head)
+                return
+            search = self._begin_search(direction)
+            if search is not None:
+                self._look_for_client_hello(direction, search, head)
             return
         if protocol is Protocol.TLS and peer.protocol is Protocol.OTHER:
             is_client = client_or_server(head)
@@ -290,6 +288,16 @@ class Analyzer(Session):
         direction.records = RecordReader(protocol, direction.offset)
         direction.records.feed(head)
         direction.head = b""
+
+    def _begin_search(self, direction: _Direction) -> ClientHelloSearch | None:
+        """Look for TLS further on in a direction that does not begin with it; None where nobody wants that."""
+        if self._search_limit <= 0:
+            self._end(direction)
+            return None
+        direction.head = b""
+        direction.records = None
+        direction.search = ClientHelloSearch(self._search_limit)
+        return direction.search
 
     def _look_for_client_hello(
         self, direction: _Direction, search: ClientHelloSearch, data: bytes
@@ -488,14 +496,12 @@ class Analyzer(Session):
         """Take back that a direction begins as SSL 2.0."""
         assert direction.records is not None
         direction.records.rest()
+        taken = direction.records.offset
         direction.protocol = Protocol.OTHER
-        if self._search_limit <= 0:
-            self._end(direction)
-            return
-        direction.search = ClientHelloSearch(self._search_limit)
-        direction.search.gap(direction.records.offset)
-        direction.records = None
-        self._finish_search()
+        search = self._begin_search(direction)
+        if search is not None:
+            search.gap(taken)
+            self._finish_search()
 
     def _is_sslv2_hello(self, record: Record) -> bool:
         """Whether a record that looks like a CLIENT-HELLO is one, whole and well-formed: two bits and a

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from construct import Construct, Container
 
-from .compiler import Deviation, compiled
+from .compiler import compiled
 from .errors import GrammarError
 from .presentation import Window, as_grammar_error, parse_whole, without_streams
 
-__all__ = ["build", "interpreted", "parameters", "parse", "parse_at", "read", "read_with", "reader"]
+__all__ = ["build", "interpreted", "parameters", "parse", "parse_at", "read", "reader"]
 
 _INTERPRET = bool(os.environ.get("TLSGRAMMAR_INTERPRET"))
 """Whether schemas are always interpreted by construct, to find out whether something is the compiler's fault."""
@@ -36,9 +36,14 @@ def parse(schema: Construct, data: bytes, **context: Any) -> Any:
     Raises:
         GrammarError: the bytes do not follow the schema, or more follow.
     """
-    value, error = _parse(schema, data, _shared(context) if context else _NOTHING, None)
-    if error is not None:
-        raise error
+    if type(data) is not bytes:
+        data = bytes(data)
+    params = _shared(context) if context else _NOTHING
+    value = _well_formed(schema, data, params)
+    if value is _DEVIATES:
+        value, error = interpreted(schema, data, parameters(params))
+        if error is not None:
+            raise error
     return value
 
 
@@ -55,33 +60,32 @@ def read(schema: Construct, data: bytes, **context: Any) -> tuple[Any, list[Gram
         The value, None where nothing could be read; and an error for each defect, in order. Where one
         of them has `ends_early`, the structure ended before its own lengths say.
     """
-    return read_with(schema, data, _shared(context))
-
-
-def read_with(schema: Construct, data: bytes, params: Container) -> tuple[Any, list[GrammarError]]:
-    """As `read`, with a context that `parameters` has made, for those who read much in the same one."""
-    defects: list[GrammarError] = []
-    value, error = _parse(schema, data, params, defects)
-    if error is not None:
-        defects.append(error)
-    return value, defects
+    if type(data) is not bytes:
+        data = bytes(data)
+    params = _shared(context)
+    value = _well_formed(schema, data, params)
+    return _what_can_be_read(schema, data, params) if value is _DEVIATES else (value, [])
 
 
 @lru_cache(maxsize=256)
 def reader(schema: Construct) -> Callable[[bytes, Container], tuple[Any, Sequence[GrammarError]]]:
-    """`read_with` for one schema, as a function of the bytes and of the context."""
+    """`read` for one schema, as a function of the bytes and of a context that `parameters` has made, for those who
+    read much in the same one.
+    """
     if _INTERPRET:
-        return lambda data, params: read_with(schema, data, params)
+        return partial(_what_can_be_read, schema)
     parser = compiled(schema)
 
-    def read_well_formed(data: bytes, params: Container) -> tuple[Any, Sequence[GrammarError]]:
+    def read_one(data: bytes, params: Container) -> tuple[Any, Sequence[GrammarError]]:
         try:
             value, end = parser(data, 0, len(data), 0, params)
+            if end == len(data):
+                return value, ()
         except Exception:  # as below: the schema itself says what is wrong
-            return read_with(schema, data, params)
-        return (value, ()) if end == len(data) else read_with(schema, data, params)
+            pass
+        return _what_can_be_read(schema, data, params)
 
-    return read_well_formed
+    return read_one
 
 
 def parse_at(schema: Construct, data: bytes, at: int, params: Container) -> tuple[Any, int]:
@@ -105,24 +109,29 @@ def parse_at(schema: Construct, data: bytes, at: int, params: Container) -> tupl
     return without_streams(value), at + window.tell()
 
 
-def _parse(
-    schema: Construct, data: bytes, params: Container, defects: list[GrammarError] | None
-) -> tuple[Any, GrammarError | None]:
-    if type(data) is not bytes:
-        data = bytes(data)
+# Stands for the value of bytes that do not follow their schema, or that may not.
+_DEVIATES = object()
+
+
+def _well_formed(schema: Construct, data: bytes, params: Container) -> Any:
     if not _INTERPRET:
         try:
             value, end = compiled(schema)(data, 0, len(data), 0, params)
-            if end != len(data):
-                raise Deviation
+            if end == len(data):
+                return value
         except Exception:  # of whatever kind: the schema itself says what is wrong
             pass
-        else:
-            return value, None
-    own = parameters(params)
-    if defects is not None:
-        own["defects"] = defects
-    return interpreted(schema, data, own)
+    return _DEVIATES
+
+
+def _what_can_be_read(
+    schema: Construct, data: bytes, params: Container
+) -> tuple[Any, list[GrammarError]]:
+    defects: list[GrammarError] = []
+    value, error = interpreted(schema, data, parameters({**params, "defects": defects}))
+    if error is not None:
+        defects.append(error)
+    return value, defects
 
 
 def interpreted(

@@ -15,7 +15,7 @@ from .api import parameters, parse_at
 from .compiler import fields
 from .dtls import DTLSCiphertext, DTLSHandshakeHeader, DTLSPlaintext, DTLSRecordStart
 from .errors import GrammarError
-from .framing import MAXIMUM_HANDSHAKE_LENGTH, HandshakeMessage
+from .framing import MAXIMUM_HANDSHAKE_LENGTH, SENT_BY_SERVER, HandshakeMessage
 from .handshake import HandshakeHeader
 from .names import ContentType, HandshakeType
 from .versions import DTLS10, DTLS12
@@ -127,16 +127,7 @@ def is_dtls(datagram: bytes) -> bool:
     return bool(records) and error is None
 
 
-_SENT_BY_SERVER = {
-    HandshakeType.hello_request,
-    HandshakeType.server_hello,
-    HandshakeType.hello_verify_request,
-    HandshakeType.new_session_ticket,
-    HandshakeType.server_key_exchange,
-    HandshakeType.certificate_request,
-    HandshakeType.server_hello_done,
-    HandshakeType.certificate_status,
-}
+_SENT_BY_SERVER = SENT_BY_SERVER | {HandshakeType.hello_verify_request}
 
 
 def sent_by_server(datagram: bytes) -> bool:

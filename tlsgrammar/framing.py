@@ -21,6 +21,7 @@ from .record import RecordHeader
 from .versions import SSL20, SSL30, TLS12
 
 __all__ = [
+    "SENT_BY_SERVER",
     "HandshakeMessage",
     "HandshakeReader",
     "Protocol",
@@ -103,7 +104,7 @@ _SENT_BY_CLIENT = {
     HandshakeType.client_key_exchange,
     HandshakeType.certificate_verify,
 }
-_SENT_BY_SERVER = {
+SENT_BY_SERVER = {
     HandshakeType.hello_request,
     HandshakeType.server_hello,
     HandshakeType.new_session_ticket,
@@ -112,6 +113,7 @@ _SENT_BY_SERVER = {
     HandshakeType.server_hello_done,
     HandshakeType.certificate_status,
 }
+"""The messages that only servers send."""
 
 
 def client_or_server(head: bytes | bytearray) -> bool | None:
@@ -128,7 +130,7 @@ def client_or_server(head: bytes | bytearray) -> bool | None:
     msg_type = head[size - 1]
     if msg_type in _SENT_BY_CLIENT:
         return True
-    return False if msg_type in _SENT_BY_SERVER else None
+    return False if msg_type in SENT_BY_SERVER else None
 
 
 class Record(NamedTuple):

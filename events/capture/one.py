@@ -31,8 +31,8 @@ def read_capture(
 ) -> Iterator[Event]:
     """The events of the TLS and DTLS connections in a capture, in the order of its packets.
 
-    Every TCP stream and UDP flow is looked at, whatever its ports; one that is neither raises nothing. The file is read
-    as the iterator is, so that it may be a pipe, or larger than the memory.
+    Every TCP stream and UDP flow is looked at, whatever its ports; one that is neither raises nothing. The
+    file is read as the iterator is, so that it may be a pipe, or larger than the memory.
 
     Args:
         path: a pcap or pcapng file; `-` is standard input.
