@@ -11,12 +11,14 @@ from collections.abc import Collection
 import msgspec
 
 from tlsgrammar import (
-    ExtensionRegistry,
     GrammarError,
+    Registry,
     read,
     sslv2,
 )
 from tlsgrammar.framing import (
+    DEFAULT_SEARCH_LIMIT,
+    ClientHelloSearch,
     HandshakeReader,
     Protocol,
     Record,
@@ -28,7 +30,6 @@ from tlsgrammar.framing import (
     sole_message,
 )
 from tlsgrammar.names import ContentType
-from tlsgrammar.search import DEFAULT_SEARCH_LIMIT, ClientHelloSearch
 from tlsgrammar.versions import SSL20, SSL30, TLS10, TLS11, TLS12, is_tls13
 
 from .model import Connection, Event
@@ -122,7 +123,7 @@ class Analyzer(Session):
         *,
         disable_analyzer_after_detection: bool = True,
         wanted: Collection[str] | None = None,
-        extensions: ExtensionRegistry | None = None,
+        extensions: Registry | None = None,
         search_limit: int = DEFAULT_SEARCH_LIMIT,
         originator_is_guess: bool = False,
     ) -> None:
@@ -463,7 +464,7 @@ class Analyzer(Session):
             self._turn_to_search(direction)
             return
         message = self._read(
-            sslv2.Message, direction, record.fragment or b"", record.fragment_offset
+            sslv2.Message, "SSL 2.0", direction, record.fragment or b"", record.fragment_offset
         )
         if message is None:
             return

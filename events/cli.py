@@ -13,7 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from tlsgrammar import __version__, load_extensions
-from tlsgrammar.search import DEFAULT_SEARCH_LIMIT
+from tlsgrammar.framing import DEFAULT_SEARCH_LIMIT
 
 from .capture import CaptureError, read_capture, read_captures
 from .model import Event

@@ -5,14 +5,11 @@ What belongs here: which datagrams are DTLS, and what becomes of their records. 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any, ClassVar
 
-from construct import Construct
-
-from tlsgrammar import ExtensionRegistry
-from tlsgrammar.datagrams import DatagramRecord, HandshakeFragments, read_records
-from tlsgrammar.dtls import ACK
+from tlsgrammar import Registry
+from tlsgrammar.framing import DatagramRecord, HandshakeFragments, read_records
 from tlsgrammar.handshake import offered_connection_id
 from tlsgrammar.names import ContentType
 from tlsgrammar.versions import is_tls13
@@ -62,7 +59,7 @@ class DatagramAnalyzer(Session):
 
     _over_datagrams: ClassVar[bool] = True
     _path_of_type: ClassVar[str] = "DTLSPlaintext.type"
-    _schemas: ClassVar[Mapping[int, Construct]] = {**Session._schemas, ContentType.ack: ACK}
+    _transport: ClassVar[str] = "datagram"
 
     def __init__(
         self,
@@ -70,7 +67,7 @@ class DatagramAnalyzer(Session):
         *,
         disable_analyzer_after_detection: bool = True,
         wanted: Collection[str] | None = None,
-        extensions: ExtensionRegistry | None = None,
+        extensions: Registry | None = None,
     ) -> None:
         self._responder, self._originator = _Sender(False), _Sender(True)
         self._recognised = False

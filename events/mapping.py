@@ -24,7 +24,6 @@ from tlsgrammar import (
     SupportedVersions,
     sslv2,
 )
-from tlsgrammar.extensions import DEFAULT
 from tlsgrammar.extensions.certificates import SignedCertificateTimestamp
 from tlsgrammar.extensions.ech import ECHClientHello
 from tlsgrammar.extensions.groups import (
@@ -53,6 +52,7 @@ from tlsgrammar.names import (
     NameType,
     SCTVersion,
 )
+from tlsgrammar.registry import DEFAULT
 
 from .model import (
     SslAlert,

@@ -16,6 +16,7 @@ __all__ = [
     "Connection",
     "Event",
     "ProtocolViolation",
+    "ReporterError",
     "SslAlert",
     "SslChangeCipherSpec",
     "SslClientHello",
@@ -371,3 +372,17 @@ class ProtocolViolation(Event, frozen=True):
     offset: int
     path: str
     reason: str
+
+
+class ReporterError(Event, frozen=True):
+    """A function that raises events has raised an exception instead, or what was parsed could not be walked.
+
+    Attributes:
+        message: the name of the function, and the exception.
+        location: the file and the line in the function.
+    """
+
+    name: ClassVar[str] = "reporter_error"
+    c: Connection
+    message: str
+    location: str

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from tlsgrammar import names
-from tlsgrammar.extensions import DEFAULT
+from tlsgrammar.registry import DEFAULT
 
 from .model import Connection, Event
 from .modern import SignatureAndHashAlgorithm

@@ -7,24 +7,24 @@ records is for `analyzer`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Any, ClassVar
 
 from construct import Construct, Container
 
-from tlsgrammar import Alerts, ChangeCipherSpec, ExtensionRegistry, Handshake, HeartbeatMessage
-from tlsgrammar.api import parameters, reader
-from tlsgrammar.extensions import DEFAULT
+from tlsgrammar import Handshake, Registry
 from tlsgrammar.framing import HandshakeMessage
 from tlsgrammar.handshake import negotiated_version
-from tlsgrammar.names import ContentType, HandshakeType
+from tlsgrammar.language.api import parameters, reader
+from tlsgrammar.names import CONTENT_TYPES, HANDSHAKE_TYPES, ContentType, HandshakeType
+from tlsgrammar.registry import CONTENT_TYPE, DEFAULT
 from tlsgrammar.versions import is_supported, is_tls13
 
 from . import mapping  # noqa: F401  (fills the table that the walker reads)
 from .model import Connection, Event, ProtocolViolation, SslEncryptedData, SslEstablished
 from .modern import SslPlaintextData
-from .walk import Occasion, walker
+from .walk import Occasion, check_wanted, reporter_error, walker
 
 __all__ = ["Session", "Side"]
 
@@ -38,9 +38,17 @@ _CLIENT_HELLO = HandshakeType.client_hello.value
 _SERVER_HELLOS = (HandshakeType.server_hello.value, HandshakeType.hello_retry_request.value)
 
 
+def _message_name(registry: Registry, msg_type: int) -> str:
+    known: dict[int, str] = registry.derived.setdefault("message names", {})
+    name = known.get(msg_type)
+    if name is None:
+        name = known[msg_type] = registry.name_of(HANDSHAKE_TYPES, msg_type)
+    return name
+
+
 @lru_cache(maxsize=4096)
 def _parameters(
-    extensions: ExtensionRegistry | None,
+    extensions: Registry | None,
     version: int | None,
     cipher_suite: int | None,
     datagrams: bool,
@@ -96,6 +104,7 @@ class Session:
         "_hello_seen",
         "_out",
         "_params",
+        "_registry",
         "_sides",
         "_ts",
         "_version",
@@ -106,12 +115,7 @@ class Session:
 
     _over_datagrams: ClassVar[bool] = False
     _path_of_type: ClassVar[str] = "TLSPlaintext.type"
-    # What records hold, by their content type, besides handshake and application data.
-    _schemas: ClassVar[Mapping[int, Construct]] = {
-        ContentType.change_cipher_spec: ChangeCipherSpec,
-        ContentType.alert: Alerts,
-        ContentType.heartbeat: HeartbeatMessage,
-    }
+    _transport: ClassVar[str] = "stream"
 
     def __init__(
         self,
@@ -119,14 +123,12 @@ class Session:
         sides: tuple[Side, Side],
         disable_analyzer_after_detection: bool,
         wanted: Collection[str] | None,
-        extensions: ExtensionRegistry | None,
+        extensions: Registry | None,
     ) -> None:
         self.c = Connection() if c is None else c
         self.finished = False
-        self._walker = walker(
-            None if wanted is None else frozenset(wanted),
-            DEFAULT if extensions is None else extensions,
-        )
+        self._registry = DEFAULT if extensions is None else extensions
+        self._walker = walker(check_wanted(wanted, extensions), self._registry)
         self._disable = disable_analyzer_after_detection
         self._sides = sides
         self._extensions = extensions
@@ -151,17 +153,18 @@ class Session:
     def _violation(self, side: Side, offset: int, reason: str, path: str = "") -> None:
         self._raise(ProtocolViolation(self.c, side.is_orig, offset, path, reason, ts=self._ts))
 
-    def _read(self, schema: Construct, side: Side, content: bytes, offset: int) -> Any:
+    def _read(self, schema: Construct, name: str, side: Side, content: bytes, offset: int) -> Any:
         """Read what a record holds, and raise its events.
 
         Args:
             schema: its schema.
+            name: what it is.
             side: who sent it.
             content: its bytes.
             offset: where they stand in the direction.
         """
         value, defects = reader(schema)(content, self._params)
-        self._walk(schema, value, side)
+        self._walk(schema, value, side, name)
         for defect in defects:
             self._violation(side, offset + defect.offset, defect.reason, defect.path)
         return value
@@ -178,22 +181,32 @@ class Session:
             header_offset: where the record begins in the direction.
             offset: where its content does.
         """
-        schema = self._schemas.get(content_type)
+        schema = self._registry.schema(CONTENT_TYPE, content_type, self._transport)
         if schema is not None:
-            self._read(schema, side, content, offset)
+            name = self._registry.name_of(CONTENT_TYPES, content_type)
+            self._read(schema, name, side, content, offset)
         elif content_type != _APPLICATION_DATA:
             reason = f"unknown content type {content_type}"
             self._violation(side, header_offset, reason, self._path_of_type)
         if content_type == _CHANGE_CIPHER_SPEC and not is_tls13(self._version):
             side.encrypt()
 
-    def _walk(self, schema: Construct, value: Any, side: Side, malformed: bool = False) -> None:
+    def _walk(
+        self, schema: Construct, value: Any, side: Side, name: str, malformed: bool = False
+    ) -> None:
         visit = self._walker.visit(schema)
-        if visit is not None:
-            is_orig = side.is_orig
-            is_client = is_orig == self._client_is_orig
-            occasion = _tuple(Occasion, (self.c, is_orig, self._ts, malformed, is_client))
-            visit(value, None, self._params, occasion, self._out)
+        if visit is None:
+            return
+        is_orig = side.is_orig
+        is_client = is_orig == self._client_is_orig
+        occasion = _tuple(Occasion, (self.c, is_orig, self._ts, malformed, is_client, name))
+        params = self._params
+        try:
+            visit(value, params, params, occasion, self._out)
+        except (
+            Exception
+        ) as error:  # of a function in a user's schema, which does not see all that it saw parsing
+            self._raise(reporter_error(visit, error, occasion))
 
     def _message(self, side: Side, message: HandshakeMessage) -> bool:
         """Read a handshake message, and raise its events.
@@ -208,7 +221,7 @@ class Session:
         if is_hello:
             self._hello_seen = True
             self._client_is_orig = side.is_orig == (msg_type == _CLIENT_HELLO)
-        self._walk(Handshake, value, side, malformed)
+        self._walk(Handshake, value, side, _message_name(self._registry, msg_type), malformed)
         if is_hello and value["body"] is not None and not malformed:
             self._learn(side, value["body"], msg_type != _CLIENT_HELLO, message.offset(0))
         for defect in defects:

@@ -1,28 +1,54 @@
 """Walking a parsed structure: inner before outer, in the order of the wire.
 
-What belongs here: the registry of which function raises an event on which structure, and the generic
-walk that calls them. The functions themselves stand in `mapping`.
+What may live here: the call that says which function raises an event on which structure, and the generic walk that calls
+them. The functions themselves stand in `mapping`.
 
-A schema and its value have the same shape, so that the schema tells the walk where in the value the
-structures are that somebody wants to hear of. What nobody wants is not walked.
+A schema and its value have the same shape, so that the schema tells the walk where in the value the structures are that
+somebody wants to hear of. What nobody wants is not walked.
+
+The plan: for each schema one function, a visit, made when the schema is first met and kept as long as the registry stays
+as it is. The traps: a visit has to decide for the cases that the parser decided for, from the value alone, so that it
+makes the context again where an expression reads more than a field beside it; and a structure may contain itself, so
+that whether anybody wants what it holds is found out before the visits of what it holds are made.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
-from functools import lru_cache
 from typing import Any, NamedTuple, TypeGuard
 
-from construct import Construct, IfThenElse, Rebuild, Struct, Subconstruct, Switch
+import msgspec
+from construct import Construct
 
-from tlsgrammar.expressions import field_of_this, reads_fields, reads_params
-from tlsgrammar.extensions import DEFAULT, ExtensionBody, ExtensionRegistry
-from tlsgrammar.presentation import Block, IfPresent, Repeated, bare
+from tlsgrammar.language.expressions import Reads, field_of_this, reading
+from tlsgrammar.language.open_types import nearest
+from tlsgrammar.language.shape import (
+    Adapted,
+    Around,
+    Choice,
+    Constant,
+    Deferred,
+    Focus,
+    Maybe,
+    Named,
+    Open,
+    Record,
+    Repeat,
+    Row,
+    Shape,
+    Sized,
+    bare,
+    may_stop,
+    shape,
+)
+from tlsgrammar.language.sight import Hidden, hidden, inner
+from tlsgrammar.registry import DEFAULT, EXTENSION, Registry
 
-from .model import DOCUMENTED, Connection, Event, ProtocolViolation, SslEncryptedData
+from .model import DOCUMENTED, Connection, Event, ProtocolViolation, ReporterError, SslEncryptedData
 from .modern import MODERN, SslPlaintextData
 
-__all__ = ["Occasion", "Walker", "known_events", "raises", "walker"]
+__all__ = ["Occasion", "Walker", "check_wanted", "known_events", "raises", "walker"]
 
 
 class Occasion(NamedTuple):
@@ -34,6 +60,8 @@ class Occasion(NamedTuple):
         ts: when the data that completed it arrived, in seconds since the epoch.
         malformed: whether the message that it is a part of ended before its own lengths say.
         is_client: whether the TLS client sent it, which is nearly always the originator.
+        message: the name of the handshake message that it is a part of, such as `client_hello`; or that of the content
+            type of the record, such as `alert`.
     """
 
     c: Connection
@@ -41,6 +69,7 @@ class Occasion(NamedTuple):
     ts: float | None
     malformed: bool
     is_client: bool
+    message: str
 
 
 Raised = Event | Iterable[Event] | None
@@ -58,56 +87,150 @@ class _Row(NamedTuple):
     function: Function
 
 
-_ON_STRUCTURE: dict[Construct, list[_Row]] = {}
-
-
 def raises(
     event: type[Event],
     *on: Construct,
     on_extension: int | str | None = None,
-    registry: ExtensionRegistry = DEFAULT,
+    registry: Registry = DEFAULT,
 ) -> Callable[[Function], Function]:
     """Decorate a function that turns a parsed structure into events.
 
-    The function is called as `function(structure, occasion)`, and returns an event, several, or None.
+    The function is called as `function(structure, occasion)`, and returns an event, several, or None. An event without a
+    time takes that of the occasion. Where the function raises an exception, its event is lost and `reporter_error`
+    raised in its stead.
 
     Args:
         event: the class of the events, for callers who ask for some events only.
         on: the schemas of the structures.
         on_extension: instead, an extension, by its code point or name; the structure is its body, in
             whatever message.
-        registry: that of the extension. Another registry's extensions do not raise the event.
+        registry: that of the structures. What is parsed with another registry does not raise the event.
 
     Raises:
-        TypeError: neither or both are given.
-        ValueError: no extension has that name.
+        TypeError: neither or both are given, a schema is not a construct, or the event is not a class of events with a
+            name and the parameter `c`.
+        ValueError: no such extension is registered; or a structure stands somewhere where it cannot be told from its
+            value, so that its event would be missing.
     """
     if bool(on) == (on_extension is not None):
         raise TypeError("raises() takes either schemas or on_extension=")
+    _check_event(event)
+    for schema in on:
+        if not isinstance(schema, Construct):
+            raise TypeError(f"raises() takes schemas, which are constructs; {schema!r} is none")
+    code = None if on_extension is None else registry.code(on_extension)
+    # Those of the library itself are seen, which takes time to find out at each start; a test holds it.
+    unseen = _hidden_of(registry) if on and registry.has_entered(_OWN) else {}
+    for schema in on:
+        if bare(schema) in unseen:
+            path, why = unseen[bare(schema)]
+            raise ValueError(
+                f"{event.name} would be missing: {_called(schema)} stands in {path} inside a {why}"
+            )
 
     def decorate(function: Function) -> Function:
         row = _Row(event, function)
-        for schema in on:
-            _ON_STRUCTURE.setdefault(bare(schema), []).append(row)
-        if on_extension is not None:
-            registry.attach(registry.code(on_extension), row, event.name)
-        walker.cache_clear()
+        keys: list[Any] = [bare(schema) for schema in on]
+        if code is not None:
+            keys.append((EXTENSION, code))
+        for key in keys:
+            if not any(_same(attached.thing, row) for attached in registry.attached(key)):
+                registry.attach(key, row, event.name)
         return function
 
     return decorate
 
 
-def known_events(registry: ExtensionRegistry = DEFAULT) -> list[str]:
-    """The names of all events: the documented ones, `protocol_violation`, those that came later, and those of
-    a user's own.
+_OWN = "events.mapping"
+
+
+def _called(schema: Construct) -> str:
+    return getattr(schema, "title", None) or schema.name or repr(schema)
+
+
+def _check_event(event: object) -> None:
+    if not (isinstance(event, type) and issubclass(event, Event)):
+        raise TypeError(
+            f"raises() takes a class of events, a subclass of events.Event; {event!r} is none"
+        )
+    if not isinstance(event.name, str) or not event.name:
+        raise TypeError(f"{event.__name__} has no name: give it one, as name = 'ssl_something'")
+    if "c" not in event.__struct_fields__:
+        raise TypeError(f"{event.__name__} has no parameter c, the connection")
+
+
+def _same(thing: object, row: _Row) -> bool:
+    """Whether a row says what another does: the same function, or one of the same code and data, as a plug-in makes that
+    is loaded again.
     """
-    rows = [row for on_structure in _ON_STRUCTURE.values() for row in on_structure]
-    for extension in registry:
-        things = (attached.thing for attached in registry.attached(extension.code))
-        rows += [thing for thing in things if _is_row(thing)]
-    listed: tuple[type[Event], ...] = (*DOCUMENTED, ProtocolViolation, *MODERN)
+    if not _is_row(thing) or thing.event.name != row.event.name:
+        return False
+    one, other = thing.function, row.function
+    if one is other:
+        return True
+    if not (inspect.isfunction(one) and inspect.isfunction(other)):
+        return False
+    return one.__code__ is other.__code__ and _data_of(one) == _data_of(other)
+
+
+def _data_of(function: Any) -> tuple[Any, ...]:
+    cells = [cell.cell_contents for cell in function.__closure__ or ()]
+    kept = [x for x in cells if not isinstance(x, Registry) and not isinstance(x, type)]
+    return function.__defaults__, function.__kwdefaults__, kept
+
+
+def _hidden_of(registry: Registry) -> dict[Construct, Hidden]:
+    """The constructs in the structures of a registry that a walk cannot see."""
+    table = registry.derived.setdefault("hidden", {})
+    if "all" not in table:
+        table["all"] = hidden(_roots(registry), registry)
+    found: dict[Construct, Hidden] = table["all"]
+    return found
+
+
+def _roots(registry: Registry) -> Iterable[tuple[str, Construct]]:
+    for entries in (
+        registry.extensions,
+        registry.messages,
+        registry.content_types,
+        registry.key_exchanges,
+    ):
+        for entry in entries.values():
+            for schema in entry.schemas.values():
+                yield entry.name, schema
+
+
+def known_events(registry: Registry = DEFAULT) -> list[str]:
+    """The names of all events: the documented ones, `protocol_violation`, `reporter_error`, those that came later, and
+    those of a user's own.
+    """
+    rows = [attached.thing for _, attached in registry.attachments() if _is_row(attached.thing)]
+    listed: tuple[type[Event], ...] = (*DOCUMENTED, ProtocolViolation, ReporterError, *MODERN)
     names = [event.name for event in listed]
     return names + sorted({row.event.name for row in rows} - set(names))
+
+
+def check_wanted(
+    wanted: Collection[str] | None, registry: Registry | None
+) -> frozenset[str] | None:
+    """The names of events that are asked for, once it is sure that there are such.
+
+    Raises:
+        ValueError: an event is not known.
+        TypeError: it is a string, and not several.
+    """
+    if wanted is None:
+        return None
+    if isinstance(wanted, (str, bytes)):
+        raise TypeError(
+            f"wanted= takes the names of events, several of them: [{wanted!r}], not {wanted!r}"
+        )
+    asked = frozenset(wanted)
+    known = known_events(DEFAULT if registry is None else registry)
+    for name in asked:
+        if name not in known:
+            raise ValueError(f"no event is named {name!r}{nearest(str(name), known)}")
+    return asked
 
 
 def _is_row(thing: object) -> TypeGuard[_Row]:
@@ -126,22 +249,23 @@ class Walker:
 
     Args:
         wanted: the names of the events that are asked for; all but those of `MODERN` where it is None.
-        registry: that of the extensions.
+        registry: that of the structures.
 
     Attributes:
         wants_encrypted_data, wants_plaintext_data: whether the events of those names are asked for, which
             each record asks.
     """
 
-    def __init__(
-        self, wanted: Collection[str] | None = None, registry: ExtensionRegistry = DEFAULT
-    ) -> None:
+    def __init__(self, wanted: Collection[str] | None = None, registry: Registry = DEFAULT) -> None:
         self._wanted = wanted
         self._registry = registry
         self._wants: dict[type[Event], bool] = {}
-        self._visits: dict[Construct, Visit | None] = {}
-        self._roots: dict[Construct, Visit | None] = {}
-        self._asking: set[str] = set()
+        # These are emptied when the registry changes.
+        self._visits: dict[Any, Visit | None] = registry.derived.setdefault(("visits", wanted), {})
+        self._roots: dict[Construct, Visit | None] = registry.derived.setdefault(
+            ("roots", wanted), {}
+        )
+        self._heard: dict[Construct, bool] = registry.derived.setdefault(("heard", wanted), {})
         self.wants_encrypted_data = self.wants(SslEncryptedData)
         self.wants_plaintext_data = self.wants(SslPlaintextData)
 
@@ -163,44 +287,69 @@ class Walker:
             visit = self._roots[schema] = self._visit(schema)
         return visit
 
+    # Whether anybody wants what a schema holds
+
+    def _functions(self, key: Any) -> tuple[Function, ...]:
+        """The functions that want to hear of a structure, or of an entry of the registry."""
+        rows = (attached.thing for attached in self._registry.attached(key))
+        return tuple(row.function for row in rows if _is_row(row) and self.wants(row.event))
+
+    def _is_heard(self, schema: Construct) -> bool:
+        """Whether somebody wants to hear of a structure, or of one that it contains."""
+        known = self._heard.get(schema)
+        if known is not None:
+            return known
+        waiting, seen = [schema], {schema}
+        while waiting:
+            part = waiting.pop()
+            if self._heard.get(part) or self._is_heard_itself(part):
+                self._heard[schema] = True
+                return True
+            new = {bare(x) for x in inner(part, self._registry)} - seen
+            waiting += [x for x in new if self._heard.get(x) is not False]
+            seen |= new
+        self._heard.update(dict.fromkeys(seen, False))
+        return False
+
+    def _is_heard_itself(self, schema: Construct) -> bool:
+        if self._functions(schema):
+            return True
+        of = shape(schema)
+        if not isinstance(of, Open):
+            return False
+        kind = of.choice.kind
+        return any(self._functions((kind, code)) for code in self._registry.entries(kind))
+
+    # Visits
+
     def _visit(self, schema: Construct) -> Visit | None:
         schema = bare(schema)
         if schema not in self._visits:
-            self._visits[schema] = self._inner_visit(schema, _ON_STRUCTURE.get(schema, ()))
+            visit = self._inner_visit(schema) if self._is_heard(schema) else None
+            self._visits[schema] = visit
         return self._visits[schema]
 
-    def _functions(self, rows: Iterable[_Row]) -> tuple[Function, ...]:
-        return tuple(row.function for row in rows if self.wants(row.event))
+    def _inner_visit(self, schema: Construct) -> Visit | None:
+        functions = self._functions(schema)
+        of = shape(schema)
+        if isinstance(of, Record) and of.scope:
+            return self._struct_visit(schema, of, functions)
+        make = _INNER.get(type(of))
+        visit = make(self, of) if make is not None else None
+        return _with(visit, functions) if functions else visit
 
-    def _inner_visit(self, schema: Construct, rows: Iterable[_Row]) -> Visit | None:
-        functions = self._functions(rows)
-        if isinstance(schema, Struct):
-            return self._struct_visit(schema, functions)
-        inner = None
-        if isinstance(schema, Repeated):
-            inner = _list_visit(self._visit(schema.subcon))
-        elif isinstance(schema, ExtensionBody):
-            inner = self._body_visit(schema.message)
-        elif isinstance(schema, Switch):
-            cases = {key: self._visit(case) for key, case in schema.cases.items()}
-            inner = _branch_visit(_evaluation(schema.keyfunc), cases, self._visit(schema.default))
-        elif isinstance(schema, IfThenElse):
-            cases = {True: self._visit(schema.thensubcon), False: self._visit(schema.elsesubcon)}
-            evaluate = _evaluation(schema.condfunc)
-            inner = _branch_visit(lambda *where: bool(evaluate(*where)), cases, None)
-        elif isinstance(schema, (Block, IfPresent, Rebuild)):
-            inner = self._visit(schema.subcon)
-        return _with(inner, functions) if functions else inner
-
-    def _struct_visit(self, schema: Construct, functions: tuple[Function, ...]) -> Visit | None:
+    def _struct_visit(
+        self, schema: Construct, of: Record, functions: tuple[Function, ...]
+    ) -> Visit | None:
         fields = [
-            (field.name, inner)
-            for field in schema.subcons
-            if field.name and (inner := self._visit(field)) is not None
+            (key, visit)
+            for key, field in zip(of.keys, of.fields, strict=True)
+            if key and (visit := self._visit(field)) is not None
         ]
         if not fields and not functions:
             return None
-        needs_scope = any(_reads_scope(field) for field in schema.subcons)
+        needs_scope = _reads_scope(schema, self._registry)
+        whole = not any(map(may_stop, of.fields))
         raise_events = _raising(functions) if functions else None
 
         def visit(
@@ -210,54 +359,164 @@ class Walker:
                 return
             scope = _Scope(value, around, params) if needs_scope else value
             for name, visit_field in fields:
-                visit_field(value[name], scope, params, occasion, raised)
+                if whole or name in value:
+                    visit_field(value[name], scope, params, occasion, raised)
             if raise_events is not None:
                 raise_events(value, occasion, raised)
 
         return visit
 
-    def _body_visit(self, message: str) -> Visit | None:
-        """The visit of the body of an extension in a message."""
-        # A body may itself hold extensions, in which the answer is not known yet.
-        if message not in self._asking:
-            self._asking.add(message)
-            heard = any(self._extension_visit(e.code, message) for e in self._registry)
-            self._asking.discard(message)
-            if not heard:
-                return None
-        visits: dict[int, Visit | None] = {}
+    def _same_visit(self, of: Any) -> Visit | None:
+        return self._visit(of.part)
+
+    def _adapted_visit(self, of: Adapted) -> Visit | None:
+        return self._visit(of.part) if of.same else None
+
+    def _kept_visit(self, of: Record) -> Visit | None:
+        """The visit of a record whose parts see what is around it."""
+        visits = [
+            (key, visit)
+            for key, field in zip(of.keys, of.fields, strict=True)
+            if (visit := self._visit(field)) is not None
+        ]
+
+        def visit(
+            value: Any, around: Any, params: Any, occasion: Occasion, raised: list[Event]
+        ) -> None:
+            if value is not None:
+                for key, visit_part in visits:
+                    visit_part(value[key], around, params, occasion, raised)
+
+        return visit if visits else None
+
+    def _row_visit(self, of: Row) -> Visit | None:
+        visits = [self._visit(field) for field in of.fields]
+
+        def visit(
+            value: Any, around: Any, params: Any, occasion: Occasion, raised: list[Event]
+        ) -> None:
+            named = {
+                f.name: item for f, item in zip(of.fields, value or (), strict=False) if f.name
+            }
+            scope = _Scope(named, around, params)
+            for visit_part, item in zip(visits, value or (), strict=False):
+                if visit_part is not None:
+                    visit_part(item, scope, params, occasion, raised)
+
+        return visit
+
+    def _focus_visit(self, of: Focus) -> Visit | None:
+        names = [field.name for field in of.fields]
+        if callable(of.name) or of.name not in names:
+            return None
+        visit_part = self._visit(of.fields[names.index(of.name)])
+
+        def visit(
+            value: Any, around: Any, params: Any, occasion: Occasion, raised: list[Event]
+        ) -> None:
+            if value is not None and visit_part is not None:
+                scope = _Scope({of.name: value}, around, params)
+                visit_part(value, scope, params, occasion, raised)
+
+        return visit
+
+    def _list_visit(self, of: Repeat) -> Visit | None:
+        visit_item = self._visit(of.part)
+        if visit_item is None:
+            return None
+        indexed = _reads_scope(of.part, self._registry)
+
+        def visit(
+            value: Any, around: Any, params: Any, occasion: Occasion, raised: list[Event]
+        ) -> None:
+            for index, item in enumerate(value or ()):
+                if indexed and isinstance(around, _Scope):
+                    around["_index"] = index
+                visit_item(item, around, params, occasion, raised)
+
+        return visit
+
+    def _choice_visit(self, of: Choice) -> Visit | None:
+        cases = {key: self._visit(case) for key, case in of.cases.items()}
+        otherwise = self._visit(of.default)
+        evaluate = _evaluation(of.key)
+        if of.truth:
+            return _branch_visit(lambda *where: bool(evaluate(*where)), cases, otherwise)
+        return _branch_visit(evaluate, cases, otherwise)
+
+    def _deferred_visit(self, of: Deferred) -> Visit | None:
+        def visit(
+            value: Any, around: Any, params: Any, occasion: Occasion, raised: list[Event]
+        ) -> None:
+            visit_part = self._visit(of.function())
+            if visit_part is not None:
+                visit_part(value, around, params, occasion, raised)
+
+        return visit
+
+    def _open_visit(self, of: Open) -> Visit | None:
+        choice = of.choice
+        code_of = _evaluation(choice.key)
+        where_of = _evaluation(choice.where)
+        visits: dict[Any, Visit | None] = {}
 
         def visit(
             value: Any, around: Any, params: Any, occasion: Occasion, raised: list[Event]
         ) -> None:
             if value is None:
                 return
-            code = around["extension_type"]
-            if code not in visits:
-                visits[code] = self._extension_visit(code, message)
-            inner = visits[code]
-            if inner is not None:
-                inner(value, around, params, occasion, raised)
+            code = code_of(around, params)
+            visit_part = visits.get(code, _UNKNOWN)
+            if visit_part is _UNKNOWN:
+                schema = choice.look_up(self._registry, code, where_of(around, params))
+                visit_part = self._entry_visit(choice.kind, code, schema)
+                if not callable(choice.where) and len(visits) < _MAXIMUM_KEPT:
+                    visits[code] = visit_part
+            if visit_part is not None:
+                visit_part(value, around, params, occasion, raised)
 
         return visit
 
-    def _extension_visit(self, code: int, message: str) -> Visit | None:
-        schema = self._registry.schema(code, message)
-        inner = None if schema is None else self._visit(schema)
-        attached = (a.thing for a in self._registry.attached(code))
-        functions = self._functions(thing for thing in attached if _is_row(thing))
-        return _with(inner, functions) if functions else inner
+    def _entry_visit(self, kind: str, code: Any, schema: Construct) -> Visit | None:
+        visit = self._visit(schema)
+        functions = self._functions((kind, code))
+        return _with(visit, functions) if functions else visit
+
+
+_MAXIMUM_KEPT = 4096
+
+_INNER: dict[type[Shape], Callable[[Walker, Any], Visit | None]] = {
+    Named: Walker._same_visit,
+    Sized: Walker._same_visit,
+    Around: Walker._same_visit,
+    Maybe: Walker._same_visit,
+    Constant: Walker._same_visit,
+    Adapted: Walker._adapted_visit,
+    Record: Walker._kept_visit,
+    Row: Walker._row_visit,
+    Focus: Walker._focus_visit,
+    Repeat: Walker._list_visit,
+    Choice: Walker._choice_visit,
+    Deferred: Walker._deferred_visit,
+    Open: Walker._open_visit,
+}
+
+
+# Calling functions
 
 
 def _raising(functions: tuple[Function, ...]) -> Callable[[Any, Occasion, list[Event]], None]:
     """What calls functions, and takes the events that they return."""
 
     def one(value: Any, occasion: Occasion, raised: list[Event]) -> None:
-        result = first(value, occasion)
-        if isinstance(result, Event):
-            raised.append(result)
-        elif result is not None:
-            raised.extend(result)
+        try:
+            result = first(value, occasion)
+            if isinstance(result, Event):
+                raised.append(result if result.ts is not None else _timed(result, occasion))
+            elif result is not None:
+                raised.extend(_several(result, occasion))
+        except Exception as error:  # a user's function may raise anything
+            raised.append(reporter_error(first, error, occasion))
 
     def several(value: Any, occasion: Occasion, raised: list[Event]) -> None:
         for each in each_one:
@@ -269,7 +528,35 @@ def _raising(functions: tuple[Function, ...]) -> Callable[[Any, Occasion, list[E
     return several if others else one
 
 
-def _with(inner: Visit | None, functions: tuple[Function, ...]) -> Visit:
+def _several(result: Any, occasion: Occasion) -> list[Event]:
+    found = []
+    for event in result:
+        if not isinstance(event, Event):
+            raise TypeError(f"an event function returns events, not {event!r}")
+        found.append(event if event.ts is not None else _timed(event, occasion))
+    return found
+
+
+def _timed(event: Event, occasion: Occasion) -> Event:
+    return event if occasion.ts is None else msgspec.structs.replace(event, ts=occasion.ts)
+
+
+def reporter_error(function: Any, error: Exception, occasion: Occasion) -> ReporterError:
+    """What becomes of an exception in a function: where in it, and which."""
+    code = getattr(function, "__code__", None)
+    traceback = error.__traceback__
+    where = traceback
+    while traceback is not None:
+        if traceback.tb_frame.f_code is code or code is None:
+            where = traceback
+        traceback = traceback.tb_next
+    location = f"{where.tb_frame.f_code.co_filename}, line {where.tb_lineno}" if where else ""
+    name = getattr(function, "__name__", repr(function))
+    message = f"{name}: {type(error).__name__}: {error}"
+    return ReporterError(occasion.c, message, location, ts=occasion.ts)
+
+
+def _with(visit_inner: Visit | None, functions: tuple[Function, ...]) -> Visit:
     """The visit of something that is no Struct, and that functions want to hear of."""
     raise_events = _raising(functions)
 
@@ -278,28 +565,17 @@ def _with(inner: Visit | None, functions: tuple[Function, ...]) -> Visit:
     ) -> None:
         if value is None:
             return
-        if inner is not None:
-            inner(value, around, params, occasion, raised)
+        if visit_inner is not None:
+            visit_inner(value, around, params, occasion, raised)
         raise_events(value, occasion, raised)
 
     return visit
 
 
-def _list_visit(inner: Visit | None) -> Visit | None:
-    if inner is None:
-        return None
-
-    def visit(
-        value: Any, around: Any, params: Any, occasion: Occasion, raised: list[Event]
-    ) -> None:
-        for item in value or ():
-            inner(item, around, params, occasion, raised)
-
-    return visit
-
+# Deciding as the parser decided
 
 Evaluation = Callable[[Any, Any], Any]
-"""What a Switch or IfThenElse decides by, from the structure around it and what the parser was told."""
+"""What a choice decides by, from the structure around it and what the parser was told."""
 
 
 def _evaluation(function: Any) -> Evaluation:
@@ -308,7 +584,7 @@ def _evaluation(function: Any) -> Evaluation:
         return lambda around, params: around[name]
     if not callable(function):
         return lambda around, params: function
-    if reads_params(function):
+    if reading(function) is Reads.PARAMS:
         return lambda around, params: function(params)
     return lambda around, params: function(around)
 
@@ -324,34 +600,43 @@ def _branch_visit(
     ) -> None:
         if value is None:
             return
-        inner = cases.get(evaluate(around, params), otherwise)
-        if inner is not None:
-            inner(value, around, params, occasion, raised)
+        visit_case = cases.get(evaluate(around, params), otherwise)
+        if visit_case is not None:
+            visit_case(value, around, params, occasion, raised)
 
     return visit
 
 
-def _reads_scope(schema: Construct) -> bool:
+def _reads_scope(schema: Construct, registry: Registry) -> bool:
     """Whether a schema decides by more than fields of the structure around it and what the parser was told."""
-    if isinstance(schema, Struct):
-        return any(_reads_scope(field) for field in schema.subcons)
-    if isinstance(schema, Subconstruct):
-        return _reads_scope(schema.subcon)
-    if isinstance(schema, Switch):
-        function, branches = schema.keyfunc, [*schema.cases.values(), schema.default]
-    elif isinstance(schema, IfThenElse):
-        function, branches = schema.condfunc, [schema.thensubcon, schema.elsesubcon]
-    else:
-        return False
-    if not reads_fields(function) and not reads_params(function):
+    table = registry.derived.setdefault("reads scope", {})
+    known: bool | None = table.get(schema)
+    if known is None:
+        table[schema] = False  # where it contains itself, the rest of it decides
+        known = table[schema] = _finds_reader(schema, registry)
+    return known
+
+
+def _finds_reader(schema: Construct, registry: Registry) -> bool:
+    of = shape(schema)
+    if isinstance(of, Deferred):
         return True
-    return any(_reads_scope(branch) for branch in branches)
+    if isinstance(of, Choice) and reading(of.key) is Reads.CONTEXT:
+        return True
+    if isinstance(of, Open):
+        for function in (of.choice.key, of.choice.where):
+            if reading(function) is Reads.CONTEXT:
+                return True
+    return any(_reads_scope(part, registry) for part in inner(schema, registry))
 
 
-@lru_cache(maxsize=16)
-def walker(wanted: frozenset[str] | None, registry: ExtensionRegistry) -> Walker:
+def walker(wanted: frozenset[str] | None, registry: Registry) -> Walker:
     """The walk for a set of events, which all connections share."""
-    return Walker(wanted, registry)
+    walkers: dict[frozenset[str] | None, Walker] = registry.derived.setdefault("walkers", {})
+    known = walkers.get(wanted)
+    if known is None:
+        known = walkers[wanted] = Walker(wanted, registry)
+    return known
 
 
 class _Scope(dict[str, Any]):
@@ -365,6 +650,12 @@ class _Scope(dict[str, Any]):
         super().__init__(value)
         self["_"] = around
         self["_params"] = params
+        self["_root"] = around["_root"] if isinstance(around, _Scope) else self
+        self["_index"] = around.get("_index") if isinstance(around, _Scope) else None
+        self["_parsing"], self["_building"], self["_sizing"] = True, False, False
 
     def __getattr__(self, name: str) -> Any:
-        return self[name]
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None

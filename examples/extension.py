@@ -8,7 +8,7 @@ from construct import Struct
 
 import events
 import tlsgrammar
-from tlsgrammar.presentation import opaque, uint8, vector
+from tlsgrammar.language import opaque, uint8, vector
 
 # What the extension holds, as the document that defines it would say:
 #

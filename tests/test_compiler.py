@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tlsgrammar
-from tlsgrammar import GrammarError, api
-from tlsgrammar.compiler import compiled
+from tlsgrammar import GrammarError
 from tlsgrammar.extensions import DEFAULT, Extension
-from tlsgrammar.presentation import block, opaque, repeated, uint8, uint16, uint24, vector
-from tlsgrammar.strategies import values
+from tlsgrammar.language import api, block, opaque, repeated, uint8, uint16, uint24, vector
+from tlsgrammar.language.compiler import compiled
+from tlsgrammar.language.strategies import values
+from tlsgrammar.registry import EXTENSION
 
 from .test_roundtrip import ALGORITHMS, CAPTURES, SCHEMAS, messages
 
@@ -27,7 +28,7 @@ KEY_EXCHANGES = {
 }
 BODIES = {
     f"{extension.name} in {message}": (Extension(message), {"code": extension.code})
-    for extension in DEFAULT
+    for extension in DEFAULT.extensions.values()
     for message in extension.schemas
 }
 
@@ -110,7 +111,7 @@ def test_key_exchanges(name: str, data: st.DataObject) -> None:
 @given(data=st.data())
 def test_extensions(name: str, data: st.DataObject) -> None:
     schema, options = BODIES[name]
-    body = DEFAULT.schema(options["code"], name.rpartition(" in ")[2])
+    body = DEFAULT.schema(EXTENSION, options["code"], name.rpartition(" in ")[2])
     assert body is not None
     value = {"extension_type": options["code"], "body": data.draw(values(body))}
     built = tlsgrammar.build(schema, value)

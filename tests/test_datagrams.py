@@ -17,7 +17,7 @@ import events
 import tlsgrammar
 from events import DatagramAnalyzer, Event, ProtocolViolation
 from tlsgrammar import dtls
-from tlsgrammar.datagrams import is_dtls, read_records
+from tlsgrammar.framing import is_dtls, read_records
 from tlsgrammar.names import ContentType
 
 from .conversation import Chunk, Ends, datagram_frame, datagrams, payloads, write
@@ -370,7 +370,9 @@ def test_a_client_hello_without_a_cookie_field_is_malformed() -> None:
     value = tlsgrammar.parse(tlsgrammar.ClientHello, BODY, datagrams=True)
     assert value.cookie == b"biscuit"
     assert tlsgrammar.build(tlsgrammar.ClientHello, value, datagrams=True) == BODY
-    over_a_stream = tlsgrammar.build(tlsgrammar.ClientHello, value)
+    with pytest.raises(tlsgrammar.GrammarError, match="ClientHello.cookie, offset 35: nothing"):
+        tlsgrammar.build(tlsgrammar.ClientHello, value)
+    over_a_stream = tlsgrammar.build(tlsgrammar.ClientHello, {**value, "cookie": None})
     assert len(over_a_stream) == len(BODY) - 8
     assert tlsgrammar.parse(tlsgrammar.ClientHello, over_a_stream).cookie is None
 

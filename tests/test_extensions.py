@@ -13,15 +13,15 @@ import events
 import tlsgrammar
 from tlsgrammar import GrammarError, names
 from tlsgrammar.extensions import DEFAULT, MESSAGES, Extension
-from tlsgrammar.extensions.quic import varint
-from tlsgrammar.presentation import uint8, vector
-from tlsgrammar.strategies import values
+from tlsgrammar.language import Bytes, uint8, varint, vector
+from tlsgrammar.language.strategies import values
+from tlsgrammar.registry import EXTENSION
 
 from .test_analyzer import analyze, client_hello, record
 
 WHERE = [
     pytest.param(extension.code, message, id=f"{extension.name} in {message}")
-    for extension in DEFAULT
+    for extension in DEFAULT.extensions.values()
     for message in extension.schemas
 ]
 
@@ -29,7 +29,7 @@ WHERE = [
 @pytest.mark.parametrize(("code", "message"), WHERE)
 @given(data=st.data())
 def test_round_trip(code: int, message: str, data: st.DataObject) -> None:
-    schema = DEFAULT.schema(code, message)
+    schema = DEFAULT.schema(EXTENSION, code, message)
     assert schema is not None
     body = data.draw(values(schema))
     extension = Extension(message)
@@ -57,7 +57,9 @@ def test_bytes_that_no_one_made(code: int, message: str, data: bytes) -> None:
 def test_what_has_no_schema() -> None:
     """A list to keep short: formats that are not public, or that nobody could say for sure."""
     assert {
-        names.EXTENSION_TYPES[code] for code in names.EXTENSION_TYPES if code not in DEFAULT
+        names.EXTENSION_TYPES[code]
+        for code in names.EXTENSION_TYPES
+        if code not in DEFAULT.extensions
     } == {
         "tls_lts",
         "pwd_protect",
@@ -72,8 +74,8 @@ def test_what_has_no_schema() -> None:
 
 
 def test_every_extension_says_where_it_is_defined() -> None:
-    assert all(extension.reference for extension in DEFAULT)
-    assert all(set(extension.schemas) <= set(MESSAGES) for extension in DEFAULT)
+    assert all(extension.reference for extension in DEFAULT.extensions.values())
+    assert all(set(extension.schemas) <= set(MESSAGES) for extension in DEFAULT.extensions.values())
 
 
 @given(st.integers(0, 2**62 - 1))
@@ -194,7 +196,7 @@ def test_a_function_in_a_schema_that_raises_is_a_defect() -> None:
     mine.register(
         0xFE00,
         "broken",
-        Struct("value" / uint8, "more" / tlsgrammar.presentation.Bytes(lambda this: this.nonsense)),
+        Struct("value" / uint8, "more" / Bytes(lambda this: this.nonsense)),
     )
     hello = client_hello((0xFE00, b"\x05"))
     value, [defect] = tlsgrammar.read(tlsgrammar.Handshake, hello, extensions=mine)

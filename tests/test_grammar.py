@@ -9,9 +9,9 @@ import pytest
 from construct import Struct, this
 
 import tlsgrammar
-from tlsgrammar import ExtensionRegistry, GrammarError, names
+from tlsgrammar import GrammarError, Registry, names
 from tlsgrammar.extensions import DEFAULT
-from tlsgrammar.presentation import opaque, repeated, uint8, uint16, uint24, uint64, vector
+from tlsgrammar.language import Names, opaque, repeated, uint8, uint16, uint24, uint64, vector
 
 HELLO = {
     "legacy_version": "TLSv12",
@@ -89,7 +89,7 @@ def test_errors_say_what_and_where(
         (Struct("a" / opaque(2, 4)), {"a": b"x"}, "a", "1 bytes long, but 2 to 4 are allowed"),
         (Struct("a" / vector(uint16, 0, 2)), {"a": [1, 2]}, "a", "4 bytes long"),
         (Struct("a" / uint8), {"a": 256}, "a", "256"),
-        (Struct("a" / uint8), {}, "", "no value for the field 'a'"),
+        (Struct("a" / uint8), {}, "a", "no value for the field 'a'"),
         (tlsgrammar.Alert, {"level": "deadly", "description": 0}, "Alert.level", "no alert level"),
     ],
 )
@@ -173,7 +173,7 @@ def test_an_extension_of_a_users_own_in_a_registry_of_their_own() -> None:
 
 
 def test_registering_what_cannot_be() -> None:
-    registry = ExtensionRegistry()
+    registry = Registry()
     registry.register(7, "first", uint8)
     with pytest.raises(ValueError, match="'second': code point 7 is held by 'first'"):
         registry.register(7, "second", uint8)
@@ -215,7 +215,7 @@ def test_a_body_without_a_schema_cannot_be_built() -> None:
         (names.SSLV2_CIPHER_KINDS, 0x010080, "SSLv20_CK_RC4_128_WITH_MD5"),
     ],
 )
-def test_names(registry: names.Registry, code: int, name: str) -> None:
+def test_names(registry: Names, code: int, name: str) -> None:
     assert registry.name(code) == name
     assert registry.code(name) == code
 
@@ -223,7 +223,7 @@ def test_names(registry: names.Registry, code: int, name: str) -> None:
 def test_every_name_leads_back_to_its_code_point() -> None:
     for attribute in names.__all__:
         registry = getattr(names, attribute)
-        if isinstance(registry, names.Registry):
+        if isinstance(registry, Names):
             for code in registry:
                 assert registry.name(registry.code(registry.name(code))) == registry.name(code)
 

@@ -13,8 +13,8 @@ import tlsgrammar
 from tlsgrammar import dtls, key_exchange, sslv2
 from tlsgrammar.framing import HandshakeReader, Protocol, RecordReader
 from tlsgrammar.handshake import negotiated_version
+from tlsgrammar.language.strategies import values
 from tlsgrammar.names import CIPHER_SUITES, ContentType, HandshakeType
-from tlsgrammar.strategies import values
 
 from .conversation import payloads
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import events
 from events import Analyzer, Event, ProtocolViolation
-from tlsgrammar.search import ClientHelloSearch
+from tlsgrammar.framing import ClientHelloSearch
 
 from .conversation import Chunk, packets, payloads, write
 from .test_analyzer import sslv2_client_hello

@@ -125,7 +125,7 @@ def test_build(tmp_path: Path) -> None:
     status, _, err = tool("build", "Alert", str(path))
     assert (status, err) == (
         1,
-        "tlsgrammar: offset 1: no value for the field 'description'\n",
+        "tlsgrammar: Alert.description, offset 1: no value for the field 'description'\n",
     )
     path.write_text("{")
     assert tool("build", "Alert", str(path))[2].startswith(f"tlsgrammar: {path}: not JSON")
@@ -171,7 +171,7 @@ def test_a_real_server_accepts_the_client_hello_of_the_example(tmp_path: Path) -
 
 PLUGIN = """
 from construct import Struct
-from tlsgrammar.presentation import uint8
+from tlsgrammar.language import uint8
 import events
 
 class SslExtensionBrought(events.Event, frozen=True):

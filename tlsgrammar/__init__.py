@@ -9,14 +9,11 @@ Every structure has the name that its RFC gives it, RFC 8446 first. `parse` and 
     b'\x02('
 """
 
-from . import extensions, names, presentation, record, sslv2, versions
-from .api import build, parse, read
-from .errors import GrammarError
+from . import dtls, extensions, names, record, registry, sslv2, versions
 from .extensions import (
     ECPointFormat,
     ECPointFormatList,
     Extension,
-    ExtensionRegistry,
     HostName,
     NamedGroup,
     NamedGroupList,
@@ -66,6 +63,7 @@ from .key_exchange import (
     SignatureScheme,
     key_exchange_algorithm,
 )
+from .language import GrammarError, build, parse, read
 from .plugins import PluginError, load_extensions
 from .record import (
     Alert,
@@ -75,6 +73,7 @@ from .record import (
     HeartbeatMessage,
     TLSPlaintext,
 )
+from .registry import Registry
 
 __version__ = "0.1.0"
 
@@ -100,7 +99,6 @@ __all__ = [
     "EncryptedExtensions",
     "EndOfEarlyData",
     "Extension",
-    "ExtensionRegistry",
     "Finished",
     "GrammarError",
     "Handshake",
@@ -120,6 +118,7 @@ __all__ = [
     "ProtocolNameList",
     "ProtocolVersion",
     "Random",
+    "Registry",
     "ServerDHParams",
     "ServerECDHParams",
     "ServerHello",
@@ -135,14 +134,15 @@ __all__ = [
     "TLSPlaintext",
     "URLAndHash",
     "build",
+    "dtls",
     "extensions",
     "key_exchange_algorithm",
     "load_extensions",
     "names",
     "parse",
-    "presentation",
     "read",
     "record",
+    "registry",
     "sslv2",
     "versions",
 ]

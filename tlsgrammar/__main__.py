@@ -16,10 +16,10 @@ from construct import Construct
 import tlsgrammar
 from tlsgrammar import extensions, names, sslv2
 
-from .errors import GrammarError
-from .names import Registry
+from .language import GrammarError, Names
+from .language.tree import follow, render
 from .plugins import load_extensions
-from .tree import follow, render
+from .registry import EXTENSION
 
 __all__ = ["main"]
 
@@ -30,7 +30,7 @@ STRUCTURES = {
 STRUCTURES = {name: x for name, x in STRUCTURES.items() if isinstance(x, Construct)}
 
 REGISTRIES = {
-    name.lower(): x for name in names.__all__ if isinstance(x := getattr(names, name), Registry)
+    name.lower(): x for name in names.__all__ if isinstance(x := getattr(names, name), Names)
 }
 
 
@@ -67,11 +67,11 @@ _ABBREVIATIONS = {
 def _extensions(options: argparse.Namespace) -> Iterable[str]:
     registry = extensions.DEFAULT
     rows = [("code", "name", "messages", "defined in", "event")]
-    for code in sorted({*names.EXTENSION_TYPES, *(e.code for e in registry)}):
-        if code in registry:
-            known = registry[code]
+    for code in sorted({*names.EXTENSION_TYPES, *registry.extensions}):
+        if code in registry.extensions:
+            known = registry.extensions[code]
             messages = ",".join(_ABBREVIATIONS[m] for m in _ABBREVIATIONS if m in known.schemas)
-            events = ", ".join(attached.label for attached in registry.attached(code))
+            events = ", ".join(attached.label for attached in registry.attached((EXTENSION, code)))
             rows.append((str(code), known.name, messages, known.reference, events))
         else:
             rows.append((str(code), names.EXTENSION_TYPES.name(code), "", "no schema: bytes", ""))

@@ -21,13 +21,12 @@ from construct import (
 )
 
 from . import names
-from .expressions import reads
 from .extensions import ProtocolVersion
-from .names import ContentType
-from .presentation import (
+from .language import (
     Bytes,
     enumeration,
     opaque,
+    reads,
     remaining,
     uint8,
     uint16,
@@ -36,6 +35,8 @@ from .presentation import (
     uint64,
     vector,
 )
+from .names import ContentType
+from .registry import DEFAULT
 
 __all__ = [
     "ACK",
@@ -115,3 +116,7 @@ DTLSHandshakeHeader = Struct(
 RecordNumber = Struct("epoch" / uint64, "sequence_number" / uint64)
 
 ACK = "ACK" / Struct("record_numbers" / vector(RecordNumber, 0, 2**16 - 1))
+
+DEFAULT.register_content_type(
+    ContentType.ack.value, ContentType.ack.name, {"datagram": ACK}, reference="RFC 9147 section 7"
+)

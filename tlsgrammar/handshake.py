@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from construct import Construct, Default, If, IfThenElse, Peek, Struct, Switch, this
+from construct import Default, If, IfThenElse, Peek, Struct, Switch, this
 
 from . import names
-from .expressions import reads
 from .extensions import (
     SUPPORTED_VERSIONS,
     DistinguishedName,
@@ -27,14 +26,14 @@ from .key_exchange import (
     ServerKeyExchange,
     names_signature_algorithm,
 )
-from .names import CertificateStatusType, HandshakeType
-from .presentation import (
+from .language import (
     Bytes,
     Empty,
     block,
     enumeration,
     if_present,
     opaque,
+    reads,
     remaining,
     uint8,
     uint16,
@@ -42,11 +41,10 @@ from .presentation import (
     uint32,
     vector,
 )
-from .versions import (
-    is_early_tls13_draft,
-    is_tls13,
-    version_of,
-)
+from .language.open_types import OpenChoice
+from .names import CertificateStatusType, HandshakeType
+from .registry import DEFAULT, MESSAGE
+from .versions import by_version, is_early_tls13_draft
 
 __all__ = [
     "Certificate",
@@ -86,12 +84,6 @@ __all__ = [
 
 CipherSuite = enumeration(uint16, names.CIPHER_SUITES)
 CompressionMethod = enumeration(uint8, names.COMPRESSION_METHODS)
-
-
-@reads("params")
-def _in_tls13(context: Any) -> bool:
-    version = version_of(context)
-    return version is not None and is_tls13(version)
 
 
 @reads("params")
@@ -200,8 +192,8 @@ NewSessionTicketTLS13 = Struct(
     "extensions" / vector(Extension("new_session_ticket"), 0, 2**16 - 2),
 )
 
-NewSessionTicket = "NewSessionTicket" / IfThenElse(
-    _in_tls13, NewSessionTicketTLS13, NewSessionTicketTLS12
+NewSessionTicket = "NewSessionTicket" / by_version(
+    tls12=NewSessionTicketTLS12, tls13=NewSessionTicketTLS13
 )
 
 # RFC 8446 section 4.5
@@ -230,7 +222,7 @@ _CertificateTLS13 = Struct(
     "certificate_list" / vector(CertificateEntry, 0, 2**24 - 1),
 )
 
-Certificate = "Certificate" / IfThenElse(_in_tls13, _CertificateTLS13, _CertificateTLS12)
+Certificate = "Certificate" / by_version(tls12=_CertificateTLS12, tls13=_CertificateTLS13)
 
 # RFC 5246 section 7.4.4; the signature algorithms are new in TLS 1.2
 CertificateRequestTLS12 = Struct(
@@ -249,8 +241,8 @@ _CertificateRequestTLS13 = Struct(
     "extensions" / vector(Extension("certificate_request"), 2, 2**16 - 1),
 )
 
-CertificateRequest = "CertificateRequest" / IfThenElse(
-    _in_tls13, _CertificateRequestTLS13, CertificateRequestTLS12
+CertificateRequest = "CertificateRequest" / by_version(
+    tls12=CertificateRequestTLS12, tls13=_CertificateRequestTLS13
 )
 
 # RFC 5246 section 7.4.5
@@ -346,38 +338,50 @@ def offered_connection_id(hello: Any) -> bytes | None:
     return None
 
 
-MESSAGES: dict[int, Construct] = {
-    HandshakeType.hello_request: HelloRequest,
-    HandshakeType.client_hello: ClientHello,
-    HandshakeType.server_hello: ServerHello,
-    HandshakeType.hello_verify_request: HelloVerifyRequest,
-    HandshakeType.new_session_ticket: NewSessionTicket,
-    HandshakeType.end_of_early_data: EndOfEarlyData,
-    HandshakeType.hello_retry_request: HelloRetryRequest,
-    HandshakeType.encrypted_extensions: EncryptedExtensions,
-    HandshakeType.certificate: Certificate,
-    HandshakeType.server_key_exchange: ServerKeyExchange,
-    HandshakeType.certificate_request: CertificateRequest,
-    HandshakeType.server_hello_done: ServerHelloDone,
-    HandshakeType.certificate_verify: CertificateVerify,
-    HandshakeType.client_key_exchange: ClientKeyExchange,
-    HandshakeType.finished: Finished,
-    HandshakeType.certificate_url: CertificateURL,
-    HandshakeType.certificate_status: CertificateStatus,
-    HandshakeType.supplemental_data: SupplementalData,
-    HandshakeType.key_update: KeyUpdate,
-    HandshakeType.compressed_certificate: CompressedCertificate,
-    HandshakeType.next_protocol: NextProtocol,
-    HandshakeType.message_hash: MessageHash,
-}
-"""The schema of each message's body."""
+for _type, _schema, _reference in (
+    (HandshakeType.hello_request, HelloRequest, "RFC 5246 section 7.4.1.1"),
+    (HandshakeType.client_hello, ClientHello, "RFC 8446 section 4.1.2"),
+    (HandshakeType.server_hello, ServerHello, "RFC 8446 section 4.1.3"),
+    (HandshakeType.hello_verify_request, HelloVerifyRequest, "RFC 6347 section 4.2.1"),
+    (
+        HandshakeType.new_session_ticket,
+        NewSessionTicket,
+        "RFC 8446 section 4.6.1, RFC 5077 section 3.3",
+    ),
+    (HandshakeType.end_of_early_data, EndOfEarlyData, "RFC 8446 section 4.5"),
+    (HandshakeType.hello_retry_request, HelloRetryRequest, "draft-ietf-tls-tls13-21 section 4.1.4"),
+    (HandshakeType.encrypted_extensions, EncryptedExtensions, "RFC 8446 section 4.3.1"),
+    (HandshakeType.certificate, Certificate, "RFC 8446 section 4.4.2, RFC 5246 section 7.4.2"),
+    (HandshakeType.server_key_exchange, ServerKeyExchange, "RFC 5246 section 7.4.3"),
+    (
+        HandshakeType.certificate_request,
+        CertificateRequest,
+        "RFC 8446 section 4.3.2, RFC 5246 section 7.4.4",
+    ),
+    (HandshakeType.server_hello_done, ServerHelloDone, "RFC 5246 section 7.4.5"),
+    (
+        HandshakeType.certificate_verify,
+        CertificateVerify,
+        "RFC 8446 section 4.4.3, RFC 5246 section 7.4.8",
+    ),
+    (HandshakeType.client_key_exchange, ClientKeyExchange, "RFC 5246 section 7.4.7"),
+    (HandshakeType.finished, Finished, "RFC 8446 section 4.4.4"),
+    (HandshakeType.certificate_url, CertificateURL, "RFC 6066 section 5"),
+    (HandshakeType.certificate_status, CertificateStatus, "RFC 6066 section 8"),
+    (HandshakeType.supplemental_data, SupplementalData, "RFC 4680 section 2"),
+    (HandshakeType.key_update, KeyUpdate, "RFC 8446 section 4.6.3"),
+    (HandshakeType.compressed_certificate, CompressedCertificate, "RFC 8879 section 4"),
+    (HandshakeType.next_protocol, NextProtocol, "draft-agl-tls-nextprotoneg-04 section 3"),
+    (HandshakeType.message_hash, MessageHash, "RFC 8446 section 4.4.1"),
+):
+    DEFAULT.register_message(_type.value, _type.name, _schema, reference=_reference)
 
 # RFC 8446 section 4. A message of another type keeps its bytes. What the layout of a body depends on
 # comes in the context: `version` (as negotiated; up to TLS 1.2 without it) and `cipher_suite`.
 Handshake = "Handshake" / Struct(
     "msg_type" / enumeration(uint8, names.HANDSHAKE_TYPES),
     "length" / Peek(uint24),
-    "body" / block(uint24, Switch(this.msg_type, MESSAGES, default=remaining()), salvage=True),
+    "body" / block(uint24, OpenChoice(MESSAGE, "", this.msg_type, remaining()), salvage=True),
 )
 
 # The part of a message before its body.

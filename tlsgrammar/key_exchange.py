@@ -7,27 +7,26 @@ from the name of the negotiated cipher suite.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Any
 
-from construct import Computed, Construct, If, Struct, Switch, this
+from construct import Computed, If, Struct, this
 
 from . import names
-from .errors import GrammarError
-from .expressions import reads
 from .extensions import NamedGroup, SignatureScheme
-from .names import ECCurveType
-from .presentation import (
+from .language import (
+    Empty,
     enumeration,
     if_present,
     opaque,
-    position,
+    optional_length,
+    reads,
     remaining,
-    remaining_size,
-    render_path,
     uint8,
     uint16,
 )
+from .language.open_types import OpenChoice
+from .names import ECCurveType
+from .registry import DEFAULT, KEY_EXCHANGE, Registry, registry_of
 from .versions import SSL30, has_signature_algorithm, version_of
 
 __all__ = [
@@ -39,7 +38,6 @@ __all__ = [
     "ECParameters",
     "ECPoint",
     "EncryptedPreMasterSecret",
-    "OptionalLength",
     "ServerDHParams",
     "ServerECDHParams",
     "ServerKeyExchange",
@@ -53,22 +51,46 @@ __all__ = [
 _CIPHER_SUITE_NAME = re.compile(r"(?:OLD_)?TLS_(.+?)(?:_FIPS)?_WITH_")
 
 
-@lru_cache(maxsize=1024)
-def key_exchange_algorithm(cipher_suite: int | None) -> str | None:
-    """The key exchange algorithm that the name of a cipher suite begins with, such as `ecdhe_rsa`.
+def key_exchange_algorithm(cipher_suite: int | None, registry: Registry = DEFAULT) -> str | None:
+    """The key exchange algorithm of a cipher suite: the one that it was registered with, or the one that its name
+    begins with, such as `ecdhe_rsa`.
 
     None where there is no suite, where its name is not known, or where it names no key exchange
     (as in TLS 1.3).
     """
     if cipher_suite is None:
         return None
-    match = _CIPHER_SUITE_NAME.match(names.CIPHER_SUITES.name(cipher_suite))
+    known: dict[int, str | None] = registry.derived.setdefault("key exchange algorithms", {})
+    if cipher_suite not in known:
+        if len(known) >= _MAXIMUM_KEPT:
+            known.clear()
+        known[cipher_suite] = registry.key_exchange_of(cipher_suite) or _algorithm_by_name(
+            registry.name_of(names.CIPHER_SUITES, cipher_suite)
+        )
+    return known[cipher_suite]
+
+
+_MAXIMUM_KEPT = 2**16
+
+
+def _algorithm_by_name(cipher_suite: str) -> str | None:
+    match = _CIPHER_SUITE_NAME.match(cipher_suite)
     return match[1].lower().replace("_export1024", "_export") if match else None
 
 
 @reads("params")
 def _algorithm(context: Any) -> str | None:
-    return key_exchange_algorithm(context["_params"].get("cipher_suite"))
+    return key_exchange_algorithm(context["_params"].get("cipher_suite"), registry_of(context))
+
+
+@reads("params")
+def _is_signed(context: Any) -> bool:
+    return bool(registry_of(context).is_signed(_algorithm(context)))
+
+
+@reads("params")
+def _has_identity(context: Any) -> bool:
+    return bool(registry_of(context).has_identity(_algorithm(context)))
 
 
 @reads("params")
@@ -146,104 +168,25 @@ ServerECDHParams = Struct(
     "public" / ECPoint,
 )
 
-_SERVER_PARAMS: dict[str, Construct] = {
-    # RFC 5246 section 7.4.3
-    "dhe_dss": ServerDHParams,
-    "dhe_rsa": ServerDHParams,
-    "dh_anon": ServerDHParams,
-    # RFC 2246 appendix A.4.3
-    "rsa_export": ServerRSAParams,
-    "dhe_dss_export": ServerDHParams,
-    "dhe_rsa_export": ServerDHParams,
-    "dh_anon_export": ServerDHParams,
-    # RFC 8422 section 5.4
-    "ecdhe_ecdsa": ServerECDHParams,
-    "ecdhe_rsa": ServerECDHParams,
-    "ecdh_anon": ServerECDHParams,
-    # RFC 4279 section 2 to 4, RFC 5489 section 2
-    "psk": Struct(),
-    "rsa_psk": Struct(),
-    "dhe_psk": ServerDHParams,
-    "ecdhe_psk": ServerECDHParams,
-    # RFC 5054 section 2.5.3
-    "srp_sha": ServerSRPParams,
-    "srp_sha_dss": ServerSRPParams,
-    "srp_sha_rsa": ServerSRPParams,
-}
-
-
-# The parameters of all others are signed.
-_UNSIGNED = {
-    "dh_anon",
-    "dh_anon_export",
-    "ecdh_anon",
-    "psk",
-    "rsa_psk",
-    "dhe_psk",
-    "ecdhe_psk",
-    "srp_sha",
-}
-
-
-@reads("fields")
-def _has_identity(this: Any) -> bool:
-    return this["algorithm"] is not None and this["algorithm"].endswith("psk")
-
-
-@reads("fields")
-def _is_signed(this: Any) -> bool:
-    return this["algorithm"] in _SERVER_PARAMS.keys() - _UNSIGNED
-
-
 # Needs `cipher_suite` and `version` in the context. Of an algorithm that is not known, or that has no
 # ServerKeyExchange, `params` are the bytes.
 ServerKeyExchange = "ServerKeyExchange" / Struct(
     "algorithm" / Computed(_algorithm),
     # RFC 4279 section 2
     "psk_identity_hint" / If(_has_identity, opaque(0, 2**16 - 1)),
-    "params" / Switch(this.algorithm, _SERVER_PARAMS, default=remaining()),
+    "params" / OpenChoice(KEY_EXCHANGE, "server", this.algorithm, remaining()),
     "signed_params" / If(_is_signed, DigitallySigned),
 )
 
 
-class OptionalLength(Construct):  # type: ignore[misc]
-    """The length of what follows, which SSL 3.0 leaves out (RFC 5246 section 7.4.7.1).
-
-    Parsed: None where the next two bytes are not that length. Built: from the length; where that is
-    None, left out in SSL 3.0 and made from `follows`, the name of the field after it, otherwise.
-    """
-
-    def __init__(self, follows: str) -> None:
-        super().__init__()
-        self.follows = follows
-        self.flagbuildnone = True
-
-    def _parse(self, stream: Any, context: Any, path: str) -> int | None:
-        left = remaining_size(stream)
-        start = stream.tell()
-        if left >= 2:
-            length: int = uint16._parsereport(stream, context, path)
-            if length == left - 2:
-                return length
-            stream.seek(start)
-        return None
-
-    def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
-        length = len(context[self.follows])
-        if obj not in (None, length):
-            raise GrammarError(
-                f"{obj} announced, but {self.follows} has {length} bytes",
-                position(stream),
-                render_path(path),
-            )
-        if obj is not None or version_of(context) != SSL30:
-            uint16._build(length, stream, context, path)
-        return obj
+@reads("params")
+def _has_no_length(context: Any) -> bool:
+    return version_of(context) == SSL30
 
 
 # RFC 5246 section 7.4.7.1
 EncryptedPreMasterSecret = Struct(
-    "length" / OptionalLength("pre_master_secret"),
+    "length" / optional_length("pre_master_secret", _has_no_length),
     "pre_master_secret" / remaining(),
 )
 
@@ -256,42 +199,60 @@ ClientECDiffieHellmanPublic = Struct("ecdh_Yc" / if_present(ECPoint))
 # RFC 5054 section 2.8.2
 ClientSRPParams = Struct("srp_A" / opaque(1, 2**16 - 1))
 
-_CLIENT_PARAMS: dict[str, Construct] = {
-    # RFC 5246 section 7.4.7
-    "rsa": EncryptedPreMasterSecret,
-    "rsa_export": EncryptedPreMasterSecret,
-    "dhe_dss": ClientDiffieHellmanPublic,
-    "dhe_rsa": ClientDiffieHellmanPublic,
-    "dh_dss": ClientDiffieHellmanPublic,
-    "dh_rsa": ClientDiffieHellmanPublic,
-    "dh_anon": ClientDiffieHellmanPublic,
-    "dhe_dss_export": ClientDiffieHellmanPublic,
-    "dhe_rsa_export": ClientDiffieHellmanPublic,
-    "dh_dss_export": ClientDiffieHellmanPublic,
-    "dh_rsa_export": ClientDiffieHellmanPublic,
-    "dh_anon_export": ClientDiffieHellmanPublic,
-    # RFC 8422 section 5.7
-    "ecdhe_ecdsa": ClientECDiffieHellmanPublic,
-    "ecdhe_rsa": ClientECDiffieHellmanPublic,
-    "ecdh_ecdsa": ClientECDiffieHellmanPublic,
-    "ecdh_rsa": ClientECDiffieHellmanPublic,
-    "ecdh_anon": ClientECDiffieHellmanPublic,
-    # RFC 4279 section 2 to 4, RFC 5489 section 2
-    "psk": Struct(),
-    "rsa_psk": EncryptedPreMasterSecret,
-    "dhe_psk": ClientDiffieHellmanPublic,
-    "ecdhe_psk": ClientECDiffieHellmanPublic,
-    # RFC 5054 section 2.5.4
-    "srp_sha": ClientSRPParams,
-    "srp_sha_dss": ClientSRPParams,
-    "srp_sha_rsa": ClientSRPParams,
-}
-
 # Needs `cipher_suite` and `version` in the context. Of an algorithm that is not known `exchange_keys`
 # are the bytes.
 ClientKeyExchange = "ClientKeyExchange" / Struct(
     "algorithm" / Computed(_algorithm),
     # RFC 4279 section 2
     "psk_identity" / If(_has_identity, opaque(0, 2**16 - 1)),
-    "exchange_keys" / Switch(this.algorithm, _CLIENT_PARAMS, default=remaining()),
+    "exchange_keys" / OpenChoice(KEY_EXCHANGE, "client", this.algorithm, remaining()),
 )
+
+_DH = (ServerDHParams, ClientDiffieHellmanPublic)
+_DH_STATIC = (None, ClientDiffieHellmanPublic)
+_EC = (ServerECDHParams, ClientECDiffieHellmanPublic)
+_EC_STATIC = (None, ClientECDiffieHellmanPublic)
+_SRP = (ServerSRPParams, ClientSRPParams)
+
+_SIGNED, _UNSIGNED = True, False
+
+_TLS = "RFC 5246 section 7.4.3 and 7.4.7"
+_EXPORT = "RFC 2246 section 7.4.3 and 7.4.7"
+_ECC = "RFC 8422 section 5.4 and 5.7"
+_PSK = "RFC 4279 section 2 to 4"
+_SRP_RFC = "RFC 5054 section 2.5"
+
+for _name, (_server, _client), _signed, _reference in (
+    ("rsa", (None, EncryptedPreMasterSecret), _UNSIGNED, _TLS),
+    ("dhe_dss", _DH, _SIGNED, _TLS),
+    ("dhe_rsa", _DH, _SIGNED, _TLS),
+    ("dh_dss", _DH_STATIC, _UNSIGNED, _TLS),
+    ("dh_rsa", _DH_STATIC, _UNSIGNED, _TLS),
+    ("dh_anon", _DH, _UNSIGNED, _TLS),
+    ("rsa_export", (ServerRSAParams, EncryptedPreMasterSecret), _SIGNED, _EXPORT),
+    ("dhe_dss_export", _DH, _SIGNED, _EXPORT),
+    ("dhe_rsa_export", _DH, _SIGNED, _EXPORT),
+    ("dh_dss_export", _DH_STATIC, _UNSIGNED, _EXPORT),
+    ("dh_rsa_export", _DH_STATIC, _UNSIGNED, _EXPORT),
+    ("dh_anon_export", _DH, _UNSIGNED, _EXPORT),
+    ("ecdhe_ecdsa", _EC, _SIGNED, _ECC),
+    ("ecdhe_rsa", _EC, _SIGNED, _ECC),
+    ("ecdh_ecdsa", _EC_STATIC, _UNSIGNED, _ECC),
+    ("ecdh_rsa", _EC_STATIC, _UNSIGNED, _ECC),
+    ("ecdh_anon", _EC, _UNSIGNED, _ECC),
+    ("psk", (Empty, Empty), _UNSIGNED, _PSK),
+    ("rsa_psk", (Empty, EncryptedPreMasterSecret), _UNSIGNED, _PSK),
+    ("dhe_psk", _DH, _UNSIGNED, _PSK),
+    ("ecdhe_psk", _EC, _UNSIGNED, "RFC 5489 section 2"),
+    ("srp_sha", _SRP, _UNSIGNED, _SRP_RFC),
+    ("srp_sha_dss", _SRP, _SIGNED, _SRP_RFC),
+    ("srp_sha_rsa", _SRP, _SIGNED, _SRP_RFC),
+):
+    DEFAULT.register_key_exchange(
+        _name,
+        server=_server,
+        client=_client,
+        signed=_signed,
+        identity=_name.endswith("psk"),
+        reference=_reference,
+    )

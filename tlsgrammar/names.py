@@ -13,8 +13,9 @@ they are first asked.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
+from collections.abc import Callable, Mapping
+
+from .language.names import Names
 
 __all__ = [
     "ALERT_DESCRIPTIONS",
@@ -60,7 +61,6 @@ __all__ = [
     "HandshakeType",
     "HeartbeatMessageType",
     "NameType",
-    "Registry",
     "SCTVersion",
     "cipher_name",
 ]
@@ -155,70 +155,6 @@ class ECHClientHelloType(enum.IntEnum):
     inner = 1
 
 
-class Registry(Mapping[int, str]):
-    """Names by code point. `name` and `code` look up either way; iteration gives the code points.
-
-    Attributes:
-        title: what the code points are, in the singular.
-        digits: how many hexadecimal digits a code point has.
-    """
-
-    def __init__(
-        self,
-        title: str,
-        digits: int,
-        load: Callable[[], Mapping[int, str]],
-        grease: Callable[[int], bool] | None = None,
-    ) -> None:
-        self.title = title
-        self.digits = digits
-        self._load = load
-        self._grease = grease
-
-    @cached_property
-    def _names(self) -> Mapping[int, str]:
-        return self._load()
-
-    @cached_property
-    def _codes(self) -> dict[str, int]:
-        # Where a name stands twice, the first code point has it: the later ones are drafts'.
-        return {name: code for code, name in reversed(list(self._names.items()))}
-
-    def __getitem__(self, code: int) -> str:
-        return self._names[code]
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def name(self, code: int) -> str:
-        """The name of a code point; `GREASE-0x2a2a` (RFC 8701) or `unknown-0x1234` without one."""
-        known = self._names.get(code)
-        if known is not None:
-            return known
-        kind = "GREASE" if self._grease is not None and self._grease(code) else "unknown"
-        return f"{kind}-0x{code:0{self.digits}x}"
-
-    def code(self, name: str) -> int:
-        """The code point of a name, as `name` prints it.
-
-        Raises:
-            KeyError: the registry has no such name.
-        """
-        known = self._codes.get(name)
-        if known is not None:
-            return known
-        kind, _, number = name.partition("-0x")
-        if kind in ("GREASE", "unknown"):
-            try:
-                return int(number, 16)
-            except ValueError:
-                pass
-        raise KeyError(f"no {self.title} is named {name!r}")
-
-
 def _grease16(code: int) -> bool:
     return code & 0x0F0F == 0x0A0A and code >> 8 == code & 0xFF
 
@@ -247,51 +183,51 @@ def _enum(enumeration: type[enum.IntEnum]) -> Callable[[], Mapping[int, str]]:
     return lambda: {member.value: member.name for member in enumeration}
 
 
-VERSIONS = Registry("protocol version", 4, _table("versions.csv"), _grease16)
-CONTENT_TYPES = Registry("content type", 2, _enum(ContentType))
-HANDSHAKE_TYPES = Registry("handshake type", 2, _enum(HandshakeType))
-ALERT_LEVELS = Registry("alert level", 2, _enum(AlertLevel))
-ALERT_DESCRIPTIONS = Registry("alert description", 2, _table("alert_descriptions.csv"))
-HEARTBEAT_MESSAGE_TYPES = Registry("heartbeat message type", 2, _enum(HeartbeatMessageType))
-CIPHER_SUITES = Registry("cipher suite", 4, _table("cipher_suites.csv"), _grease16)
-EXTENSION_TYPES = Registry("extension type", 4, _table("extension_types.csv"), _grease16)
-SUPPORTED_GROUPS = Registry("group", 4, _table("supported_groups.csv"), _grease16)
-EC_POINT_FORMATS = Registry("point format", 2, _table("ec_point_formats.csv"))
-EC_CURVE_TYPES = Registry("curve type", 2, _enum(ECCurveType))
-SIGNATURE_SCHEMES = Registry("signature scheme", 4, _table("signature_schemes.csv"), _grease16)
-NAME_TYPES = Registry("name type", 2, _enum(NameType))
-CERTIFICATE_STATUS_TYPES = Registry("certificate status type", 2, _enum(CertificateStatusType))
-CLIENT_CERTIFICATE_TYPES = Registry("client certificate type", 2, _table("certificate_types.csv"))
-CERTIFICATE_COMPRESSION_ALGORITHMS = Registry(
+VERSIONS = Names("protocol version", 4, _table("versions.csv"), _grease16)
+CONTENT_TYPES = Names("content type", 2, _enum(ContentType))
+HANDSHAKE_TYPES = Names("handshake type", 2, _enum(HandshakeType))
+ALERT_LEVELS = Names("alert level", 2, _enum(AlertLevel))
+ALERT_DESCRIPTIONS = Names("alert description", 2, _table("alert_descriptions.csv"))
+HEARTBEAT_MESSAGE_TYPES = Names("heartbeat message type", 2, _enum(HeartbeatMessageType))
+CIPHER_SUITES = Names("cipher suite", 4, _table("cipher_suites.csv"), _grease16)
+EXTENSION_TYPES = Names("extension type", 4, _table("extension_types.csv"), _grease16)
+SUPPORTED_GROUPS = Names("group", 4, _table("supported_groups.csv"), _grease16)
+EC_POINT_FORMATS = Names("point format", 2, _table("ec_point_formats.csv"))
+EC_CURVE_TYPES = Names("curve type", 2, _enum(ECCurveType))
+SIGNATURE_SCHEMES = Names("signature scheme", 4, _table("signature_schemes.csv"), _grease16)
+NAME_TYPES = Names("name type", 2, _enum(NameType))
+CERTIFICATE_STATUS_TYPES = Names("certificate status type", 2, _enum(CertificateStatusType))
+CLIENT_CERTIFICATE_TYPES = Names("client certificate type", 2, _table("certificate_types.csv"))
+CERTIFICATE_COMPRESSION_ALGORITHMS = Names(
     "certificate compression algorithm", 4, _table("certificate_compression_algorithms.csv")
 )
-COMPRESSION_METHODS = Registry(
+COMPRESSION_METHODS = Names(
     "compression method",
     2,
     # RFC 3749 section 2 and RFC 3943 section 2.
     lambda: {0: "null", 1: "DEFLATE", 64: "LZS"},
 )
-PSK_KEY_EXCHANGE_MODES = Registry(
+PSK_KEY_EXCHANGE_MODES = Names(
     "PSK key exchange mode", 2, _table("psk_key_exchange_modes.csv"), _grease8
 )
-SRTP_PROTECTION_PROFILES = Registry(
+SRTP_PROTECTION_PROFILES = Names(
     "SRTP protection profile", 4, _table("srtp_protection_profiles.csv")
 )
-MAX_FRAGMENT_LENGTHS = Registry("maximum fragment length", 2, _table("max_fragment_lengths.csv"))
-ECH_CLIENT_HELLO_TYPES = Registry("ECH type", 2, _enum(ECHClientHelloType))
-HEARTBEAT_MODES = Registry(
+MAX_FRAGMENT_LENGTHS = Names("maximum fragment length", 2, _table("max_fragment_lengths.csv"))
+ECH_CLIENT_HELLO_TYPES = Names("ECH type", 2, _enum(ECHClientHelloType))
+HEARTBEAT_MODES = Names(
     "heartbeat mode",
     2,
     # RFC 6520 section 2.
     lambda: {1: "peer_allowed_to_send", 2: "peer_not_allowed_to_send"},
 )
-IDENTIFIER_TYPES = Registry(
+IDENTIFIER_TYPES = Names(
     "identifier type",
     2,
     # RFC 6066 section 6.
     lambda: {0: "pre_agreed", 1: "key_sha1_hash", 2: "x509_name", 3: "cert_sha1_hash"},
 )
-AUTHZ_DATA_FORMATS = Registry(
+AUTHZ_DATA_FORMATS = Names(
     "authorization data format",
     2,
     # RFC 5878 section 2.3; RFC 7562 section 4.
@@ -303,24 +239,24 @@ AUTHZ_DATA_FORMATS = Registry(
         66: "dtcp_authorization",
     },
 )
-CERTIFICATE_TYPES = Registry(
+CERTIFICATE_TYPES = Names(
     "certificate type",
     2,
     # RFC 6091 section 3.1, RFC 7250 section 3, RFC 8902 section 3.
     lambda: {0: "X509", 1: "OpenPGP", 2: "RawPublicKey", 3: "1609Dot2"},
 )
-CACHED_INFORMATION_TYPES = Registry(
+CACHED_INFORMATION_TYPES = Names(
     "cached information type",
     2,
     # RFC 7924 section 3.
     lambda: {1: "cert", 2: "cert_req"},
 )
-SCT_VERSIONS = Registry(
+SCT_VERSIONS = Names(
     "SCT version",
     2,
     _enum(SCTVersion),
 )
-VERSIONED_TRANS_TYPES = Registry(
+VERSIONED_TRANS_TYPES = Names(
     "transparency item type",
     4,
     # RFC 9162 section 4.5.
@@ -334,13 +270,13 @@ VERSIONED_TRANS_TYPES = Registry(
         7: "inclusion_proof_v2",
     },
 )
-TOKEN_BINDING_KEY_PARAMETERS = Registry(
+TOKEN_BINDING_KEY_PARAMETERS = Names(
     "token binding key parameters",
     2,
     # RFC 8471 section 3.
     lambda: {0: "rsa2048_pkcs1.5", 1: "rsa2048_pss", 2: "ecdsap256"},
 )
-HPKE_KEMS = Registry(
+HPKE_KEMS = Names(
     "HPKE KEM",
     4,
     # RFC 9180 section 7.1.
@@ -352,19 +288,19 @@ HPKE_KEMS = Registry(
         0x0021: "DHKEM(X448, HKDF-SHA512)",
     },
 )
-HPKE_KDFS = Registry(
+HPKE_KDFS = Names(
     "HPKE KDF",
     4,
     # RFC 9180 section 7.2.
     lambda: {1: "HKDF-SHA256", 2: "HKDF-SHA384", 3: "HKDF-SHA512"},
 )
-HPKE_AEADS = Registry(
+HPKE_AEADS = Names(
     "HPKE AEAD",
     4,
     # RFC 9180 section 7.3.
     lambda: {1: "AES-128-GCM", 2: "AES-256-GCM", 3: "ChaCha20Poly1305", 0xFFFF: "Export-only"},
 )
-QUIC_TRANSPORT_PARAMETERS = Registry(
+QUIC_TRANSPORT_PARAMETERS = Names(
     "QUIC transport parameter",
     2,
     # RFC 9000 section 18.2, RFC 9221 section 3, RFC 9287 section 3, RFC 9368 section 3, and drafts.
@@ -395,8 +331,8 @@ QUIC_TRANSPORT_PARAMETERS = Registry(
     },
     lambda code: code % 31 == 27,
 )
-SSLV2_CIPHER_KINDS = Registry("SSL 2.0 cipher kind", 6, _table("sslv2_cipher_kinds.csv"))
-SSLV2_ERRORS = Registry(
+SSLV2_CIPHER_KINDS = Names("SSL 2.0 cipher kind", 6, _table("sslv2_cipher_kinds.csv"))
+SSLV2_ERRORS = Names(
     "SSL 2.0 error",
     4,
     # "The SSL Protocol" (SSL 2.0), section 2.6, "Error handling".

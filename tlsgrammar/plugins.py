@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Iterator
 
-from .extensions import DEFAULT, ExtensionRegistry
+from .registry import DEFAULT, Registry
 
 __all__ = ["GROUP", "PluginError", "load_extensions"]
 
@@ -34,7 +34,7 @@ class PluginError(Exception):
         self.reason = reason
 
 
-def load_extensions(registry: ExtensionRegistry = DEFAULT) -> list[PluginError]:
+def load_extensions(registry: Registry = DEFAULT) -> list[PluginError]:
     """Fill a registry with the extensions of all installed packages. What is there already is not loaded again.
 
     Returns:

@@ -6,7 +6,8 @@ from construct import Peek, Struct, Tell, this
 
 from . import names
 from .extensions import ProtocolVersion
-from .presentation import enumeration, opaque, remaining, repeated, uint8, uint16
+from .language import enumeration, opaque, remaining, repeated, uint8, uint16
+from .registry import DEFAULT
 
 __all__ = [
     "Alert",
@@ -59,3 +60,10 @@ HeartbeatMessage = "HeartbeatMessage" / Struct(
 )
 
 ApplicationData = remaining()
+
+for _type, _schema, _reference in (
+    (names.ContentType.change_cipher_spec, ChangeCipherSpec, "RFC 5246 section 7.1"),
+    (names.ContentType.alert, Alerts, "RFC 8446 section 6"),
+    (names.ContentType.heartbeat, HeartbeatMessage, "RFC 6520 section 4"),
+):
+    DEFAULT.register_content_type(_type.value, _type.name, _schema, reference=_reference)

@@ -10,7 +10,7 @@ from construct import Rebuild, Struct, Switch, len_, this
 
 from . import names
 from .extensions import ProtocolVersion
-from .presentation import Bytes, block, enumeration, remaining, repeated, uint8, uint16, uint24
+from .language import Bytes, block, enumeration, remaining, repeated, uint8, uint16, uint24
 
 __all__ = [
     "CipherKind",

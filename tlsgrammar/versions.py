@@ -8,7 +8,21 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["SSL20", "SSL30", "TLS10", "TLS11", "TLS12", "TLS13", "is_supported", "is_tls13"]
+from construct import Construct, IfThenElse
+
+from .language import reads, remaining
+
+__all__ = [
+    *("SSL20", "SSL30", "TLS10", "TLS11", "TLS12", "TLS13"),
+    *(
+        "by_version",
+        "has_signature_algorithm",
+        "in_tls13",
+        "is_supported",
+        "is_tls13",
+        "version_of",
+    ),
+]
 
 SSL20 = 0x0002
 SSL30 = 0x0300
@@ -51,3 +65,14 @@ def version_of(context: Any) -> int | None:
     """The negotiated version in the context that a schema is parsed or built with, if any."""
     version: int | None = context["_params"].get("version")
     return version
+
+
+@reads("params")
+def in_tls13(context: Any) -> bool:
+    """Whether a schema is parsed or built as of TLS 1.3; not where nothing is known of the version."""
+    return is_tls13(version_of(context))
+
+
+def by_version(tls12: Construct | None = None, tls13: Construct | None = None) -> Construct:
+    """One schema for TLS 1.3 and one for what came before; the bytes, where there is none."""
+    return IfThenElse(in_tls13, tls13 or remaining(), tls12 or remaining())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator
 
-from tlsgrammar.datagrams import is_dtls, may_be_dtls, sent_by_server
+from tlsgrammar.framing import is_dtls, may_be_dtls, sent_by_server
 
 from ..datagrams import DatagramAnalyzer
 from ..model import Connection, Event

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from tlsgrammar.search import DEFAULT_SEARCH_LIMIT
+from tlsgrammar.framing import DEFAULT_SEARCH_LIMIT
 
 from ..model import Event
 from .files import CaptureError

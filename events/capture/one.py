@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import chain
 
-from tlsgrammar import ExtensionRegistry
-from tlsgrammar.search import DEFAULT_SEARCH_LIMIT
+from tlsgrammar import Registry
+from tlsgrammar.framing import DEFAULT_SEARCH_LIMIT
 
 from ..analyzer import Analyzer
 from ..datagrams import DatagramAnalyzer
@@ -25,7 +25,7 @@ def read_capture(
     *,
     disable_analyzer_after_detection: bool = True,
     wanted: Collection[str] | None = None,
-    extensions: ExtensionRegistry | None = None,
+    extensions: Registry | None = None,
     search_limit: int = DEFAULT_SEARCH_LIMIT,
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[Event]:

@@ -3,6 +3,7 @@
 Every module registers what it declares, with the call that users make: `register`.
 """
 
+from ..registry import DEFAULT, MESSAGES
 from . import (
     certificates,
     ech,
@@ -16,18 +17,10 @@ from . import (
     records,
 )
 from .certificates import DistinguishedName, OCSPResponse
+from .extension import Extension, ExtensionType, register
 from .groups import ECPointFormat, ECPointFormatList, NamedGroup, NamedGroupList
 from .naming import HostName, ProtocolName, ProtocolNameList, ServerName, ServerNameList
 from .negotiation import SUPPORTED_VERSIONS, ProtocolVersion, SelectedVersion, SupportedVersions
-from .registry import (
-    DEFAULT,
-    MESSAGES,
-    Extension,
-    ExtensionBody,
-    ExtensionRegistry,
-    ExtensionType,
-    register,
-)
 from .signatures import SignatureScheme
 
 __all__ = [
@@ -38,8 +31,6 @@ __all__ = [
     "ECPointFormat",
     "ECPointFormatList",
     "Extension",
-    "ExtensionBody",
-    "ExtensionRegistry",
     "ExtensionType",
     "HostName",
     "NamedGroup",

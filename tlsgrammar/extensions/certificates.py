@@ -5,8 +5,7 @@ from __future__ import annotations
 from construct import Struct, Switch, this
 
 from .. import names
-from ..names import CertificateStatusType
-from ..presentation import (
+from ..language import (
     Bytes,
     Empty,
     block,
@@ -18,7 +17,8 @@ from ..presentation import (
     uint64,
     vector,
 )
-from .registry import register
+from ..names import CertificateStatusType
+from .extension import register
 from .signatures import SignatureScheme
 
 __all__ = [

@@ -5,8 +5,7 @@ from __future__ import annotations
 from construct import Struct, Switch, this
 
 from .. import names
-from ..names import ECHClientHelloType
-from ..presentation import (
+from ..language import (
     Bytes,
     Empty,
     block,
@@ -17,8 +16,9 @@ from ..presentation import (
     uint16,
     vector,
 )
+from ..names import ECHClientHelloType
+from .extension import register
 from .groups import KeyShareEntry
-from .registry import register
 
 __all__ = [
     "ECHClientHello",

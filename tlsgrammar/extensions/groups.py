@@ -5,8 +5,8 @@ from __future__ import annotations
 from construct import Struct
 
 from .. import names
-from ..presentation import enumeration, opaque, uint8, uint16, vector
-from .registry import register
+from ..language import enumeration, opaque, uint8, uint16, vector
+from .extension import register
 
 __all__ = [
     "ECPointFormat",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from construct import Struct
 
-from ..presentation import Empty, opaque
-from .registry import register
+from ..language import Empty, opaque
+from .extension import register
 
 __all__ = ["SRPExtension"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from construct import If, PrefixedArray, Struct, this
 
-from ..presentation import opaque, uint8, uint32, vector
-from .registry import register
+from ..language import opaque, uint8, uint32, vector
+from .extension import register
 
 __all__ = ["TLMSPClientHello", "TLMSPServerHello"]
 

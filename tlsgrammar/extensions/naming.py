@@ -5,8 +5,7 @@ from __future__ import annotations
 from construct import GreedyBytes, Struct, Switch, this
 
 from .. import names
-from ..names import NameType
-from ..presentation import (
+from ..language import (
     Empty,
     enumeration,
     if_present,
@@ -16,7 +15,8 @@ from ..presentation import (
     uint8,
     vector,
 )
-from .registry import register
+from ..names import NameType
+from .extension import register
 
 __all__ = [
     "ApplicationSettingsSupport",

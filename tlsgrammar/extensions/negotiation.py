@@ -5,8 +5,8 @@ from __future__ import annotations
 from construct import Struct
 
 from .. import names
-from ..presentation import enumeration, uint16, vector
-from .registry import register
+from ..language import enumeration, uint16, vector
+from .extension import register
 
 __all__ = ["SUPPORTED_VERSIONS", "ProtocolVersion", "SelectedVersion", "SupportedVersions"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from construct import Struct
 
 from .. import names
-from ..presentation import (
+from ..language import (
     Empty,
     enumeration,
     if_present,
@@ -16,7 +16,7 @@ from ..presentation import (
     uint32,
     vector,
 )
-from .registry import register
+from .extension import register
 
 __all__ = [
     "Cookie",

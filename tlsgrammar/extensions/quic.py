@@ -2,69 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from construct import Construct, Struct, Switch, this
 
 from .. import names
-from ..errors import GrammarError
-from ..presentation import (
+from ..language import (
     Bytes,
     Empty,
     block,
     enumeration,
     opaque,
-    position,
-    read_block,
     remaining,
-    render_path,
     repeated,
     uint16,
     uint32,
+    varint,
 )
-from .registry import register
+from .extension import register
 
-__all__ = ["PreferredAddress", "TransportParameter", "TransportParameters", "varint"]
+__all__ = ["PreferredAddress", "TransportParameter", "TransportParameters"]
 
-
-class Varint(Construct):  # type: ignore[misc]
-    """A variable-length integer (RFC 9000 section 16), in as few bytes as hold it.
-
-    Parsed: the integer; where it stood in more bytes than it needs, which the RFC allows, an integer that
-    remembers that, so that it is built as it was.
-    """
-
-    def _parse(self, stream: Any, context: Any, path: str) -> int:
-        first = read_block(stream, 1, path)
-        size = 1 << (first[0] >> 6)
-        data = first + read_block(stream, size - 1, path)
-        value = int.from_bytes(data, "big") & ((1 << (8 * size - 2)) - 1)
-        return value if _size(value) == size else _Wide(value, size)
-
-    def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
-        if not 0 <= obj < 2**62:
-            raise GrammarError(f"{obj} is not in 0 to 2^62-1", position(stream), render_path(path))
-        size = obj.size if isinstance(obj, _Wide) else _size(obj)
-        stream.write((obj | (size.bit_length() - 1) << (8 * size - 2)).to_bytes(size, "big"))
-        return obj
-
-
-class _Wide(int):
-    """An integer that stood in more bytes than it needs."""
-
-    size: int
-
-    def __new__(cls, value: int, size: int) -> _Wide:
-        self = super().__new__(cls, value)
-        self.size = size
-        return self
-
-
-def _size(value: int) -> int:
-    return next(size for size in (1, 2, 4, 8) if value < 1 << (8 * size - 2))
-
-
-varint = Varint()
 
 # RFC 9000 section 18.2
 PreferredAddress = Struct(

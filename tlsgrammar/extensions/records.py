@@ -5,8 +5,8 @@ from __future__ import annotations
 from construct import Struct
 
 from .. import names
-from ..presentation import Empty, enumeration, opaque, remaining, uint8, uint16, vector
-from .registry import register
+from ..language import Empty, enumeration, opaque, remaining, uint8, uint16, vector
+from .extension import register
 
 __all__ = [
     "ConnectionId",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from construct import Struct
 
 from .. import names
-from ..presentation import enumeration, opaque, uint16, uint32, vector
-from .registry import register
+from ..language import enumeration, opaque, uint16, uint32, vector
+from .extension import register
 
 __all__ = ["Credential", "DelegatedCredential", "SignatureScheme", "SignatureSchemeList"]
 

@@ -5,12 +5,11 @@ What belongs here: the one rule by which it is found, whatever protocol stands b
 
 from __future__ import annotations
 
-from .api import read
-from .errors import GrammarError
-from .framing import HandshakeReader, Protocol, RecordReader
-from .handshake import Handshake
-from .names import ContentType, HandshakeType
-from .versions import is_supported
+from ..handshake import Handshake
+from ..language import GrammarError, read
+from ..names import ContentType, HandshakeType
+from ..versions import is_supported
+from .streams import HandshakeReader, Protocol, RecordReader
 
 __all__ = ["DEFAULT_SEARCH_LIMIT", "ClientHelloSearch"]
 

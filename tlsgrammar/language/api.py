@@ -1,4 +1,7 @@
-"""The way into the grammar: parse, read and build any schema, with one kind of error."""
+"""The way into the grammar: parse, read and build any schema, with one kind of error.
+
+What may live here: choosing between the compiled schema and the schema itself, and the contexts that both start with.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,23 @@ from typing import Any
 
 from construct import Construct, Container
 
-from .compiler import compiled
+from .compiler import GIVES_UP, Parser, compiled, needs_context
 from .errors import GrammarError
-from .presentation import Window, as_grammar_error, parse_whole, without_streams
+from .guard import guarded
+from .presentation import Output, Window, as_grammar_error, parse_whole, without_streams
 
 __all__ = ["build", "interpreted", "parameters", "parse", "parse_at", "read", "reader"]
 
 _INTERPRET = bool(os.environ.get("TLSGRAMMAR_INTERPRET"))
 """Whether schemas are always interpreted by construct, to find out whether something is the compiler's fault."""
+
+_STRICT = bool(os.environ.get("TLSGRAMMAR_STRICT"))
+"""Whether it is an error where a compiled schema gives up on bytes that follow the schema, or for a reason that the
+schema itself does not give: for tests."""
+
+
+class CompilerError(Exception):
+    """A compiled schema and the schema itself do not agree. Raised in strict mode only."""
 
 
 def parse(schema: Construct, data: bytes, **context: Any) -> Any:
@@ -25,10 +37,10 @@ def parse(schema: Construct, data: bytes, **context: Any) -> Any:
     Args:
         schema: any construct; of this library or not.
         data: the bytes of the whole structure.
-        context: what the layout depends on beyond the bytes: `version` (the negotiated one, such as
-            0x0303; TLS 1.2 where it is not given), `cipher_suite` (for the messages of the key
-            exchange), `extensions` (an `ExtensionRegistry`; the default one where it is not given),
-            `datagrams` (whether it is of DTLS, whose ClientHello has a cookie).
+        context: what the layout depends on beyond the bytes. For TLS: `version` (the negotiated one, such as
+            0x0303; TLS 1.2 where it is not given), `cipher_suite` (for the messages of the key exchange),
+            `extensions` (a `Registry`; the default one where it is not given), `has_cookie` (whether a ClientHello
+            has a cookie, as in DTLS).
 
     Returns:
         What the schema parses to: a `construct.Container` for a `Struct`, bytes, an integer, a list.
@@ -74,7 +86,9 @@ def reader(schema: Construct) -> Callable[[bytes, Container], tuple[Any, Sequenc
     """
     if _INTERPRET:
         return partial(_what_can_be_read, schema)
-    parser = compiled(schema)
+    if _STRICT:
+        return partial(_strictly_read, schema)
+    parser = _parser(schema)
 
     def read_one(data: bytes, params: Container) -> tuple[Any, Sequence[GrammarError]]:
         try:
@@ -94,19 +108,35 @@ def parse_at(schema: Construct, data: bytes, at: int, params: Container) -> tupl
     Raises:
         GrammarError: the bytes there do not follow the schema.
     """
+    gave_up: Exception | None = None
     if not _INTERPRET:
         try:
-            return compiled(schema)(data, at, len(data), at, params)
-        except Exception:  # as below: the schema itself says what is wrong
-            pass
-    window = Window(data[at:], at)
+            return _parser(schema)(data, at, len(data), at, params)
+        except Exception as error:  # as below: the schema itself says what is wrong
+            gave_up = error
+    window = Window(data, at, at)
     try:
-        value = schema._parsereport(window, parameters(params), "(parsing)")
-    except GrammarError:
-        raise
+        value = guarded(schema)._parsereport(window, parameters(params), "(parsing)")
     except Exception as error:
+        if _STRICT and gave_up is not None:
+            _must_agree(schema, gave_up, error)
         raise as_grammar_error(error, window, "(parsing)") from error
+    if _STRICT and gave_up is not None:
+        _must_agree(schema, gave_up, None)
     return without_streams(value), at + window.tell()
+
+
+def _parser(schema: Construct) -> Parser:
+    """The compiled parser of a schema that stands in no other."""
+    parser = compiled(schema)
+    return partial(_in_own_context, parser) if needs_context(schema) else parser
+
+
+def _in_own_context(
+    parser: Parser, data: bytes | bytearray, p: int, end: int, start: int, context: Container
+) -> tuple[Any, int]:
+    # What a parser leaves in the context is not for the next one, nor for another thread.
+    return parser(data, p, end, start, parameters(context))
 
 
 # Stands for the value of bytes that do not follow their schema, or that may not.
@@ -114,14 +144,47 @@ _DEVIATES = object()
 
 
 def _well_formed(schema: Construct, data: bytes, params: Container) -> Any:
+    if _STRICT:
+        return _strictly_well_formed(schema, data, params)
     if not _INTERPRET:
         try:
-            value, end = compiled(schema)(data, 0, len(data), 0, params)
+            value, end = _parser(schema)(data, 0, len(data), 0, params)
             if end == len(data):
                 return value
         except Exception:  # of whatever kind: the schema itself says what is wrong
             pass
     return _DEVIATES
+
+
+def _strictly_well_formed(schema: Construct, data: bytes, params: Container) -> Any:
+    if _INTERPRET:
+        return _DEVIATES
+    gave_up: Exception | None = None
+    try:
+        value, end = _parser(schema)(data, 0, len(data), 0, params)
+        if end == len(data):
+            return value
+    except Exception as error:
+        gave_up = error
+    _, failed = _interpreted(schema, data, parameters(params))
+    _must_agree(schema, gave_up, failed)
+    return _DEVIATES
+
+
+def _strictly_read(
+    schema: Construct, data: bytes, params: Container
+) -> tuple[Any, Sequence[GrammarError]]:
+    value = _strictly_well_formed(schema, data, params)
+    return _what_can_be_read(schema, data, params) if value is _DEVIATES else (value, ())
+
+
+def _must_agree(schema: Construct, gave_up: Exception | None, failed: Exception | None) -> None:
+    """That a compiled parser gave up for a declared reason, or for the schema's own; and that the schema fails too."""
+    if failed is None:
+        raise CompilerError(f"{schema!r}, compiled, does not parse what follows it") from gave_up
+    declared = gave_up is None or isinstance(gave_up, GIVES_UP)
+    if not declared and type(gave_up) is not type(failed):
+        raise CompilerError(f"{schema!r}, compiled, fails otherwise than the schema") from gave_up
 
 
 def _what_can_be_read(
@@ -141,12 +204,17 @@ def interpreted(
     is done once.
     """
     window = Window(data, 0)
+    value, error = _interpreted(schema, data, params, window)
+    return value, None if error is None else as_grammar_error(error, window, "(parsing)")
+
+
+def _interpreted(
+    schema: Construct, data: bytes, params: Container, window: Window | None = None
+) -> tuple[Any, Exception | None]:
     try:
-        value = parse_whole(schema, window, params, "(parsing)")
-    except GrammarError as error:
-        return None, error
+        value = parse_whole(guarded(schema), window or Window(data, 0), params, "(parsing)")
     except Exception as error:  # a user's schema may hold any function, and that may raise anything
-        return None, as_grammar_error(error, window, "(parsing)")
+        return None, error
     return without_streams(value), None
 
 
@@ -156,13 +224,13 @@ def build(schema: Construct, value: Any, **context: Any) -> bytes:
     Lengths need not be given. A code point can be given by its name.
 
     Raises:
-        GrammarError: the value lacks a field, or does not fit the schema; `offset` counts the bytes
-            that were built before it.
+        GrammarError: the value lacks a field, has one that the schema does not have, or does not fit the schema;
+            `offset` counts the bytes that come before what could not be built, and `path` says what that is.
     """
-    stream = Window(b"", 0)
+    stream = Output(0)
     params = parameters(context, parsing=False)
     try:
-        schema._build(value, stream, params, "(building)")
+        guarded(schema)._build(value, stream, params, "(building)")
     except GrammarError:
         raise
     except Exception as error:  # as above; and values of a wrong type raise whatever they raise

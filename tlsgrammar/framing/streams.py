@@ -12,13 +12,13 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from . import sslv2
-from .compiler import fields
-from .errors import GrammarError
-from .handshake import HandshakeHeader
-from .names import ContentType, HandshakeType
-from .record import RecordHeader
-from .versions import SSL20, SSL30, TLS12
+from .. import sslv2
+from ..handshake import HandshakeHeader
+from ..language import GrammarError
+from ..language.compiler import fields
+from ..names import ContentType, HandshakeType
+from ..record import RecordHeader
+from ..versions import SSL20, SSL30, TLS12
 
 __all__ = [
     "SENT_BY_SERVER",

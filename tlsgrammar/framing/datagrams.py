@@ -11,14 +11,14 @@ from typing import NamedTuple
 
 from construct import Container
 
-from .api import parameters, parse_at
-from .compiler import fields
-from .dtls import DTLSCiphertext, DTLSHandshakeHeader, DTLSPlaintext, DTLSRecordStart
-from .errors import GrammarError
-from .framing import MAXIMUM_HANDSHAKE_LENGTH, SENT_BY_SERVER, HandshakeMessage
-from .handshake import HandshakeHeader
-from .names import ContentType, HandshakeType
-from .versions import DTLS10, DTLS12
+from ..dtls import DTLSCiphertext, DTLSHandshakeHeader, DTLSPlaintext, DTLSRecordStart
+from ..handshake import HandshakeHeader
+from ..language import GrammarError
+from ..language.api import parameters, parse_at
+from ..language.compiler import fields
+from ..names import ContentType, HandshakeType
+from ..versions import DTLS10, DTLS12
+from .streams import MAXIMUM_HANDSHAKE_LENGTH, SENT_BY_SERVER, HandshakeMessage
 
 __all__ = [
     "DatagramRecord",

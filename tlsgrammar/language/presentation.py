@@ -17,8 +17,9 @@ follows is still sure.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from typing import Any
 
 from construct import (
     Bytes,
@@ -33,14 +34,25 @@ from construct import (
     Int64ub,
     ListContainer,
     Renamed,
-    SizeofError,
     Struct,
     Subconstruct,
-    Switch,
 )
 
 from .errors import GrammarError
-from .names import Registry
+from .names import Names
+from .shape import (
+    Maybe,
+    Named,
+    Number,
+    Raw,
+    Repeat,
+    Shape,
+    Sized,
+    chosen,
+    fixed_size,
+    least_size,
+    shape,
+)
 
 __all__ = [
     "Bytes",
@@ -48,19 +60,25 @@ __all__ = [
     "block",
     "enumeration",
     "if_present",
+    "message",
     "opaque",
+    "optional_length",
     "remaining",
     "repeated",
+    "structure",
     "uint8",
     "uint16",
     "uint24",
     "uint32",
     "uint48",
     "uint64",
+    "varint",
     "vector",
 ]
 
-F = TypeVar("F", bound=Callable[..., Any])
+MAXIMUM_DEPTH = 32
+"""How deep structures may stand in others of their own kind: extensions in extensions, and what a `LazyBound` holds.
+Deeper ones are a defect."""
 
 uint8 = Int8ub
 uint16 = Int16ub
@@ -69,23 +87,67 @@ uint32 = Int32ub
 uint48 = BytesInteger(6)
 uint64 = Int64ub
 
-Empty = Struct()
-"""`struct {} Empty;` (RFC 8446 section 3.6)"""
 
+class Window:
+    """A stream over a part of the data that knows where that part begins in the whole; for reading.
 
-class Window(io.BytesIO):
-    """A stream over a part of the data that knows where that part begins in the whole."""
+    Args:
+        data: the data.
+        base: where they begin in the whole.
+        start, end: the part of them; all of them where `end` is None.
+    """
 
-    def __init__(self, data: bytes, base: int) -> None:
-        super().__init__(data)
+    __slots__ = ("_at", "_data", "_end", "_start", "base")
+
+    def __init__(
+        self, data: bytes | bytearray, base: int, start: int = 0, end: int | None = None
+    ) -> None:
         self.base = base
-        self.size = len(data)
+        self._data = data
+        self._start = self._at = start
+        self._end = len(data) if end is None else end
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are."""
+        return self._end - self._start
+
+    def tell(self) -> int:
+        """How many bytes come before the next."""
+        return self._at - self._start
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to another byte."""
+        if whence == io.SEEK_SET and offset < 0:
+            raise ValueError(f"there is no byte {offset}")
+        begin = (self._start, self._at, self._end)[whence]
+        self._at = max(begin + offset, self._start)
+        return self._at - self._start
+
+    def read(self, size: int | None = -1) -> bytes:
+        """The next bytes, as many as there are."""
+        at = self._at
+        end = self._end if size is None or size < 0 else min(at + size, self._end)
+        self._at = max(at, end)
+        return bytes(self._data[at:end])
+
+
+class Output(io.BytesIO):
+    """A stream to build into that knows where it begins in the whole."""
+
+    def __init__(self, base: int) -> None:
+        super().__init__()
+        self.base = base
 
 
 def position(stream: Any) -> int:
     """Where a stream stands, in bytes from the start of the data that are parsed."""
+    here = int(stream.tell())
+    # What construct makes of a part of a stream counts from the beginning of the whole stream.
+    while (outer := getattr(stream, "parent_stream", None)) is not None:
+        stream = outer
     base: int = getattr(stream, "base", 0)
-    return base + int(stream.tell())
+    return base + here
 
 
 def remaining_size(stream: Any) -> int:
@@ -116,6 +178,7 @@ def as_grammar_error(error: Exception, stream: Any, path: str | None) -> Grammar
     """What any construct raised, as a GrammarError that says where in the whole data it was."""
     if isinstance(error, GrammarError):
         return error
+    stream_position, path = getattr(error, "_where", None) or (position(stream), path)
     own_path = getattr(error, "path", None)
     text = str(error).split("\n", 1)[1] if own_path and "\n" in str(error) else str(error)
     if isinstance(error, KeyError):
@@ -123,7 +186,9 @@ def as_grammar_error(error: Exception, stream: Any, path: str | None) -> Grammar
     ends_early = "could not read enough bytes" in text or "stream read less than" in text
     if ends_early:
         text = "ends early: " + text.removeprefix("stream read less than specified amount, ")
-    return GrammarError(text, position(stream), render_path(own_path or path), ends_early)
+    if not text:
+        text = f"{type(error).__name__} in a function of the schema"
+    return GrammarError(text, stream_position, render_path(own_path or path), ends_early)
 
 
 def note(
@@ -164,9 +229,43 @@ def _write_bounded(
     stream.write(data)
 
 
-def _as_bytes(value: bytes | str) -> bytes:
+def _as_bytes(value: Any, stream: Any, path: str) -> bytes:
     """Bytes to build; text is taken as UTF-8."""
-    return value.encode() if isinstance(value, str) else bytes(value)
+    if isinstance(value, str):
+        return value.encode()
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value)
+    raise misfit("bytes or text", value, stream, path)
+
+
+def misfit(expected: str, value: Any, stream: Any, path: str) -> GrammarError:
+    """The error of a value of a wrong kind, while building."""
+    text = repr(value)
+    text = text if len(text) <= 60 else f"{text[:60]}..."
+    return GrammarError(f"{expected} expected, not {text}", position(stream), render_path(path))
+
+
+def _inner(stream: Any, lengthfield: Construct | None) -> Output:
+    """A stream to build into what stands behind a length."""
+    return Output(position(stream) + (0 if lengthfield is None else least_size(lengthfield)))
+
+
+def deeper(context: Any, stream: Any, path: str) -> Any:
+    """The context of a structure that stands in another of its kind.
+
+    Raises:
+        GrammarError: it stands deeper than `MAXIMUM_DEPTH`.
+    """
+    params = context["_params"]
+    depth = params.get("_depth", 0) + 1
+    if depth > MAXIMUM_DEPTH:
+        raise GrammarError(
+            f"nested more than {MAXIMUM_DEPTH} deep", position(stream), render_path(path)
+        )
+    inner = Container(context)
+    inner["_params"] = Container(params)
+    inner["_params"]["_depth"] = depth
+    return inner
 
 
 def read_block(stream: Any, size: int, path: str) -> bytes:
@@ -196,6 +295,9 @@ class Opaque(Construct):  # type: ignore[misc]
         self.minimum = minimum
         self.maximum = maximum
 
+    def _shape(self) -> Shape:
+        return Raw(None, self.lengthfield, self.minimum, self.maximum)
+
     def _parse(self, stream: Any, context: Any, path: str) -> bytes:
         start = position(stream)
         length = self.lengthfield._parsereport(stream, context, path)
@@ -206,7 +308,7 @@ class Opaque(Construct):  # type: ignore[misc]
         return data
 
     def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
-        _write_bounded(self, _as_bytes(obj), stream, context, path)
+        _write_bounded(self, _as_bytes(obj, stream, path), stream, context, path)
         return obj
 
 
@@ -215,16 +317,21 @@ class Repeated(Subconstruct):  # type: ignore[misc]
 
     Attributes:
         subcon: the structure.
-        itemsize: its size in bytes where that is fixed, else None.
     """
 
     def __init__(self, subcon: Construct) -> None:
         super().__init__(subcon)
         self.flagbuildnone = False
-        try:
-            self.itemsize: int | None = subcon.sizeof()
-        except SizeofError:
-            self.itemsize = None
+
+    @cached_property
+    def itemsize(self) -> int | None:
+        """The size of the structure in bytes, where that is fixed."""
+        return fixed_size(self.subcon)
+
+    _part_names = ("subcon",)
+
+    def _shape(self) -> Shape:
+        return Repeat(self.subcon, "end")
 
     def _parse(self, stream: Any, context: Any, path: str) -> ListContainer:
         items = ListContainer()
@@ -248,6 +355,8 @@ class Repeated(Subconstruct):  # type: ignore[misc]
             note(context, where, path, f"{odd} bytes left over after the last whole element")
 
     def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
+        if isinstance(obj, (str, Mapping)) or not isinstance(obj, Iterable):
+            raise misfit("a list", obj, stream, path)
         for index, item in enumerate(obj):
             context["_index"] = index
             self.subcon._build(item, stream, context, f"{path}[{index}]")
@@ -272,6 +381,11 @@ class Vector(Repeated):
         self.minimum = minimum
         self.maximum = maximum
         self.salvage = salvage
+
+    _part_names = ("lengthfield", "subcon")
+
+    def _shape(self) -> Shape:
+        return Repeat(self.subcon, "length", None, self.lengthfield, self.minimum, self.maximum)
 
     def _parse(self, stream: Any, context: Any, path: str) -> ListContainer:
         start = position(stream)
@@ -306,7 +420,7 @@ class Vector(Repeated):
         return items
 
     def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
-        inner = Window(b"", position(stream))
+        inner = _inner(stream, self.lengthfield)
         super()._build(obj, inner, context, path)
         _write_bounded(self, inner.getvalue(), stream, context, path)
         return obj
@@ -334,6 +448,12 @@ class Block(Subconstruct):  # type: ignore[misc]
         self.length = length
         self.lengthfield = length if isinstance(length, Construct) else None
 
+    _part_names = ("lengthfield", "subcon")
+
+    def _shape(self) -> Shape:
+        length = None if self.lengthfield is not None else self.length
+        return Sized(self.subcon, length, self.lengthfield, filled=True, salvage=self.salvage)
+
     def _parse(self, stream: Any, context: Any, path: str) -> Any:
         if self.lengthfield is not None:
             length = self.lengthfield._parsereport(stream, context, path)
@@ -351,7 +471,7 @@ class Block(Subconstruct):  # type: ignore[misc]
             return None
 
     def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
-        inner = Window(b"", position(stream))
+        inner = _inner(stream, self.lengthfield)
         result = self.subcon._build(obj, inner, context, path)
         data = inner.getvalue()
         if self.lengthfield is not None:
@@ -374,21 +494,6 @@ def parse_whole(schema: Construct, window: Window, context: Any, path: str, afte
     return value
 
 
-def bare(schema: Construct) -> Construct:
-    """A construct without the names it was given."""
-    while isinstance(schema, Renamed):
-        schema = schema.subcon
-    return schema
-
-
-def chosen(schema: Construct, context: Any) -> Construct:
-    """What a Switch decides for; any other construct is itself."""
-    if not isinstance(schema, Switch):
-        return schema
-    key = schema.keyfunc(context) if callable(schema.keyfunc) else schema.keyfunc
-    return schema.cases.get(key, schema.default)
-
-
 def without_streams(value: Any) -> Any:
     """A value without the streams that construct leaves in its structures."""
     if isinstance(value, Container):
@@ -408,6 +513,11 @@ class IfPresent(Subconstruct):  # type: ignore[misc]
         super().__init__(subcon)
         self.flagbuildnone = True
 
+    _part_names = ("subcon",)
+
+    def _shape(self) -> Shape:
+        return Maybe(self.subcon, "left")
+
     def _parse(self, stream: Any, context: Any, path: str) -> Any:
         if not remaining_size(stream):
             return None
@@ -424,6 +534,9 @@ class Remaining(Construct):  # type: ignore[misc]
         super().__init__()
         self.limit = limit
 
+    def _shape(self) -> Shape:
+        return Raw(self.limit)
+
     def _parse(self, stream: Any, context: Any, path: str) -> bytes:
         if self.limit is None:
             rest: bytes = stream.read()
@@ -435,36 +548,209 @@ class Remaining(Construct):  # type: ignore[misc]
         return data
 
     def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
-        stream.write(_as_bytes(obj))
+        data = _as_bytes(obj, stream, path)
+        limit = None if self.limit is None else self.limit(context)
+        if limit is not None and len(data) > limit:
+            reason = f"{limit} bytes announced, {len(data)} given"
+            raise GrammarError(reason, position(stream), render_path(path))
+        stream.write(data)
         return obj
 
 
 class Enumeration(Subconstruct):  # type: ignore[misc]
-    """Code points of a registry: an integer when parsed; an integer or its name when built.
+    """Code points with names: an integer when parsed; an integer or its name when built.
 
     Attributes:
-        registry: the names.
+        names: the names.
     """
 
-    def __init__(self, subcon: Construct, registry: Registry) -> None:
+    def __init__(self, subcon: Construct, names: Names) -> None:
         super().__init__(subcon)
-        self.registry = registry
+        self.names = names
 
-    def describe(self, code: int) -> str:
-        """A code point for people: its name and the number."""
-        return f"{self.registry.name(code)} ({code})"
+    _part_names = ("subcon",)
 
-    def look_up(self, name: str, context: Any) -> int:
-        """The code point of a name; KeyError where there is none."""
-        return self.registry.code(name)
+    def _shape(self) -> Shape:
+        of = shape(self.subcon)
+        if not isinstance(of, Number):
+            return Named(self.subcon)
+        return Number(of.size, of.minimum, of.maximum, of.code, of.signed, of.swapped, self.names)
 
     def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
         if isinstance(obj, str):
+            from .open_types import registry_of  # which is written with this module
+
             try:
-                obj = self.look_up(obj, context)
+                obj = registry_of(context).code_of(self.names, obj)
             except KeyError as error:
                 raise GrammarError(error.args[0], position(stream), render_path(path)) from None
         return self.subcon._build(obj, stream, context, path)
+
+
+class OptionalLength(Construct):  # type: ignore[misc]
+    """The length of what follows to the end, in two bytes, which some leave out.
+
+    Parsed: None where the next two bytes are not that length. Built: from the length; where that is None, left out or
+    made from the field after it.
+
+    Attributes:
+        follows: the name of the field after it.
+        left_out: a function of the context, which says whether it is left out where nothing is given.
+    """
+
+    def __init__(self, follows: str, left_out: Callable[[Any], bool]) -> None:
+        super().__init__()
+        self.follows = follows
+        self.left_out = left_out
+        self.flagbuildnone = True
+
+    def _shape(self) -> Shape:
+        return Maybe(uint16, "length")
+
+    def _parse(self, stream: Any, context: Any, path: str) -> int | None:
+        left = remaining_size(stream)
+        start = stream.tell()
+        if left >= 2:
+            length: int = uint16._parsereport(stream, context, path)
+            if length == left - 2:
+                return length
+            stream.seek(start)
+        return None
+
+    def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
+        length = len(context[self.follows])
+        if obj not in (None, length):
+            raise GrammarError(
+                f"{obj} announced, but {self.follows} has {length} bytes",
+                position(stream),
+                render_path(path),
+            )
+        if obj is not None or not self.left_out(context):
+            uint16._build(length, stream, context, path)
+        return obj
+
+
+class Varint(Construct):  # type: ignore[misc]
+    """A variable-length integer (RFC 9000 section 16), in as few bytes as hold it.
+
+    Parsed: the integer; where it stood in more bytes than it needs, which the RFC allows, an integer that remembers
+    that, so that it is built as it was.
+    """
+
+    def _shape(self) -> Shape:
+        return Number(None, 0, 2**62 - 1)
+
+    def _parse(self, stream: Any, context: Any, path: str) -> int:
+        first = read_block(stream, 1, path)
+        size = 1 << (first[0] >> 6)
+        data = first + read_block(stream, size - 1, path)
+        value = int.from_bytes(data, "big") & ((1 << (8 * size - 2)) - 1)
+        return value if _varint_size(value) == size else _Wide(value, size)
+
+    def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
+        if not isinstance(obj, int) or not 0 <= obj < 2**62:
+            raise misfit("an integer of 0 to 2^62-1", obj, stream, path)
+        size = obj.size if isinstance(obj, _Wide) else _varint_size(obj)
+        stream.write((obj | (size.bit_length() - 1) << (8 * size - 2)).to_bytes(size, "big"))
+        return obj
+
+
+class _Wide(int):
+    """An integer that stood in more bytes than it needs."""
+
+    size: int
+
+    def __new__(cls, value: int, size: int) -> _Wide:
+        self = super().__new__(cls, value)
+        self.size = size
+        return self
+
+    def __reduce__(self) -> tuple[type[_Wide], tuple[int, int]]:
+        return type(self), (int(self), self.size)
+
+
+def _varint_size(value: int) -> int:
+    return next(size for size in (1, 2, 4, 8) if value < 1 << (8 * size - 2))
+
+
+class Structure(Renamed):  # type: ignore[misc]
+    """A structure with the name that its document gives it.
+
+    Attributes:
+        title: the name.
+        reference: the document, and where in it.
+    """
+
+    def __init__(
+        self, title: str, reference: str, subcon: Construct, *, stands_alone: bool
+    ) -> None:
+        super().__init__(subcon, title if stands_alone else None)
+        self.title = title
+        self.reference = reference
+        self._stands_alone = stands_alone
+
+    _part_names = ("subcon",)
+
+    def _shape(self) -> Shape:
+        return Named(self.subcon)
+
+    def __repr__(self) -> str:
+        return f"<{self.title}: {self.reference}>"
+
+    @property
+    def __doc__(self) -> str:  # type: ignore[override]
+        """What `help` shows of it."""
+        from .declaration import declaration
+
+        return f"{self.reference}\n\n{declaration(self)}"
+
+    # Only what stands alone begins the path of an error.
+
+    def _parse(self, stream: Any, context: Any, path: str) -> Any:
+        path = f"{path} -> {self.title}" if self._stands_alone else path
+        return self.subcon._parsereport(stream, context, path)
+
+    def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
+        path = f"{path} -> {self.title}" if self._stands_alone else path
+        return self.subcon._build(obj, stream, context, path)
+
+
+def structure(name: str, reference: str, *fields: Construct) -> Construct:
+    """`struct { ... } name;`: a `Struct` that knows its name and where it is defined.
+
+    Args:
+        name: that of the document.
+        reference: the document, and where in it.
+        fields: its fields, or one construct that is no field and takes their place.
+    """
+    return Structure(name, reference, _body(fields), stands_alone=False)
+
+
+def message(name: str, reference: str, *fields: Construct) -> Construct:
+    """`structure` for one that stands by itself, such as a record or a message: the paths of errors in it begin with
+    its name.
+    """
+    return Structure(name, reference, _body(fields), stands_alone=True)
+
+
+def _body(fields: tuple[Construct, ...]) -> Construct:
+    return fields[0] if len(fields) == 1 and not fields[0].name else Struct(*fields)
+
+
+Empty = structure("Empty", "RFC 8446 section 3.6")
+"""`struct {} Empty;`"""
+
+varint = Varint()
+
+
+def optional_length(follows: str, left_out: Callable[[Any], bool]) -> Construct:
+    """The length of the field `follows`, which goes on to the end, in two bytes that some leave out.
+
+    Args:
+        follows: the name of the field after it.
+        left_out: a function of the context, which says whether it is left out where a value does not give it.
+    """
+    return OptionalLength(follows, left_out)
 
 
 def opaque(minimum: int, maximum: int) -> Construct:
@@ -505,6 +791,6 @@ def if_present(subcon: Construct) -> Construct:
     return IfPresent(subcon)
 
 
-def enumeration(subcon: Construct, registry: Registry) -> Construct:
+def enumeration(subcon: Construct, names: Names) -> Construct:
     """Code points with names. Any code point can be parsed and built, named or not."""
-    return Enumeration(subcon, registry)
+    return Enumeration(subcon, names)

@@ -1,0 +1,48 @@
+"""Bytes in any pieces to whole records and messages: in streams, in datagrams, and behind a cleartext start.
+
+What may live here: where records and messages begin and end, and telling them from other things. What they mean is for
+others.
+"""
+
+from .datagrams import (
+    DatagramRecord,
+    HandshakeFragments,
+    is_dtls,
+    may_be_dtls,
+    read_records,
+    sent_by_server,
+)
+from .search import DEFAULT_SEARCH_LIMIT, ClientHelloSearch
+from .streams import (
+    HandshakeMessage,
+    HandshakeReader,
+    Protocol,
+    Record,
+    RecordReader,
+    begins_hello,
+    client_or_server,
+    recognise,
+    recognise_after_client_hello,
+    sole_message,
+)
+
+__all__ = [
+    "DEFAULT_SEARCH_LIMIT",
+    "ClientHelloSearch",
+    "DatagramRecord",
+    "HandshakeFragments",
+    "HandshakeMessage",
+    "HandshakeReader",
+    "Protocol",
+    "Record",
+    "RecordReader",
+    "begins_hello",
+    "client_or_server",
+    "is_dtls",
+    "may_be_dtls",
+    "read_records",
+    "recognise",
+    "recognise_after_client_hello",
+    "sent_by_server",
+    "sole_message",
+]

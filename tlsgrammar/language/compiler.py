@@ -1,0 +1,1032 @@
+"""Schemas as straight-line Python: the fast way through well-formed bytes.
+
+What may live here: turning a schema, by its shape, into a function over a buffer with an offset. Layouts stay where
+they are declared; what constructs are made of is for `shape` to know.
+
+The goal: the value that the schema itself parses, at the speed of a parser written by hand. The plan: one function for
+each schema, into which all is written that is known when it is compiled: fields of fixed size are unpacked together, a
+field that is read by another is a variable, and a context is made only where something reads one. What is decided by
+the bytes (cases, extensions) is another function, compiled when it is first met. A construct that has no short way is
+parsed by itself, in its place.
+
+The traps. The function knows only the happy path: whatever is wrong with the bytes makes it give up, by an exception,
+and the caller has the schema itself parse them again, which knows what is wrong and where. So it may not give up on
+bytes that follow the schema (slow), nor take any that do not (wrong), nor catch what `Optional` or `Peek` would not.
+Fields of the same name stand in different structures: `this.x` is the variable only where `x` is a field of this
+structure, and a context that anything reads has to be that of the innermost structure around it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import construct
+from construct import Construct, ConstructError, Container, ListContainer
+
+from .errors import GrammarError
+from .expressions import Reads, field_of_this, operands, reading
+from .guard import guarded
+from .open_types import OpenChoice, OpenTypes, nests, registry_of
+from .presentation import Window, deeper, without_streams
+from .shape import (
+    Adapted,
+    Boolean,
+    Check,
+    Choice,
+    Computed,
+    Constant,
+    Deferred,
+    Float,
+    Focus,
+    Maybe,
+    Named,
+    Nothing,
+    Number,
+    Open,
+    Raw,
+    Record,
+    Repeat,
+    Shape,
+    Sized,
+    Stop,
+    Tell,
+    Text,
+    functions,
+    least_size,
+    may_stop,
+    parts,
+    shape,
+)
+
+__all__ = ["GIVES_UP", "Deviation", "Parser", "compiled", "fields", "is_compiled", "needs_context"]
+
+Parser = Callable[[bytes | bytearray, int, int, int, Any], tuple[Any, int]]
+"""A compiled schema: takes the data, where the structure begins in them, where at the latest it ends, where
+what encloses it begins, and the context; returns the value and where it ended. Raises any exception where the
+data do not follow the schema."""
+
+_MAXIMUM_KEPT = 4096
+
+
+class Deviation(ConstructError):  # type: ignore[misc]
+    """The bytes do not follow the schema; the schema itself says how."""
+
+
+GIVES_UP = (ConstructError, IndexError, struct.error)
+"""By what a compiled parser gives up, other than by an exception of a function in the schema: by what constructs
+raise, and at the end of the data."""
+
+
+class _TooDeep(Exception):
+    """A schema is nested deeper than Python's source can be."""
+
+
+_parsers: dict[Construct, Parser] = {}
+_readers: dict[tuple[Construct, bool], bool] = {}  # what _reads_context has found
+
+
+def compiled(schema: Construct) -> Parser:
+    """The parser of a schema, which is compiled at its first use."""
+    parser = _parsers.get(schema)
+    if parser is None:
+        if len(_parsers) >= _MAXIMUM_KEPT:  # of a program that makes schemas as it runs
+            _parsers.clear()
+            _readers.clear()
+        try:
+            parser = _Emitter().compile(schema)
+        except _TooDeep:
+            parser = _interpreter(schema)
+        _parsers[schema] = parser
+    return parser
+
+
+def needs_context(schema: Construct) -> bool:
+    """Whether a compiled schema reads or writes the context that it is given, which must be its own then."""
+    return _reads_context(schema, False)
+
+
+def is_compiled(schema: Construct) -> bool:
+    """Whether a construct is written out where it stands, and not parsed by itself."""
+    return _emit_of(schema) is not None
+
+
+def _by_itself(
+    schema: Construct, data: bytes | bytearray, p: int, end: int, start: int, context: Any
+) -> tuple[Any, int]:
+    """Parse a construct that is not known here."""
+    window = Window(data, start, start, end)
+    window.seek(p - start)
+    try:
+        value = schema._parsereport(window, context, "(parsing)")
+    except construct.StopFieldError as error:
+        raise Deviation("what is parsed by itself ends the structure around it") from error
+    return without_streams(value), start + window.tell()
+
+
+def _interpreter(schema: Construct) -> Parser:
+    watched = guarded(schema)
+
+    def parser(
+        data: bytes | bytearray, p: int, end: int, start: int, context: Any
+    ) -> tuple[Any, int]:
+        return _by_itself(watched, data, p, end, start, context)
+
+    return parser
+
+
+def _context(around: Any) -> Container:
+    """The context of a structure, as construct's own Struct makes it."""
+    context = Container()
+    context["_"] = around
+    context["_params"] = around["_params"]
+    context["_root"] = around.get("_root", context)
+    context["_parsing"] = True
+    context["_building"] = False
+    context["_sizing"] = False
+    context["_index"] = around.get("_index")
+    return context
+
+
+class _Layouts(dict[int, struct.Struct]):
+    """How integers of one size are laid out in so many bytes."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__()
+        self._code = code
+        self._size = struct.calcsize(">" + code)
+
+    def __missing__(self, length: int) -> struct.Struct:
+        count, rest = divmod(length, self._size)
+        if rest:
+            raise Deviation
+        layout = struct.Struct(f">{count}{self._code}")
+        if length < _LONG:
+            self[length] = layout
+        return layout
+
+
+# A vector of more bytes than this is met too rarely to keep its layout.
+_LONG = 4096
+_INTEGERS = {code: _Layouts(code) for code in "bhHlLqQefd"}
+
+
+class _Cases(dict[Any, Parser]):
+    """The parsers of the cases of a choice, each compiled when it is first met."""
+
+    def __init__(self, choice: Choice) -> None:
+        super().__init__()
+        self._choice = choice
+
+    def __missing__(self, key: Any) -> Parser:
+        case = self._choice.cases.get(key)
+        if case is None:
+            # Not kept under its key: there is no end of keys.
+            return compiled(self._choice.default)
+        parser = self[key] = compiled(case)
+        return parser
+
+
+class _Opened(dict[Any, Parser | None]):
+    """The parsers of what a registry has for the code points of an open type; of what it has not, that of the default,
+    or None where there is nothing to parse then.
+    """
+
+    def __init__(self, registry: OpenTypes, choice: OpenChoice, where: str) -> None:
+        super().__init__()
+        self._registry = registry
+        self._choice = choice
+        self._where = where
+
+    def __missing__(self, code: Any) -> Parser | None:
+        schema = self._choice.look_up(self._registry, code, self._where)
+        parser = None if schema is construct.Pass else compiled(schema)
+        if parser is not None and nests(schema) and schema is not self._choice.default:
+            parser = _limited(parser)
+        if len(self) < _MAXIMUM_KEPT:
+            self[code] = parser
+        return parser
+
+
+def _opened(context: Any, choice: OpenChoice, where: str) -> _Opened:
+    derived = registry_of(context).derived
+    opened: _Opened | None = derived.get((choice, where))
+    if opened is None:
+        opened = derived[choice, where] = _Opened(registry_of(context), choice, where)
+    return opened
+
+
+def _limited(parser: Parser) -> Parser:
+    """A parser that gives up where it stands too deep in itself."""
+
+    def limited(
+        data: bytes | bytearray, p: int, end: int, start: int, context: Any
+    ) -> tuple[Any, int]:
+        return parser(data, p, end, start, deeper(context, Window(b"", p), ""))
+
+    return limited
+
+
+def _deferred(function: Callable[[], Construct]) -> Parser:
+    """The parser of what a function gives; as a rule it is the same each time."""
+    last: list[Any] = [None, None]
+
+    def parser(
+        data: bytes | bytearray, p: int, end: int, start: int, context: Any
+    ) -> tuple[Any, int]:
+        schema = function()
+        if last[0] is None:
+            last[:] = [schema, _limited(compiled(schema))]
+        if last[0] is schema:
+            return last[1](data, p, end, start, context)  # type: ignore[no-any-return]
+        return _by_itself(guarded(schema), data, p, end, start, deeper(context, Window(b"", p), ""))
+
+    return parser
+
+
+class _Place(NamedTuple):
+    """Where in the source of a parser a construct is parsed.
+
+    Attributes:
+        end: an expression for where in the data what encloses it ends.
+        context: the variable with the context.
+        fields: the variables of the fields before it in its structure, by name; and of the structure.
+        start: the variable with where in the data what encloses it begins.
+        indexed: whether somebody may read from the context how many elements a list has had.
+    """
+
+    end: str
+    context: str
+    fields: dict[str, str]
+    start: str
+    indexed: bool
+
+
+# So deep may loops and the like stand in each other: Python allows twenty.
+_DEEPEST = 16
+
+
+class _Emitter:
+    """Writes the source of one parser, in which `p` is the offset in `data`."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._depth = 1
+        self._names: dict[str, Any] = {
+            "ConstructError": ConstructError,
+            "Container": Container,
+            "Deviation": Deviation,
+            "ExplicitError": construct.ExplicitError,
+            "GIVES_UP": GIVES_UP,
+            "GrammarError": GrammarError,
+            "ListContainer": ListContainer,
+            "StopFieldError": construct.StopFieldError,
+            "by_itself": _by_itself,
+            "make_context": _context,
+            "integers": _INTEGERS,
+            "opened": _opened,
+        }
+        self._count = 0
+        # The variables with the parsers of open types, by how those are looked up.
+        self._opened: dict[tuple[OpenChoice, str], str] = {}
+
+    def compile(self, schema: Construct) -> Parser:
+        indexed = _reads_context(schema, False)
+        value = self._emit(schema, _Place("end", "context", {}, "start", indexed))
+        self._find_opened(0, self._opened)
+        return self._function("data, p, end, start, context", f"{value}, p", schema)
+
+    def _find_opened(self, line: int, which: Iterable[tuple[OpenChoice, str]]) -> None:
+        """Write before a line how the parsers of open types are found, once for all that is behind it."""
+        self._lines[line:line] = [
+            " " * self._depth
+            + f"{self._opened[key]} = opened(context, {self._constant(key[0])}, {key[1]!r})"
+            for key in which
+        ]
+
+    def _function(self, arguments: str, value: str, schema: Construct) -> Callable[..., Any]:
+        source = "\n".join([f"def parser({arguments}):", *self._lines, f" return {value}"])
+        exec(
+            compile(source, f"<compiled {type(schema).__name__} {schema.name}>", "exec"),
+            self._names,
+        )
+        function: Callable[..., Any] = self._names["parser"]
+        return function
+
+    # Writing
+
+    def _line(self, text: str) -> None:
+        self._lines.append(" " * self._depth + text)
+
+    def _deeper(self) -> None:
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise _TooDeep
+
+    def _variable(self) -> str:
+        self._count += 1
+        return f"v{self._count}"
+
+    def _constant(self, value: Any) -> str:
+        if type(value) in (int, str, bytes, bool, type(None)):
+            return repr(value)
+        self._count += 1
+        name = f"k{self._count}"
+        self._names[name] = value
+        return name
+
+    def _must(self, condition: str) -> None:
+        self._line(f"if not ({condition}): raise Deviation")
+
+    # Constructs
+
+    def _emit(self, schema: Construct, at: _Place) -> str:
+        """Write how a construct is parsed at a place; an expression for its value."""
+        emit = _emit_of(schema)
+        if emit is None:
+            return self._unknown(schema, at)
+        return emit(self, schema, shape(schema), at)
+
+    def _unknown(self, schema: Construct, at: _Place) -> str:
+        value, constant = self._variable(), self._constant(guarded(schema))
+        self._line(
+            f"{value}, p = by_itself({constant}, data, p, {at.end}, {at.start}, {at.context})"
+        )
+        return value
+
+    def _fixed_run(self, schemas: list[Construct], end: str) -> list[str]:
+        """Several integers and bytes of fixed sizes in one go; the expressions of their values."""
+        layout = ">"
+        size = 0
+        values, targets = [], []
+        for schema in schemas:
+            code, length = _fixed(schema)
+            size += length
+            if code in _IN_TWO_PARTS:
+                high, low = self._variable(), self._variable()
+                targets += [high, low]
+                values.append(f"({high} << {_IN_TWO_PARTS[code]} | {low})")
+            else:
+                targets.append(self._variable())
+                values.append(targets[-1])
+            layout += code
+        self._must(f"p + {size} <= {end}")
+        if layout == ">B":
+            self._line(f"{targets[0]} = data[p]")
+        else:
+            unpack = self._constant(struct.Struct(layout).unpack_from)
+            self._line(f"{', '.join(targets)}, = {unpack}(data, p)")
+        self._line(f"p += {size}")
+        return values
+
+    def _number(self, schema: Construct, of: Any, at: _Place) -> str:
+        if _fixed(schema)[0]:
+            return self._fixed_run([schema], at.end)[0]
+        value = self._variable()
+        order = "little" if of.swapped else "big"
+        self._must(f"p + {of.size} <= {at.end}")
+        self._line(
+            f"{value} = int.from_bytes(data[p:p + {of.size}], {order!r}, signed={bool(of.signed)})"
+        )
+        self._line(f"p += {of.size}")
+        return value
+
+    def _boolean(self, schema: Construct, of: Any, at: _Place) -> str:
+        value = self._variable()
+        self._must(f"p < {at.end}")
+        self._line(f"{value} = data[p] != 0")
+        self._line("p += 1")
+        return value
+
+    def _named(self, schema: Construct, of: Any, at: _Place) -> str:
+        return self._emit(of.part, at)
+
+    def _adapted(self, schema: Construct, of: Any, at: _Place) -> str:
+        inner = self._emit(of.part, at)
+        value, constant = self._variable(), self._constant(schema._decode)
+        self._line(f'{value} = {constant}({inner}, {at.context}, "(parsing)")')
+        return value
+
+    def _fixed_value(self, schema: Construct, of: Any, at: _Place) -> str:
+        value = self._emit(of.part, at)
+        self._must(f"{value} == {self._constant(of.value)}")
+        return value
+
+    def _nothing(self, schema: Construct, of: Any, at: _Place) -> str:
+        return "None"
+
+    def _tell(self, schema: Construct, of: Any, at: _Place) -> str:
+        value = self._variable()
+        self._line(f"{value} = p - {at.start}")
+        return value
+
+    def _computed(self, schema: Construct, of: Any, at: _Place) -> str:
+        return self._expression(of.function, at)
+
+    def _check(self, schema: Construct, of: Any, at: _Place) -> str:
+        self._must(self._expression(of.function, at))
+        return "None"
+
+    def _stop(self, schema: Construct, of: Any, at: _Place) -> str:
+        self._line(f"if {self._expression(of.function, at)}: raise StopFieldError")
+        return "None"
+
+    # Structures
+
+    def _struct(self, schema: Construct, of: Any, at: _Place) -> str:
+        value = self._variable()
+        self._line(f"{value} = Container()")
+        if any(map(may_stop, of.fields)):
+            self._line("try:")
+            self._deeper()
+            self._fields(of.fields, at, value)
+            self._line("pass")
+            self._depth -= 1
+            self._line("except StopFieldError: pass")
+        else:
+            self._fields(of.fields, at, value)
+        return value
+
+    def _focus(self, schema: Construct, of: Any, at: _Place) -> str:
+        return self._fields(of.fields, at, None)[of.name]
+
+    def _fields(
+        self, schemas: tuple[Construct, ...], at: _Place, value: str | None
+    ) -> dict[str, str]:
+        """Write how the fields of a structure are parsed; the variables with their values.
+
+        Args:
+            schemas: the fields.
+            at: where the structure stands.
+            value: the variable with the structure, which takes the fields.
+        """
+        own_context = at.context
+        own_fields = {} if value is None else {_WHOLE: value}
+        whole = value is not None
+        needs_context = any(_reads_context(field, whole) for field in schemas) or (
+            not whole and any(_reads_whole(field) for field in schemas)
+        )
+        if needs_context:
+            own_context = self._variable()
+            self._line(f"{own_context} = make_context({at.context})")
+        run: list[Construct] = []
+
+        def finish_run() -> str:
+            """Parse what of fixed size stands before something else; the expression of the last of it."""
+            expressions = self._fixed_run(run, at.end) if run else [""]
+            for field, expression in zip(run, expressions, strict=False):
+                store(field, expression)
+            run.clear()
+            return expressions[-1]
+
+        def store(field: Construct, expression: str) -> None:
+            if not field.name:
+                return
+            variable = expression
+            if not expression.isidentifier():
+                variable = self._variable()
+                self._line(f"{variable} = {expression}")
+            own_fields[field.name] = variable
+            if value is not None:
+                self._line(f"{value}[{field.name!r}] = {variable}")
+            if needs_context:
+                self._line(f"{own_context}[{field.name!r}] = {variable}")
+
+        inside = at._replace(context=own_context, fields=own_fields, indexed=needs_context)
+        waiting = list(reversed(schemas))
+        while waiting:
+            field = waiting.pop()
+            if _fixed(field)[0]:
+                run.append(field)
+            elif waiting and (shared := _shared_length(field, waiting[-1])) is not None:
+                # The length before both is read once, with the fields before it.
+                run.append(shared)
+                length = finish_run()
+                following = waiting.pop()
+                self._bounds_of(following, length)
+                limit = self._limit(length, at.end)
+                peeked = shape(_innermost(field))
+                assert isinstance(peeked, Maybe)
+                if isinstance(shape(_innermost(peeked.part)), Raw):
+                    data = self._variable()
+                    self._line(f"{data} = data[p:{limit}]")
+                    store(field, data)
+                else:
+                    store(field, length)
+                store(following, self._behind_length(following, limit, inside))
+            else:
+                finish_run()
+                store(field, self._emit(field, inside))
+        finish_run()
+        own_fields.pop(_WHOLE, None)
+        return own_fields
+
+    def _behind_length(self, schema: Construct, limit: str, at: _Place) -> str:
+        """Write how something is parsed whose length has been read already."""
+        of = shape(_innermost(schema))
+        if isinstance(of, Open):
+            return self._opened_body(of, limit, at)
+        if isinstance(of, Raw):
+            return self._slice(limit)
+        assert isinstance(of, Sized)
+        return self._in_block(of, limit, at)
+
+    def _bounds_of(self, schema: Construct, length: str) -> None:
+        of = shape(_innermost(schema))
+        if isinstance(of, Raw):
+            self._bounds(length, of)
+
+    # Lengths
+
+    def _length(self, field: Construct) -> str:
+        """The length before something, in a variable; whether it was there shows in what follows."""
+        length = self._variable()
+        size = _fixed(field)[1]
+        parts = [f"data[p + {i}] << {8 * (size - 1 - i)}" for i in range(size - 1)]
+        parts.append(f"data[p + {size - 1}]" if size > 1 else "data[p]")
+        self._line(f"{length} = {' | '.join(parts)}")
+        self._line(f"p += {size}")
+        return length
+
+    def _bounds(self, length: str, of: Raw | Repeat) -> None:
+        if of.minimum > 0:
+            self._must(f"{length} >= {of.minimum}")
+        assert of.lengthfield is not None
+        if of.maximum is not None and of.maximum < 256 ** least_size(of.lengthfield) - 1:
+            self._must(f"{length} <= {of.maximum}")
+
+    def _limit(self, length: str, end: str) -> str:
+        limit = self._variable()
+        self._line(f"{limit} = p + {length}")
+        self._must(f"{limit} <= {end}")
+        return limit
+
+    def _limit_by_expression(self, expression: str, end: str) -> str:
+        length = self._variable()
+        self._line(f"{length} = {expression}")
+        self._must(f"{length} >= 0")
+        return self._limit(length, end)
+
+    def _slice(self, limit: str) -> str:
+        value = self._variable()
+        self._line(f"{value} = data[p:{limit}]")
+        self._line(f"p = {limit}")
+        return value
+
+    def _raw(self, schema: Construct, of: Any, at: _Place) -> str:
+        if _fixed(schema)[0]:
+            return self._fixed_run([schema], at.end)[0]
+        if of.lengthfield is not None:
+            length = self._length(of.lengthfield)
+            self._bounds(length, of)
+            return self._slice(self._limit(length, at.end))
+        if of.length is None:
+            return self._slice(at.end)
+        return self._slice(self._limit_by_expression(self._expression(of.length, at), at.end))
+
+    def _sized(self, schema: Construct, of: Any, at: _Place) -> str:
+        if of.lengthfield is None:
+            limit = self._limit_by_expression(self._expression(of.length, at), at.end)
+        elif _fixed(of.lengthfield)[0]:
+            limit = self._limit(self._length(of.lengthfield), at.end)
+        else:
+            limit = self._limit_by_expression(self._emit(of.lengthfield, at), at.end)
+        return self._in_block(of, limit, at)
+
+    def _in_block(self, of: Sized, limit: str, at: _Place) -> str:
+        if not of.filled:
+            # What is not filled is one of construct's, in which positions count from further out.
+            value = self._emit(of.part, at._replace(end=limit))
+            if not value.isidentifier():
+                kept = self._variable()
+                self._line(f"{kept} = {value}")
+                value = kept
+            self._line(f"p = {limit}")
+            return value
+        begin = self._variable()
+        self._line(f"{begin} = p")
+        value = self._emit(of.part, at._replace(end=limit, start=begin))
+        self._must(f"p == {limit}")
+        return value
+
+    # Lists
+
+    def _repeat(self, schema: Construct, of: Any, at: _Place) -> str:
+        if of.ends == "count":
+            return self._counted(of, at)
+        if of.ends == "end":
+            return self._items(of, f"({at.end} - p)", at)
+        length = self._length(of.lengthfield)
+        self._bounds(length, of)
+        limit = self._limit(length, at.end)
+        begin = self._variable()
+        self._line(f"{begin} = p")
+        return self._items(of, length, at._replace(end=limit, start=begin))
+
+    def _items(self, of: Repeat, length: str, at: _Place) -> str:
+        value = self._variable()
+        code = _fixed(of.part)[0]
+        if code == "B":
+            self._line(f"{value} = ListContainer(data[p:{at.end}])")
+            self._line(f"p = {at.end}")
+        elif len(code) == 1:
+            self._line(
+                f"{value} = ListContainer(integers[{code!r}][{length}].unpack_from(data, p))"
+            )
+            self._line(f"p = {at.end}")
+        else:
+            self._line(f"{value} = ListContainer()")
+            self._line(f"while p < {at.end}:")
+            self._deeper()
+            begin = None if least_size(of.part) else self._variable()
+            if begin is not None:
+                self._line(f"{begin} = p")
+            if at.indexed:
+                self._line(f"{at.context}['_index'] = len({value})")
+            self._line(f"{value}.append({self._emit(of.part, at)})")
+            if begin is not None:
+                self._must(f"{begin} < p")
+            self._depth -= 1
+            self._must(f"p == {at.end}")
+            return value
+        if at.indexed:
+            self._line(f"if {value}: {at.context}['_index'] = len({value}) - 1")
+        return value
+
+    def _counted(self, of: Repeat, at: _Place) -> str:
+        value, count, index = self._variable(), self._variable(), self._variable()
+        self._line(f"{count} = {self._expression(of.count, at)}")
+        self._must(f"{count} >= 0")
+        self._line(f"{value} = ListContainer()")
+        self._line(f"for {index} in range({count}):")
+        self._deeper()
+        if at.indexed:
+            self._line(f"{at.context}['_index'] = {index}")
+        self._line(f"{value}.append({self._emit(of.part, at)})")
+        self._depth -= 1
+        return value
+
+    # One of several
+
+    def _maybe(self, schema: Construct, of: Any, at: _Place) -> str:
+        return _MAYBE[of.when](self, of, at)
+
+    def _if_left(self, of: Maybe, at: _Place) -> str:
+        value = self._variable()
+        self._line(f"{value} = None")
+        self._line(f"if p < {at.end}:")
+        self._deeper()
+        self._line(f"{value} = {self._emit(of.part, at)}")
+        self._depth -= 1
+        return value
+
+    def _try(self, of: Maybe, at: _Place, *otherwise: str) -> str:
+        begin, value = self._variable(), self._variable()
+        self._line(f"{begin} = p")
+        self._line("try:")
+        self._deeper()
+        first, outside = len(self._lines), self._opened
+        self._opened = dict(outside)
+        self._line(f"{value} = {self._emit(of.part, at)}")
+        self._find_opened(first, self._opened.keys() - outside.keys())
+        self._opened = outside
+        self._depth -= 1
+        for line in otherwise:
+            self._line(line.format(value=value, begin=begin))
+        return f"{value} {begin}"
+
+    def _if_fits(self, of: Maybe, at: _Place) -> str:
+        return self._try(
+            of, at, "except ExplicitError: raise", "except Exception: {value} = None; p = {begin}"
+        ).split()[0]
+
+    def _peeked(self, of: Maybe, at: _Place) -> str:
+        value, begin = self._try(
+            of, at, "except ExplicitError: raise", "except GIVES_UP: {value} = None"
+        ).split()
+        self._line(f"p = {begin}")
+        return value
+
+    def _optional_length(self, of: Maybe, at: _Place) -> str:
+        value = self._variable()
+        left = f"{at.end} - p - 2"
+        self._line(f"{value} = data[p] << 8 | data[p + 1] if {left} >= 0 else None")
+        self._line(f"if {value} == {left}: p += 2")
+        self._line(f"else: {value} = None")
+        return value
+
+    def _choice(self, schema: Construct, of: Any, at: _Place) -> str:
+        if of.truth:
+            return self._if_then_else(of, at)
+        value = self._variable()
+        key = self._expression(of.key, at)
+        cases = self._constant(_Cases(of))
+        self._line(f"{value}, p = {cases}[{key}](data, p, {at.end}, {at.start}, {at.context})")
+        return value
+
+    def _if_then_else(self, of: Choice, at: _Place) -> str:
+        value = self._variable()
+        self._line(f"if {self._expression(of.key, at)}:")
+        for keyword, branch in (("", of.cases[True]), ("else:", of.default)):
+            if keyword:
+                self._line(keyword)
+            self._deeper()
+            begin, outside = len(self._lines), self._opened
+            self._opened = dict(outside)
+            self._line(f"{value} = {self._emit(branch, at)}")
+            self._find_opened(begin, self._opened.keys() - outside.keys())
+            self._opened = outside
+            self._depth -= 1
+        return value
+
+    def _deferred(self, schema: Construct, of: Any, at: _Place) -> str:
+        value, parser = self._variable(), self._constant(_deferred(of.function))
+        self._line(f"{value}, p = {parser}(data, p, {at.end}, {at.start}, {at.context})")
+        return value
+
+    # Open types
+
+    def _parsers_of(self, choice: OpenChoice, at: _Place) -> str:
+        """The variable with the parsers of an open type; set once where it is known beforehand where it stands."""
+        if callable(choice.where):
+            parsers = self._variable()
+            where = self._expression(choice.where, at)
+            self._line(f"{parsers} = opened(context, {self._constant(choice)}, {where})")
+            return parsers
+        key = (choice, choice.where)
+        if key not in self._opened:
+            self._opened[key] = self._variable()
+        return self._opened[key]
+
+    def _open(self, schema: Construct, of: Any, at: _Place) -> str:
+        if of.data is not None:
+            data = shape(of.data)
+            assert isinstance(data, Raw) and data.lengthfield is not None
+            length = self._length(data.lengthfield)
+            self._bounds(length, data)
+            return self._opened_body(of, self._limit(length, at.end), at)
+        value, parser = self._variable(), self._variable()
+        parsers, code = self._parsers_of(of.choice, at), self._expression(of.choice.key, at)
+        self._line(f"{parser} = {parsers}[{code}]")
+        call = f"{parser}(data, p, {at.end}, {at.start}, {at.context})"
+        self._line(f"{value}, p = {call} if {parser} is not None else (None, p)")
+        return value
+
+    def _opened_body(self, of: Open, limit: str, at: _Place) -> str:
+        value, parser = self._variable(), self._variable()
+        parsers, code = self._parsers_of(of.choice, at), self._expression(of.choice.key, at)
+        self._line(f"{parser} = {parsers}[{code}]")
+        self._line(f"if {parser} is None:")
+        self._line(f" {value} = None; p = {limit}")
+        self._line("else:")
+        self._line(f" {value}, p = {parser}(data, p, {limit}, p, {at.context})")
+        self._must(f"p == {limit}")
+        return value
+
+    # Functions of the context
+
+    def _expression(self, function: Any, at: _Place) -> str:
+        """What a function of the context gives: inline, where it only reads fields that are at hand."""
+        inline = self._inline(function, at.fields)
+        if inline is not None:
+            return inline
+        # One that is not at hand is in no structure around this one either, whatever has its name there.
+        at_hand = reading(function) <= Reads.FIELDS and _WHOLE in at.fields
+        return f"{self._constant(function)}({at.fields[_WHOLE] if at_hand else at.context})"
+
+    def _inline(self, function: Any, fields: dict[str, str]) -> str | None:
+        if not callable(function):
+            return self._constant(function)
+        name = field_of_this(function)
+        if name is not None:
+            return fields.get(name)
+        inside = operands(function)
+        if inside is None:
+            return None
+        written = [self._inline(operand, fields) for operand in inside]
+        if None in written:
+            return None
+        operation = (
+            getattr(function, "op", None) if not _is_call(function) else function._FuncPath__func
+        )
+        return f"{self._constant(operation)}({', '.join(filter(None, written))})"
+
+
+def _is_call(expression: Any) -> bool:
+    return isinstance(expression, construct.expr.FuncPath)
+
+
+_WHOLE = ""  # among the variables of fields, the one of the structure itself
+
+# Integers that struct has no code for, as two that it has: by how many bits the first is shifted.
+_IN_TWO_PARTS = {"BH": 16, "HL": 32}
+_TWO_PARTS = {3: "BH", 6: "HL"}
+
+
+def _fixed(schema: Construct) -> tuple[str, int]:
+    """The code for struct of something of fixed size, and that size; ("", 0) for anything else."""
+    if schema.parsed is not None:
+        return "", 0
+    match shape(schema):
+        case Named(part=part):
+            return _fixed(part)
+        case Number(size=int(size), code="", signed=False, swapped=False) if size in _TWO_PARTS:
+            return (_TWO_PARTS[size], size) if _in_bytes(schema) else ("", 0)
+        case Number(size=int(size), code=code) | Float(size=size, code=code) if code:
+            return code, size
+        case Raw(length=int(length)) if length > 0:
+            return f"{length}s", length
+    return "", 0
+
+
+def _in_bytes(schema: Construct) -> bool:
+    """Whether an integer counts its size in bytes and not in bits."""
+    return not isinstance(_innermost(schema), construct.BitsInteger)
+
+
+def _innermost(schema: Construct) -> Construct:
+    """A construct without what only names it."""
+    while isinstance(of := shape(schema), Named) and schema.parsed is None:
+        schema = of.part
+    return schema
+
+
+def _shared_length(schema: Construct, following: Construct) -> Construct | None:
+    """The construct of the length that two constructs begin with, where the first peeks at it, or at the bytes behind
+    it, and the second takes them.
+    """
+    first, second = _innermost(schema), _innermost(following)
+    if first.parsed is not None or second.parsed is not None:
+        return None
+    peek, taken = shape(first), shape(second)
+    if not isinstance(peek, Maybe) or peek.when != "peek":
+        return None
+    peeked = shape(_innermost(peek.part))
+    if isinstance(taken, Sized) and taken.lengthfield is not None and taken.filled:
+        same = peek.part is taken.lengthfield
+        return taken.lengthfield if same and _fixed(taken.lengthfield)[0] else None
+    if isinstance(taken, Raw) and taken.lengthfield is not None:
+        same = peek.part is taken.lengthfield
+        return taken.lengthfield if same and _fixed(taken.lengthfield)[0] else None
+    if isinstance(taken, Open) and isinstance(peeked, Raw) and taken.data is not None:
+        if peeked == shape(taken.data) and peeked.lengthfield is not None and _unbounded(peeked):
+            return peeked.lengthfield
+    return None
+
+
+def _unbounded(of: Raw) -> bool:
+    assert of.lengthfield is not None
+    return of.minimum == 0 and of.maximum == 256 ** least_size(of.lengthfield) - 1
+
+
+def _reads_whole(schema: Construct) -> bool:
+    """Whether anything in a construct reads the fields of the structure around it otherwise than by expressions."""
+    of = shape(schema)
+    if any(reading(function) is Reads.FIELDS for function in functions(of)):
+        return True
+    if isinstance(of, Record) and of.scope:
+        return False
+    return any(map(_reads_whole, parts(schema)))
+
+
+def _reads_context(schema: Construct, own: bool) -> bool:
+    """Whether anything in a schema reads the context of the structure around it.
+
+    Args:
+        schema: the schema.
+        own: whether its source stands in that of the structure, where the fields are at hand.
+    """
+    known = _readers.get((schema, own))
+    if known is None:
+        _readers[schema, own] = False  # where it contains itself, the rest of it decides
+        known = _readers[schema, own] = _finds_reader(schema, own)
+    return known
+
+
+def _finds_reader(schema: Construct, own: bool) -> bool:
+    if _emit_of(schema) is None:
+        return True
+    of = shape(schema)
+    if isinstance(of, Adapted):
+        return True
+    for function in functions(of):
+        read = reading(function)
+        if read is Reads.CONTEXT or (not own and read in (Reads.EXPRESSION, Reads.FIELDS)):
+            return True
+    if isinstance(of, Record | Focus):
+        # What its parts read of their own structure is at hand there.
+        return any(_reads_context(field, True) for field in of.fields)
+    if isinstance(of, Choice):
+        cases = (*of.cases.values(), of.default)
+        return any(_reads_context(case, own and of.truth) for case in cases)
+    if isinstance(of, Deferred):
+        return True
+    if isinstance(of, Open):
+        choice = of.choice
+        read = {
+            reading(choice.key),
+            reading(choice.where) if callable(choice.where) else Reads.NOTHING,
+        }
+        if Reads.CONTEXT in read or (not own and read & {Reads.EXPRESSION, Reads.FIELDS}):
+            return True
+        return _reads_context(choice.default, False)
+    return any(_reads_context(part, own) for part in parts(schema))
+
+
+_Emit = Callable[[_Emitter, Construct, Any, _Place], str]
+
+_EMIT: dict[type[Shape], _Emit] = {
+    Number: _Emitter._number,
+    Float: _Emitter._number,
+    Boolean: _Emitter._boolean,
+    Raw: _Emitter._raw,
+    Constant: _Emitter._fixed_value,
+    Nothing: _Emitter._nothing,
+    Tell: _Emitter._tell,
+    Computed: _Emitter._computed,
+    Check: _Emitter._check,
+    Stop: _Emitter._stop,
+    Named: _Emitter._named,
+    Text: _Emitter._adapted,
+    Adapted: _Emitter._adapted,
+    Sized: _Emitter._sized,
+    Maybe: _Emitter._maybe,
+    Record: _Emitter._struct,
+    Focus: _Emitter._focus,
+    Repeat: _Emitter._repeat,
+    Choice: _Emitter._choice,
+    Deferred: _Emitter._deferred,
+    Open: _Emitter._open,
+}
+
+_MAYBE: dict[str, Callable[[_Emitter, Maybe, _Place], str]] = {
+    "left": _Emitter._if_left,
+    "fits": _Emitter._if_fits,
+    "peek": _Emitter._peeked,
+    "length": _Emitter._optional_length,
+}
+
+
+def _emit_of(schema: Construct) -> _Emit | None:
+    """What writes out a construct; None for one that is parsed by itself."""
+    if schema.parsed is not None:
+        return None
+    of = shape(schema)
+    if may_stop(schema) and not _stops_here(schema):
+        return None
+    match of:
+        case Number(size=None) | Record(overlay=True) | Record(scope=False):
+            return None
+        case Number(code=""):
+            return _EMIT[Number] if _in_bytes(schema) else None
+        case Float(code=""):
+            return None
+        case Repeat(ends=ends, kept=kept, part=part, lengthfield=field):
+            if ends not in ("count", "end", "length") or not kept:
+                return None
+            if ends == "count" and not least_size(part):
+                return None  # a count alone could keep it busy for long
+        case Focus(name=name, fields=fields):
+            if name not in [field.name for field in fields]:
+                return None
+        case Record(fields=fields):
+            if not all(_stops_here(field) for field in fields if may_stop(field)):
+                return None
+        case Adapted(part=part):
+            if _holds_structures(part):
+                return None  # its method may look at what construct alone puts into those
+    return _EMIT.get(type(of))
+
+
+def _stops_here(schema: Construct) -> bool:
+    """Whether a construct that may end the structure around it does so without anything between them."""
+    match shape(schema):
+        case Stop():
+            return True
+        case Named(part=part):
+            return _stops_here(part)
+        case Choice(cases=cases, default=default, truth=True):
+            return all(_stops_here(x) for x in (*cases.values(), default) if may_stop(x))
+    return False
+
+
+def _holds_structures(schema: Construct) -> bool:
+    of = shape(schema)
+    if isinstance(of, Record | Open | Deferred):
+        return True
+    return any(map(_holds_structures, parts(schema)))
+
+
+def fields(schema: Construct) -> Callable[[bytes | bytearray, int], tuple[int, ...]]:
+    """The values of the fields of a structure, which are all integers, as a function of a buffer and the offset
+    of the structure in it.
+    """
+    of = shape(_innermost(schema))
+    assert isinstance(of, Record)
+    codes = [_fixed(field)[0] for field in of.fields]
+    if all(len(code) == 1 for code in codes):
+        return struct.Struct(">" + "".join(codes)).unpack_from
+    emitter = _Emitter()
+    values = emitter._fixed_run(list(of.fields), "len(data)")
+    return emitter._function("data, p", f"({', '.join(values)},)", schema)

@@ -1,0 +1,194 @@
+"""Schemas as they are interpreted: the same constructs, watched.
+
+What may live here: what construct itself does not look after when it parses and builds.
+
+A guarded schema is a copy of a schema that parses and builds the same, and besides
+
+- notes at an exception in which field and at which byte it was raised;
+- gives up on structures that contain themselves too deep, and on lists of elements without a size;
+- does not pass over what a value has and the schema has not, when it builds.
+
+A trap: constructs tell each other things by exceptions (`Select`, `GreedyRange`, `StopIf`). So an exception goes its way
+as it was raised, with a note on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import construct
+from construct import Construct, Renamed
+
+from .errors import GrammarError
+from .open_types import OpenChoice, nearest
+from .presentation import deeper, misfit, position, render_path
+from .shape import Choice, Repeat, bare, shape, with_parts
+
+__all__ = ["guarded"]
+
+_MAXIMUM_KEPT = 4096
+
+# So many elements of a list may be without a size.
+_MAXIMUM_WITHOUT_SIZE = 4096
+
+_guarded: dict[Construct, Construct] = {}
+
+
+def guarded(schema: Construct) -> Construct:
+    """A schema, watched; it is made at its first use."""
+    known = _guarded.get(schema)
+    if known is None:
+        if len(_guarded) >= _MAXIMUM_KEPT:  # of a program that makes schemas as it runs
+            _guarded.clear()
+        known = _guard(schema)
+        _guarded[schema] = known
+    return known
+
+
+def _guard(schema: Construct) -> Construct:
+    of = shape(schema)
+    copied = with_parts(schema, guarded)
+    if isinstance(of, Choice):
+        return with_parts(copied, _not_passed_over)
+    if isinstance(of, Repeat) and type(schema).__module__.startswith("construct"):
+        return with_parts(copied, _Element)
+    kind = _KINDS.get(type(schema))
+    if kind is None:
+        return copied
+    clone: Construct = object.__new__(kind)
+    clone.__dict__.update(vars(copied))
+    return clone
+
+
+def _not_passed_over(case: Construct) -> Construct:
+    return _NOTHING if bare(case) is construct.Pass else case
+
+
+class _Nothing(type(construct.Pass)):  # type: ignore[misc]
+    """The case of a choice in which nothing is built."""
+
+    def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
+        if obj:
+            raise misfit("nothing", obj, stream, path)
+        return obj
+
+
+_NOTHING = _Nothing()
+
+
+def _note(error: Exception, stream: Any, path: str) -> None:
+    """Note at an exception where it was raised, if nobody has."""
+    if not isinstance(error, GrammarError) and not hasattr(error, "_where"):
+        error._where = (position(stream), path)  # type: ignore[attr-defined]
+
+
+class _Field(Renamed):  # type: ignore[misc]
+    def _parse(self, stream: Any, context: Any, path: str) -> Any:
+        path = f"{path} -> {self.name}" if self.name else path
+        try:
+            return self.subcon._parsereport(stream, context, path)
+        except Exception as error:
+            _note(error, stream, path)
+            raise
+
+    def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
+        path = f"{path} -> {self.name}" if self.name else path
+        try:
+            return self.subcon._build(obj, stream, context, path)
+        except Exception as error:
+            _note(error, stream, path)
+            raise
+
+
+class _Struct(construct.Struct):  # type: ignore[misc]
+    def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
+        if obj is not None:
+            if not isinstance(obj, Mapping):
+                raise misfit("a mapping of fields to values", obj, stream, path)
+            names = {field.name for field in self.subcons}
+            for name in obj:
+                if name not in names and not str(name).startswith("_"):
+                    reason = f"there is no field {name!r}{nearest(str(name), filter(None, names))}"
+                    raise GrammarError(reason, position(stream), render_path(path))
+        return super()._build(_Given(self, obj, stream, path), stream, context, path)
+
+
+class _Given(dict[str, Any]):
+    """The fields that are given; one that is needed and is not among them is an error that says where."""
+
+    def __init__(self, schema: Construct, given: Any, stream: Any, path: str) -> None:
+        super().__init__(given or ())
+        self._stream = stream
+        self._path = path
+
+    def __missing__(self, name: str | None) -> Any:
+        reason = (
+            f"no value for the field {name!r}"
+            if name
+            else "a field without a name is needed to build it"
+        )
+        path = f"{self._path} -> {name}" if name else self._path
+        raise GrammarError(reason, position(self._stream), render_path(path))
+
+
+class _Sequence(construct.Sequence):  # type: ignore[misc]
+    def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
+        if obj is not None and (
+            not isinstance(obj, (list, tuple)) or len(obj) != len(self.subcons)
+        ):
+            raise misfit(f"a list of {len(self.subcons)}", obj, stream, path)
+        return super()._build(obj, stream, context, path)
+
+
+class _LazyBound(construct.LazyBound):  # type: ignore[misc]
+    def _parse(self, stream: Any, context: Any, path: str) -> Any:
+        context = deeper(context, stream, path)
+        return guarded(self.subconfunc())._parsereport(stream, context, path)
+
+    def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
+        context = deeper(context, stream, path)
+        return guarded(self.subconfunc())._build(obj, stream, context, path)
+
+
+class _OpenChoice(OpenChoice):
+    def schema(self, context: Any) -> Construct:
+        return guarded(super().schema(context))
+
+
+class _EndlessError(GrammarError, construct.ExplicitError):
+    """A list without end. What tries other ways at errors does not try any at this."""
+
+
+class _Element(construct.Subconstruct):  # type: ignore[misc]
+    """The element of a list of construct's, whose path says which it is."""
+
+    def _parse(self, stream: Any, context: Any, path: str) -> Any:
+        before = stream.tell()
+        path = f"{path}[{context['_index']}]"
+        try:
+            value = self.subcon._parsereport(stream, context, path)
+        except Exception as error:
+            _note(error, stream, path)
+            raise
+        if stream.tell() == before and context["_index"] > _MAXIMUM_WITHOUT_SIZE:
+            reason = f"more than {_MAXIMUM_WITHOUT_SIZE} elements without a size in a list"
+            raise _EndlessError(reason, position(stream), render_path(path))
+        return value
+
+    def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
+        path = f"{path}[{context['_index']}]"
+        try:
+            return self.subcon._build(obj, stream, context, path)
+        except Exception as error:
+            _note(error, stream, path)
+            raise
+
+
+_KINDS: dict[type[Construct], type[Construct]] = {
+    Renamed: _Field,
+    construct.Struct: _Struct,
+    construct.Sequence: _Sequence,
+    construct.LazyBound: _LazyBound,
+    OpenChoice: _OpenChoice,
+}

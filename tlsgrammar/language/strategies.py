@@ -1,0 +1,551 @@
+"""Hypothesis strategies for the values of any schema, derived from the schema itself.
+
+What may live here: drawing values that `build` accepts, by the shapes that schemas have. Needs hypothesis (the extra
+`testing`).
+
+The plan: a value is drawn as it is built, field by field, in a context like the one that it is built in, so that cases
+are those that earlier fields decide for. Where a choice is open, its cases are drawn as often as each other, however
+rare their code points are. What has a way of its own (adapters, padding, terminators) is drawn from what it is made of,
+and kept where it comes back the same.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Collection
+from typing import Any
+
+import construct
+from construct import Construct, Container
+from hypothesis import assume
+from hypothesis import strategies as st
+
+from .expressions import field_of_this
+from .open_types import OpenChoice, OpenTypes, registry_of
+from .presentation import MAXIMUM_DEPTH
+from .shape import (
+    Adapted,
+    Around,
+    Boolean,
+    Check,
+    Choice,
+    Computed,
+    Constant,
+    Deferred,
+    Float,
+    Focus,
+    Maybe,
+    Named,
+    Nothing,
+    Number,
+    Open,
+    Raw,
+    Record,
+    Repeat,
+    Row,
+    Sealed,
+    Select,
+    Shape,
+    Sized,
+    Stop,
+    Tell,
+    Text,
+    Unknown,
+    evaluate,
+    fixed_size,
+    least_size,
+    parts,
+    shape,
+)
+
+__all__ = ["register", "values"]
+
+_LONGEST = 40
+"""How many bytes are drawn at most beyond those that a schema demands."""
+
+_DEPTH = 4
+"""How deep structures are drawn that contain themselves."""
+
+_TRIES = 20
+"""How often something is drawn that has to come back the same."""
+
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+
+_GIVEN: dict[Any, Any] = {}
+
+
+def register(
+    construct_or_class: Construct | type[Construct],
+    strategy: st.SearchStrategy[Any] | Callable[[Any], st.SearchStrategy[Any]],
+) -> None:
+    """Give a strategy for a construct of your own, or for all of a class.
+
+    Args:
+        construct_or_class: a construct, or a class of constructs.
+        strategy: of its values; for a class, a function that takes the construct and gives it.
+
+    Raises:
+        TypeError: the first is neither a construct nor a class of constructs.
+    """
+    kind = construct_or_class
+    if not isinstance(kind, Construct) and not (
+        isinstance(kind, type) and issubclass(kind, Construct)
+    ):
+        raise TypeError(f"{kind!r} is neither a construct nor a class of constructs")
+    _GIVEN[kind] = strategy
+
+
+@st.composite
+def values(draw: Draw, /, schema: Construct, **context: Any) -> Any:
+    """Values of a schema.
+
+    Args:
+        draw: given by hypothesis.
+        schema: the schema.
+        context: as for `tlsgrammar.parse`.
+
+    Raises:
+        TypeError: the schema holds a construct that no strategy is known for (see `register`).
+    """
+    check_drawable(schema, registry_of({"_params": context}))
+    params = Container(context, _parsing=False, _building=True, _sizing=False)
+    params["_params"] = params
+    return _value(draw, schema, params)
+
+
+def check_drawable(schema: Construct, registry: OpenTypes | None = None) -> None:
+    """That values of a schema can be drawn.
+
+    Raises:
+        TypeError: it holds a construct that no strategy is known for; the error says where.
+    """
+    _check(schema, type(schema).__name__, set())
+
+
+def _check(schema: Construct, path: str, seen: set[Construct]) -> None:
+    if schema in seen or _given(schema) is not None:
+        return
+    seen.add(schema)
+    of = shape(schema)
+    if isinstance(of, Unknown | Sealed) and not (isinstance(of, Sealed) and of.drawn):
+        why = f": {of.why}" if isinstance(of, Sealed) else ""
+        raise TypeError(
+            f"no strategy is known for {type(schema).__name__} at {path}{why}; give one with strategies.register()"
+        )
+    if isinstance(of, Maybe) and of.when == "peek":
+        return
+    for part in parts(schema):
+        _check(part, f"{path}.{part.name}" if part.name else path, seen)
+
+
+def _given(schema: Construct) -> Any:
+    """The strategy that was given for a construct, or for its class."""
+    given = _GIVEN.get(schema)
+    if given is not None:
+        return given
+    for kind in type(schema).__mro__:
+        if kind in _GIVEN:
+            return _GIVEN[kind](schema)
+    return None
+
+
+def _value(draw: Draw, schema: Construct, context: Any) -> Any:
+    given = _given(schema)
+    if given is not None:
+        return draw(given)
+    of = shape(schema)
+    return _STRATEGIES[type(of)](draw, schema, of, context)
+
+
+# Structures
+
+
+def _scope(context: Any) -> Container:
+    return Container(
+        _=context,
+        _params=context["_params"],
+        _root=context.get("_root", context),
+        _parsing=False,
+        _building=True,
+        _sizing=False,
+        _index=context.get("_index"),
+    )
+
+
+def _fields(draw: Draw, fields: Collection[Construct], context: Any, scope: Container) -> None:
+    """Draw the fields of a structure into its context."""
+    asked = _asked(fields)
+    for field in fields:
+        of = _of(field)
+        if isinstance(of, Maybe) and of.when == "peek":
+            scope[field.name] = None
+        elif isinstance(of, Tell):
+            scope[field.name] = 0
+        elif isinstance(of, Stop):
+            if evaluate(of.function, scope):
+                return
+        elif isinstance(of, Open) and of.given is not None and not _is_known(of.choice, scope):
+            scope[of.given] = _bytes(draw, 0, _LONGEST)
+        elif isinstance(of, Named) and of.rebuilt:
+            continue
+        elif field.name in asked:
+            scope[field.name] = _asked_for(draw, field, asked[field.name], scope)
+        else:
+            scope[field.name] = _value(draw, field, scope)
+
+
+def _of(schema: Construct) -> Shape:
+    """The shape of a field behind what only names it."""
+    of = shape(schema)
+    while isinstance(of, Named) and not of.rebuilt:
+        of = shape(of.part)
+    return of
+
+
+_Asker = Collection[Any] | str | OpenChoice
+
+
+def _asked(fields: Collection[Construct]) -> dict[str, _Asker]:
+    """What the fields after it ask of a field, by its name: a length, or one of some cases."""
+    asked: dict[str, _Asker] = {}
+    for field in fields:
+        for of in _inside(field):
+            if (isinstance(of, Raw | Sized) and (name := field_of_this(of.length))) or (isinstance(of, Repeat) and (name := field_of_this(of.count))):
+                asked[name] = "length"
+            elif isinstance(of, Choice) and not of.truth and (name := field_of_this(of.key)):
+                asked[name] = tuple(of.cases)
+            elif isinstance(of, Open) and (name := field_of_this(of.choice.key)):
+                asked[name] = of.choice
+    return asked
+
+
+def _inside(schema: Construct) -> list[Shape]:
+    """The shapes of a field and of what it is made of, but for what has fields of its own."""
+    of = shape(schema)
+    if isinstance(of, Record | Row | Focus):
+        return []
+    return [of, *(x for part in parts(schema) for x in _inside(part))]
+
+
+def _asked_for(draw: Draw, field: Construct, asker: _Asker, scope: Container) -> Any:
+    of = _of(field)
+    if not isinstance(of, Number):
+        return _value(draw, field, scope)
+    if asker == "length":
+        return draw(st.integers(max(of.minimum, 0), min(_LONGEST, of.maximum)))
+    cases: list[Any]
+    if isinstance(asker, OpenChoice):
+        cases = _known_codes(asker, scope)
+    else:
+        cases = [int(case) for case in asker if isinstance(case, int)]
+    if cases and draw(st.integers(0, 7)):
+        return draw(st.sampled_from(cases))
+    return _value(draw, field, scope)
+
+
+def _known_codes(choice: OpenChoice, scope: Any) -> list[Any]:
+    where = evaluate(choice.where, scope)
+    entries = registry_of(scope).entries(choice.kind)
+    return sorted(
+        code for code, entry in entries.items() if where in entry.schemas and type(code) is int
+    )
+
+
+def _is_known(choice: OpenChoice, scope: Any) -> bool:
+    return choice.schema(scope) is not choice.default
+
+
+def _record(draw: Draw, schema: Construct, of: Record, context: Any) -> dict[str, Any]:
+    if of.overlay:
+        named = [field for field in of.fields if field.name]
+        field = draw(st.sampled_from(named))
+        return {field.name: _value(draw, field, _scope(context))}
+    if not of.scope:
+        return {
+            str(key): _value(draw, f, context) for key, f in zip(of.keys, of.fields, strict=True)
+        }
+    scope = _scope(context)
+    _fields(draw, of.fields, context, scope)
+    peeked = {
+        f.name for f in of.fields if isinstance(_of(f), Maybe | Tell) and scope.get(f.name) is None
+    }
+    names = {field.name for field in of.fields} - peeked
+    given = {x.given for f in of.fields if isinstance(x := _of(f), Open)}
+    return {name: scope[name] for name in scope if name in names | given and name}
+
+
+def _row(draw: Draw, schema: Construct, of: Row, context: Any) -> list[Any]:
+    scope = _scope(context)
+    drawn = []
+    for field in of.fields:
+        inner = _of(field)
+        if isinstance(inner, Stop):
+            if evaluate(inner.function, scope):
+                break
+            drawn.append(None)
+            continue
+        drawn.append(_value(draw, field, scope))
+        if field.name:
+            scope[field.name] = drawn[-1]
+    return drawn
+
+
+def _focus(draw: Draw, schema: Construct, of: Focus, context: Any) -> Any:
+    scope = _scope(context)
+    _fields(draw, of.fields, context, scope)
+    return scope[evaluate(of.name, scope)]
+
+
+# Leaves
+
+
+def _bytes(draw: Draw, minimum: int, maximum: int | None) -> bytes:
+    longest = minimum + _LONGEST if maximum is None else min(maximum, minimum + _LONGEST)
+    data: bytes = draw(st.binary(min_size=minimum, max_size=longest))
+    return data
+
+
+def _raw(draw: Draw, schema: Construct, of: Raw, context: Any) -> bytes:
+    if of.lengthfield is not None or of.length is None:
+        return _bytes(draw, of.minimum, of.maximum)
+    length = _known_length(of.length, context)
+    return _bytes(draw, 0, _LONGEST) if length is None else _bytes(draw, length, length)
+
+
+def _known_length(length: Any, context: Any) -> int | None:
+    """What a function of the context gives; None where it reads a field that is made from what is to be drawn."""
+    try:
+        found = evaluate(length, context)
+    except (KeyError, AttributeError, TypeError):
+        return None
+    return found if isinstance(found, int) else None
+
+
+def _number(draw: Draw, schema: Construct, of: Number, context: Any) -> int:
+    if of.names is not None and draw(st.booleans()):
+        registry = registry_of(context)
+        codes = sorted({*of.names, *registry.added_names(of.names)})
+        number: int = draw(st.sampled_from([code for code in codes if code <= of.maximum]))
+        return number
+    return int(draw(st.integers(of.minimum, of.maximum)))
+
+
+def _float(draw: Draw, schema: Construct, of: Float, context: Any) -> float:
+    width = 8 * of.size
+    return float(draw(st.floats(width=width, allow_nan=False)))  # type: ignore[call-overload]
+
+
+def _boolean(draw: Draw, schema: Construct, of: Boolean, context: Any) -> bool:
+    return bool(draw(st.booleans()))
+
+
+def _nothing(draw: Draw, schema: Construct, of: Shape, context: Any) -> None:
+    return None
+
+
+def _computed(draw: Draw, schema: Construct, of: Computed, context: Any) -> Any:
+    return evaluate(of.function, context)
+
+
+def _check_holds(draw: Draw, schema: Construct, of: Check, context: Any) -> None:
+    assume(bool(evaluate(of.function, context)))
+
+
+def _constant(draw: Draw, schema: Construct, of: Constant, context: Any) -> Any:
+    return of.value
+
+
+# What is made of a part
+
+
+def _named(draw: Draw, schema: Construct, of: Named, context: Any) -> Any:
+    return None if of.rebuilt else _value(draw, of.part, context)
+
+
+def _sized(draw: Draw, schema: Construct, of: Sized, context: Any) -> Any:
+    if of.lengthfield is not None or of.length is None:
+        return _value(draw, of.part, context)
+    length = _known_length(of.length, context)
+    if length is None:
+        return _value(draw, of.part, context)
+    inner = shape(of.part)
+    if isinstance(inner, Raw) and inner.length is None and inner.lengthfield is None:
+        return _bytes(draw, length, length)
+    return _fitting(draw, schema, context, lambda: _value(draw, of.part, context))
+
+
+def _around(draw: Draw, schema: Construct, of: Around, context: Any) -> Any:
+    return _fitting(draw, schema, context, lambda: _value(draw, of.part, context))
+
+
+def _adapted(draw: Draw, schema: Construct, of: Adapted, context: Any) -> Any:
+    if of.values is not None:
+        return draw(st.sampled_from(of.values))
+
+    def one() -> Any:
+        inner = _value(draw, of.part, context)
+        return _parsed(schema, _built(of.part, inner, context), context)[0]
+
+    return _fitting(draw, schema, context, one)
+
+
+def _text(draw: Draw, schema: Construct, of: Text, context: Any) -> Any:
+    letters = st.characters(codec=of.encoding, exclude_characters="\0")
+    size = fixed_size(schema)
+    longest = _LONGEST // 4 if size is None else size // 2
+    text = st.text(letters, max_size=longest)
+    return _fitting(draw, schema, context, lambda: draw(text))
+
+
+def _fitting(draw: Draw, schema: Construct, context: Any, one: Callable[[], Any]) -> Any:
+    """A value that comes back from the bytes that are built of it, as the same bytes."""
+    last: Exception | None = None
+    for _ in range(_TRIES):
+        try:
+            value = one()
+            data = _built(schema, value, context)
+            parsed, size = _parsed(schema, data, context)
+            if size == len(data) and _built(schema, parsed, context) == data:
+                return value
+        except construct.ConstructError as error:
+            last = error
+    if last is not None and not _can_fit(schema):
+        raise TypeError(f"no value is found for {type(schema).__name__}: {last}") from last
+    assume(False)
+    raise AssertionError
+
+
+def _can_fit(schema: Construct) -> bool:
+    """Whether another draw may do better than so many did."""
+    return not isinstance(shape(schema), Adapted)
+
+
+def _maybe(draw: Draw, schema: Construct, of: Maybe, context: Any) -> Any:
+    if of.when in ("length", "peek"):
+        return None
+    if context["_params"].get("_drawn", 0) >= _DEPTH or not draw(st.integers(0, 3)):
+        return None
+    return _value(draw, of.part, context)
+
+
+def _deferred(draw: Draw, schema: Construct, of: Deferred, context: Any) -> Any:
+    return _value(draw, of.function(), _deeper(context))
+
+
+def _deeper(context: Any) -> Any:
+    params = context["_params"]
+    depth = params.get("_drawn", 0) + 1
+    if depth >= MAXIMUM_DEPTH:
+        raise TypeError("a structure contains itself and nothing in it ends that")
+    inner = Container(context)
+    inner["_params"] = Container(params, _drawn=depth)
+    return inner
+
+
+def _open(draw: Draw, schema: Construct, of: Open, context: Any) -> Any:
+    found = of.choice.schema(context)
+    return _value(draw, found, _deeper(context) if of.data is not None else context)
+
+
+# One of several, and lists
+
+
+def _choice(draw: Draw, schema: Construct, of: Choice, context: Any) -> Any:
+    key = evaluate(of.key, context)
+    return _value(draw, of.cases.get(bool(key) if of.truth else key, of.default), context)
+
+
+def _select(draw: Draw, schema: Construct, of: Select, context: Any) -> Any:
+    field = draw(st.sampled_from(of.fields))
+    return _fitting(draw, schema, context, lambda: _value(draw, field, context))
+
+
+def _repeat(draw: Draw, schema: Construct, of: Repeat, context: Any) -> list[Any]:
+    items: list[Any] = []
+    count = None if of.count is None else _known_length(of.count, context)
+    if of.ends == "count":
+        count = draw(st.integers(0, 5)) if count is None else count
+        for context["_index"] in range(count):
+            items.append(_value(draw, of.part, context))
+        return items
+    if of.ends == "predicate":
+        return _until(draw, schema, of, context)  # type: ignore[no-any-return]
+    minimum = of.minimum
+    maximum = minimum + _LONGEST if of.maximum is None else min(of.maximum, minimum + _LONGEST)
+    ends = context["_params"].get("_drawn", 0) >= _DEPTH
+    wide = maximum - minimum
+    # Long enough for a structure or two, even where those are long.
+    enough = max(wide, min(4 * least_size(of.part), (of.maximum or wide) - minimum))
+    size = 0
+    while size < minimum or (not ends and size < minimum + enough and draw(st.integers(0, 3))):
+        context["_index"] = len(items)
+        item = _value(draw, of.part, context)
+        taken = len(_built(of.part, item, context))
+        if of.maximum is not None and size + taken > of.maximum:
+            break
+        if not taken:
+            break
+        size += taken
+        items.append(item)
+    assume(size >= minimum)
+    return items
+
+
+def _until(draw: Draw, schema: Any, of: Repeat, context: Any) -> Any:
+    def one() -> list[Any]:
+        items = construct.ListContainer()
+        for context["_index"] in range(_LONGEST):
+            data = _built(of.part, _value(draw, of.part, context), context)
+            items.append(_parsed(of.part, data, context)[0])
+            if schema.predicate(items[-1], items, context):
+                return items
+        raise construct.RepeatError("no element ends the list")
+
+    return _fitting(draw, schema, context, one)
+
+
+def _for_building(context: Any, *, parsing: bool) -> Container:
+    scope = Container({**context})
+    scope.setdefault("_root", None)
+    scope.update({"_parsing": parsing, "_building": not parsing, "_sizing": False})
+    return scope
+
+
+def _built(schema: Construct, value: Any, context: Any) -> bytes:
+    stream = io.BytesIO()
+    schema._build(value, stream, _for_building(context, parsing=False), "(building)")
+    return stream.getvalue()
+
+
+def _parsed(schema: Construct, data: bytes, context: Any) -> tuple[Any, int]:
+    stream = io.BytesIO(data)
+    value = schema._parsereport(stream, _for_building(context, parsing=True), "(parsing)")
+    return value, stream.tell()
+
+
+_STRATEGIES: dict[type[Shape], Callable[[Draw, Any, Any, Any], Any]] = {
+    Number: _number,
+    Float: _float,
+    Boolean: _boolean,
+    Raw: _raw,
+    Text: _text,
+    Constant: _constant,
+    Nothing: _nothing,
+    Tell: _nothing,
+    Computed: _computed,
+    Check: _check_holds,
+    Stop: _nothing,
+    Named: _named,
+    Adapted: _adapted,
+    Sized: _sized,
+    Around: _around,
+    Maybe: _maybe,
+    Record: _record,
+    Row: _row,
+    Focus: _focus,
+    Repeat: _repeat,
+    Choice: _choice,
+    Select: _select,
+    Deferred: _deferred,
+    Open: _open,
+}

@@ -1,0 +1,265 @@
+"""A parsed structure as a tree for people: names, values, and where in the bytes each field stands.
+
+What may live here: following a parse field by field, and printing what was followed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import construct
+from construct import Construct, Renamed, Subconstruct
+
+from .api import interpreted, parameters
+from .errors import GrammarError
+from .open_types import OpenChoice, OpenTypes, registry_of
+from .presentation import deeper, position
+from .shape import (
+    Adapted,
+    Around,
+    Choice,
+    Deferred,
+    Maybe,
+    Named,
+    Number,
+    Open,
+    Raw,
+    Repeat,
+    Sealed,
+    Select,
+    Text,
+    Unknown,
+    bare,
+    shape,
+    with_parts,
+)
+
+__all__ = ["Node", "follow", "render"]
+
+_SHOWN = 32
+"""How many bytes of a value are printed."""
+
+
+@dataclass
+class Node:
+    """A field that was parsed, or was being parsed when an error ended the parse.
+
+    Attributes:
+        name: of the field, or `[3]` for an element of a list.
+        schema: its schema.
+        start, end: where it stands in the bytes; `end` is None where it was not read to its end. Both are those of
+            what it stands in where it has no bytes of its own: within bits, or decompressed.
+        value: what it was parsed to.
+        children: the fields and elements that it is made of.
+    """
+
+    name: str
+    schema: Construct
+    start: int
+    end: int | None = None
+    value: Any = None
+    children: list[Node] = field(default_factory=list)
+
+
+class _Trail:
+    """Where a parse is: the nodes that it is in, and whether in the bytes themselves."""
+
+    def __init__(self, root: Node) -> None:
+        self.nodes = [root]
+        self.elsewhere = 0
+
+    def position(self, stream: Any) -> int:
+        return self.nodes[-1].start if self.elsewhere else position(stream)
+
+
+class _Followed(Subconstruct):  # type: ignore[misc]
+    """A field or an element whose parse leaves a node behind."""
+
+    def __init__(self, subcon: Construct, told: Construct, trail: _Trail) -> None:
+        super().__init__(subcon)
+        self.name = subcon.name
+        self.told = told
+        self.trail = trail
+
+    def _parse(self, stream: Any, context: Any, path: str) -> Any:
+        trail = self.trail
+        around = trail.nodes[-1]
+        node = Node(self.name or f"[{len(around.children)}]", self.told, trail.position(stream))
+        around.children.append(node)
+        trail.nodes.append(node)
+        try:
+            node.value = self.subcon._parsereport(stream, context, path)
+        finally:
+            trail.nodes.pop()
+        node.end = around.end if trail.elsewhere else position(stream)
+        return node.value
+
+
+class _Elsewhere(Subconstruct):  # type: ignore[misc]
+    """Something that does not stand in the bytes that are followed."""
+
+    def __init__(self, subcon: Construct, trail: _Trail) -> None:
+        super().__init__(subcon)
+        self.name = subcon.name
+        self.trail = trail
+
+    def _parse(self, stream: Any, context: Any, path: str) -> Any:
+        self.trail.elsewhere += 1
+        try:
+            return self.subcon._parsereport(stream, context, path)
+        finally:
+            self.trail.elsewhere -= 1
+
+
+class _Back(Subconstruct):  # type: ignore[misc]
+    """Something that may not fit: what was followed of it then is forgotten."""
+
+    def __init__(self, subcon: Construct, trail: _Trail) -> None:
+        super().__init__(subcon)
+        self.name = subcon.name
+        self.trail = trail
+
+    def _parse(self, stream: Any, context: Any, path: str) -> Any:
+        children = self.trail.nodes[-1].children
+        count = len(children)
+        try:
+            return self.subcon._parsereport(stream, context, path)
+        except Exception:
+            del children[count:]
+            raise
+
+
+class _FollowedChoice(OpenChoice):
+    trail: _Trail
+
+    def schema(self, context: Any) -> Construct:
+        found = super().schema(context)
+        return found if found is self.default else _followed(found, self.trail)
+
+
+class _FollowedBound(construct.LazyBound):  # type: ignore[misc]
+    trail: _Trail
+
+    def _parse(self, stream: Any, context: Any, path: str) -> Any:
+        schema = _followed(self.subconfunc(), self.trail)
+        return schema._parsereport(stream, deeper(context, stream, path), path)
+
+
+def _followed(schema: Construct, trail: _Trail) -> Construct:
+    """A copy of a schema whose fields and elements are followed."""
+
+    def follow_part(part: Construct) -> Construct:
+        return _followed(part, trail)
+
+    of = shape(schema)
+    clone: Any
+    if isinstance(schema, Renamed) and schema.name and schema.name[:1].islower():
+        inner = _followed(schema.subcon, trail)
+        return _Followed(with_parts(schema, lambda part: inner), schema, trail)
+    if isinstance(of, Deferred):
+        clone = object.__new__(_FollowedBound)
+    elif isinstance(of, Open) and of.choice is schema:
+        clone = object.__new__(_FollowedChoice)
+    else:
+        if isinstance(of, Repeat):
+            if _is_code(of.part):
+                return schema  # a list of code points is printed as one
+            return with_parts(
+                schema,
+                lambda part: _Followed(follow_part(part), part, trail) if part is of.part else part,
+            )
+        if isinstance(of, Around) and of.elsewhere:
+            return with_parts(schema, lambda part: _Elsewhere(follow_part(part), trail))
+        if isinstance(of, Maybe | Select):
+            return with_parts(schema, lambda part: _Back(follow_part(part), trail))
+        if isinstance(of, Sealed | Adapted | Text | Unknown):
+            return schema
+        return with_parts(schema, follow_part)
+    clone.__dict__.update(vars(schema))
+    clone.trail = trail
+    return clone  # type: ignore[no-any-return]
+
+
+def _is_code(schema: Construct) -> bool:
+    of = shape(schema)
+    while isinstance(of, Named):
+        of = shape(of.part)
+    return isinstance(of, Number)
+
+
+def follow(
+    name: str, schema: Construct, data: bytes, **context: Any
+) -> tuple[Node, GrammarError | None]:
+    """Parse, and see where each field stands.
+
+    Args:
+        name: what to call the whole.
+        schema, data, context: as for `tlsgrammar.parse`.
+
+    Returns:
+        The tree of what was parsed, and the error that ended it, if any.
+    """
+    root = Node(name, schema, 0)
+    followed = _followed(bare(schema), _Trail(root))
+    root.value, error = interpreted(name / followed, data, parameters(context))
+    if error is None:
+        root.end = len(data)
+    return root, error
+
+
+def render(node: Node, depth: int = 0, **context: Any) -> Iterator[str]:
+    """The lines of a tree: the offset of each field, its name, and its value with the name of that.
+
+    Args:
+        node: the tree.
+        depth: how far its lines are indented.
+        context: as for `tlsgrammar.parse`; its registry has the names.
+    """
+    registry = registry_of({"_params": context})
+    yield from _lines(node, depth, registry)
+
+
+def _lines(node: Node, depth: int, registry: OpenTypes) -> Iterator[str]:
+    if node.end == node.start and node.value is None:
+        return
+    text = f"{node.start:6}  {'  ' * depth}{node.name}"
+    lines = [line for child in _told(node) for line in _lines(child, depth + 1, registry)]
+    if not lines or not isinstance(node.value, (dict, list, type(None))):
+        text += (
+            f": {_value(bare(node.schema), node.value, registry)}" if node.end is not None else ""
+        )
+    yield text
+    yield from lines
+
+
+def _told(node: Node) -> list[Node]:
+    """The children of a node that tell something: where a body was given, not its bytes too."""
+    for child in node.children:
+        of = shape(bare(child.schema))
+        if isinstance(of, Open) and of.given is not None:
+            untold = of.given if child.value is not None else child.name
+            return [other for other in node.children if other.name != untold]
+    return node.children
+
+
+def _value(schema: Construct, value: Any, registry: OpenTypes) -> str:
+    of = shape(schema)
+    while isinstance(of, Named | Maybe | Choice):
+        of = shape(of.part if not isinstance(of, Choice) else next(iter(of.cases.values())))
+    if isinstance(value, list):
+        element = of.part if isinstance(of, Repeat) else schema
+        return ", ".join(_value(element, item, registry) for item in value) or "(empty)"
+    if isinstance(of, Number) and of.names is not None and isinstance(value, int):
+        return f"{registry.name_of(of.names, value)} ({int(value)})"
+    if isinstance(value, bytes):
+        shown = value[:_SHOWN].hex()
+        text = value.decode("ascii") if value.isascii() and value else ""
+        more = f"... ({len(value)} bytes)" if len(value) > _SHOWN else ""
+        return f"{shown}{more}" + (f" {text!r}" if text.isprintable() and text and not more else "")
+    if isinstance(value, dict):
+        return (
+            str(value) if value and not isinstance(of, Raw) and len(str(value)) < 200 else "(empty)"
+        )
+    return str(value)
