@@ -17,7 +17,7 @@ from tlsgrammar import Handshake, Registry
 from tlsgrammar.framing import HandshakeMessage
 from tlsgrammar.handshake import negotiated_version
 from tlsgrammar.language.api import parameters, reader
-from tlsgrammar.names import CONTENT_TYPES, HANDSHAKE_TYPES, ContentType, HandshakeType
+from tlsgrammar.names import CONTENT_TYPES, ContentType, HandshakeType
 from tlsgrammar.registry import CONTENT_TYPE, DEFAULT
 from tlsgrammar.versions import is_supported, is_tls13
 
@@ -36,14 +36,6 @@ _APPLICATION_DATA = ContentType.application_data.value
 _CHANGE_CIPHER_SPEC = ContentType.change_cipher_spec.value
 _CLIENT_HELLO = HandshakeType.client_hello.value
 _SERVER_HELLOS = (HandshakeType.server_hello.value, HandshakeType.hello_retry_request.value)
-
-
-def _message_name(registry: Registry, msg_type: int) -> str:
-    known: dict[int, str] = registry.derived.setdefault("message names", {})
-    name = known.get(msg_type)
-    if name is None:
-        name = known[msg_type] = registry.name_of(HANDSHAKE_TYPES, msg_type)
-    return name
 
 
 @lru_cache(maxsize=4096)
@@ -221,7 +213,7 @@ class Session:
         if is_hello:
             self._hello_seen = True
             self._client_is_orig = side.is_orig == (msg_type == _CLIENT_HELLO)
-        self._walk(Handshake, value, side, _message_name(self._registry, msg_type), malformed)
+        self._walk(Handshake, value, side, self._walker.message_name(msg_type), malformed)
         if is_hello and value["body"] is not None and not malformed:
             self._learn(side, value["body"], msg_type != _CLIENT_HELLO, message.offset(0))
         for defect in defects:

@@ -43,6 +43,7 @@ from tlsgrammar.language.shape import (
     shape,
 )
 from tlsgrammar.language.sight import Hidden, hidden, inner
+from tlsgrammar.names import HANDSHAKE_TYPES
 from tlsgrammar.registry import DEFAULT, EXTENSION, Registry
 
 from .model import DOCUMENTED, Connection, Event, ProtocolViolation, ReporterError, SslEncryptedData
@@ -266,6 +267,7 @@ class Walker:
             ("roots", wanted), {}
         )
         self._heard: dict[Construct, bool] = registry.derived.setdefault(("heard", wanted), {})
+        self._message_names: dict[int, str] = registry.derived.setdefault("message names", {})
         self.wants_encrypted_data = self.wants(SslEncryptedData)
         self.wants_plaintext_data = self.wants(SslPlaintextData)
 
@@ -286,6 +288,14 @@ class Walker:
         if visit is _UNKNOWN:
             visit = self._roots[schema] = self._visit(schema)
         return visit
+
+    def message_name(self, msg_type: int) -> str:
+        """The name of a handshake message, by its type."""
+        name = self._message_names.get(msg_type)
+        if name is None:
+            name = self._registry.name_of(HANDSHAKE_TYPES, msg_type)
+            self._message_names[msg_type] = name
+        return name
 
     # Whether anybody wants what a schema holds
 
@@ -342,9 +352,9 @@ class Walker:
         self, schema: Construct, of: Record, functions: tuple[Function, ...]
     ) -> Visit | None:
         fields = [
-            (key, visit)
+            (key, found)
             for key, field in zip(of.keys, of.fields, strict=True)
-            if key and (visit := self._visit(field)) is not None
+            if key and (found := self._visit(field)) is not None
         ]
         if not fields and not functions:
             return None
@@ -358,9 +368,8 @@ class Walker:
             if value is None:
                 return
             scope = _Scope(value, around, params) if needs_scope else value
-            for name, visit_field in fields:
-                if whole or name in value:
-                    visit_field(value[name], scope, params, occasion, raised)
+            for name, visit_field in fields if whole else [f for f in fields if f[0] in value]:
+                visit_field(value[name], scope, params, occasion, raised)
             if raise_events is not None:
                 raise_events(value, occasion, raised)
 
@@ -375,9 +384,9 @@ class Walker:
     def _kept_visit(self, of: Record) -> Visit | None:
         """The visit of a record whose parts see what is around it."""
         visits = [
-            (key, visit)
+            (key, found)
             for key, field in zip(of.keys, of.fields, strict=True)
-            if (visit := self._visit(field)) is not None
+            if (found := self._visit(field)) is not None
         ]
 
         def visit(
@@ -456,24 +465,25 @@ class Walker:
 
     def _open_visit(self, of: Open) -> Visit | None:
         choice = of.choice
-        code_of = _evaluation(choice.key)
         where_of = _evaluation(choice.where)
-        visits: dict[Any, Visit | None] = {}
+
+        def visit_of(code: Any, where: str) -> Visit | None:
+            schema = choice.look_up(self._registry, code, where)
+            return self._entry_visit(choice.kind, code, schema)
+
+        field = field_of_this(choice.key)
+        if field is not None and not callable(choice.where):
+            visits = _Visits(lambda code: visit_of(code, choice.where))
+            return _field_visit(field, visits)
+        code_of = _evaluation(choice.key)
 
         def visit(
             value: Any, around: Any, params: Any, occasion: Occasion, raised: list[Event]
         ) -> None:
-            if value is None:
-                return
-            code = code_of(around, params)
-            visit_part = visits.get(code, _UNKNOWN)
-            if visit_part is _UNKNOWN:
-                schema = choice.look_up(self._registry, code, where_of(around, params))
-                visit_part = self._entry_visit(choice.kind, code, schema)
-                if not callable(choice.where) and len(visits) < _MAXIMUM_KEPT:
-                    visits[code] = visit_part
-            if visit_part is not None:
-                visit_part(value, around, params, occasion, raised)
+            if value is not None:
+                visit_part = visit_of(code_of(around, params), where_of(around, params))
+                if visit_part is not None:
+                    visit_part(value, around, params, occasion, raised)
 
         return visit
 
@@ -484,6 +494,35 @@ class Walker:
 
 
 _MAXIMUM_KEPT = 4096
+
+
+class _Visits(dict[Any, Visit | None]):
+    """The visits of what code points stand for, each made when it is first met."""
+
+    def __init__(self, make: Callable[[Any], Visit | None]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, code: Any) -> Visit | None:
+        visit = self._make(code)
+        if len(self) < _MAXIMUM_KEPT:
+            self[code] = visit
+        return visit
+
+
+def _field_visit(field: str, visits: Mapping[Any, Visit | None]) -> Visit:
+    """The visit of what a field beside it decides for."""
+
+    def visit(
+        value: Any, around: Any, params: Any, occasion: Occasion, raised: list[Event]
+    ) -> None:
+        if value is not None:
+            visit_case = visits[around[field]]
+            if visit_case is not None:
+                visit_case(value, around, params, occasion, raised)
+
+    return visit
+
 
 _INNER: dict[type[Shape], Callable[[Walker, Any], Visit | None]] = {
     Named: Walker._same_visit,
@@ -512,7 +551,9 @@ def _raising(functions: tuple[Function, ...]) -> Callable[[Any, Occasion, list[E
         try:
             result = first(value, occasion)
             if isinstance(result, Event):
-                raised.append(result if result.ts is not None else _timed(result, occasion))
+                if result.ts is None and occasion.ts is not None:
+                    result = _timed(result, occasion)
+                raised.append(result)
             elif result is not None:
                 raised.extend(_several(result, occasion))
         except Exception as error:  # a user's function may raise anything
@@ -533,7 +574,7 @@ def _several(result: Any, occasion: Occasion) -> list[Event]:
     for event in result:
         if not isinstance(event, Event):
             raise TypeError(f"an event function returns events, not {event!r}")
-        found.append(event if event.ts is not None else _timed(event, occasion))
+        found.append(_timed(event, occasion) if event.ts is None else event)
     return found
 
 

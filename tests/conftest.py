@@ -1,4 +1,10 @@
-"""How hypothesis runs: the same examples in every run, so that a failure is one for everybody."""
+"""How the tests run: with the same examples of hypothesis each time, so that a failure is one for everybody; and
+strictly, so that a compiled schema may give up only where the schema itself does.
+"""
+
+import os
+
+os.environ.setdefault("TLSGRAMMAR_STRICT", "1")
 
 from hypothesis import HealthCheck, settings
 

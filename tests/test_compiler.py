@@ -68,9 +68,7 @@ def keys(value: Any) -> Any:
 
 def assert_compiled(schema: Construct, data: bytes, **context: Any) -> None:
     """That the compiled parser itself takes well-formed bytes, and leaves nothing to the schema."""
-    params = Container(context, _parsing=True, _building=False, _sizing=False)
-    params["_params"] = params
-    assert compiled(schema)(data, 0, len(data), 0, params)[1] == len(data)
+    assert compiled(schema)(data, 0, len(data), 0, api.parameters(context))[1] == len(data)
 
 
 def changed(draw: Any, data: bytes) -> bytes:

@@ -370,7 +370,7 @@ def test_a_client_hello_without_a_cookie_field_is_malformed() -> None:
     value = tlsgrammar.parse(tlsgrammar.ClientHello, BODY, datagrams=True)
     assert value.cookie == b"biscuit"
     assert tlsgrammar.build(tlsgrammar.ClientHello, value, datagrams=True) == BODY
-    with pytest.raises(tlsgrammar.GrammarError, match="ClientHello.cookie, offset 35: nothing"):
+    with pytest.raises(tlsgrammar.GrammarError, match=r"ClientHello\.cookie, offset 35: nothing"):
         tlsgrammar.build(tlsgrammar.ClientHello, value)
     over_a_stream = tlsgrammar.build(tlsgrammar.ClientHello, {**value, "cookie": None})
     assert len(over_a_stream) == len(BODY) - 8

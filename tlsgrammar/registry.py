@@ -7,7 +7,7 @@ same calls.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from construct import Construct
 
@@ -47,7 +47,7 @@ KEY_EXCHANGE = "key exchange"
 # The records of these are read by the record layer itself.
 _OF_THE_RECORD_LAYER = (ContentType.handshake, ContentType.application_data, ContentType.tls12_cid)
 
-Schemas = Construct | Mapping[str, Construct]
+Schemas: TypeAlias = "Construct | Mapping[str, Construct]"
 
 
 class Registry(OpenTypes):

@@ -12,7 +12,7 @@ from typing import Any
 
 from construct import Construct, Container
 
-from .compiler import GIVES_UP, Parser, compiled, needs_context
+from .compiler import GIVES_UP, compiled_alone
 from .errors import GrammarError
 from .guard import guarded
 from .presentation import Output, Window, as_grammar_error, parse_whole, without_streams
@@ -88,7 +88,7 @@ def reader(schema: Construct) -> Callable[[bytes, Container], tuple[Any, Sequenc
         return partial(_what_can_be_read, schema)
     if _STRICT:
         return partial(_strictly_read, schema)
-    parser = _parser(schema)
+    parser = compiled_alone(schema)
 
     def read_one(data: bytes, params: Container) -> tuple[Any, Sequence[GrammarError]]:
         try:
@@ -111,7 +111,7 @@ def parse_at(schema: Construct, data: bytes, at: int, params: Container) -> tupl
     gave_up: Exception | None = None
     if not _INTERPRET:
         try:
-            return _parser(schema)(data, at, len(data), at, params)
+            return compiled_alone(schema)(data, at, len(data), at, params)
         except Exception as error:  # as below: the schema itself says what is wrong
             gave_up = error
     window = Window(data, at, at)
@@ -126,19 +126,6 @@ def parse_at(schema: Construct, data: bytes, at: int, params: Container) -> tupl
     return without_streams(value), at + window.tell()
 
 
-def _parser(schema: Construct) -> Parser:
-    """The compiled parser of a schema that stands in no other."""
-    parser = compiled(schema)
-    return partial(_in_own_context, parser) if needs_context(schema) else parser
-
-
-def _in_own_context(
-    parser: Parser, data: bytes | bytearray, p: int, end: int, start: int, context: Container
-) -> tuple[Any, int]:
-    # What a parser leaves in the context is not for the next one, nor for another thread.
-    return parser(data, p, end, start, parameters(context))
-
-
 # Stands for the value of bytes that do not follow their schema, or that may not.
 _DEVIATES = object()
 
@@ -148,7 +135,7 @@ def _well_formed(schema: Construct, data: bytes, params: Container) -> Any:
         return _strictly_well_formed(schema, data, params)
     if not _INTERPRET:
         try:
-            value, end = _parser(schema)(data, 0, len(data), 0, params)
+            value, end = compiled_alone(schema)(data, 0, len(data), 0, params)
             if end == len(data):
                 return value
         except Exception:  # of whatever kind: the schema itself says what is wrong
@@ -161,7 +148,7 @@ def _strictly_well_formed(schema: Construct, data: bytes, params: Container) -> 
         return _DEVIATES
     gave_up: Exception | None = None
     try:
-        value, end = _parser(schema)(data, 0, len(data), 0, params)
+        value, end = compiled_alone(schema)(data, 0, len(data), 0, params)
         if end == len(data):
             return value
     except Exception as error:
@@ -182,8 +169,12 @@ def _must_agree(schema: Construct, gave_up: Exception | None, failed: Exception 
     """That a compiled parser gave up for a declared reason, or for the schema's own; and that the schema fails too."""
     if failed is None:
         raise CompilerError(f"{schema!r}, compiled, does not parse what follows it") from gave_up
-    declared = gave_up is None or isinstance(gave_up, GIVES_UP)
-    if not declared and type(gave_up) is not type(failed):
+    if gave_up is None or isinstance(gave_up, GIVES_UP):
+        return
+    cause: BaseException | None = failed
+    while cause is not None and type(cause) is not type(gave_up):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:
         raise CompilerError(f"{schema!r}, compiled, fails otherwise than the schema") from gave_up
 
 
@@ -249,6 +240,7 @@ def _shared(context: dict[str, Any]) -> Container:
 def parameters(context: Mapping[str, Any], *, parsing: bool = True) -> Container:
     """The context of a structure that stands in no other, as construct makes it."""
     params = Container(context)
+    params.setdefault("extensions", None)  # a compiled parser looks for its registry without asking
     params["_parsing"] = parsing
     params["_building"] = not parsing
     params["_sizing"] = False

@@ -60,7 +60,7 @@ from .shape import (
     shape,
 )
 
-__all__ = ["GIVES_UP", "Deviation", "Parser", "compiled", "fields", "is_compiled", "needs_context"]
+__all__ = ["GIVES_UP", "Deviation", "Parser", "compiled", "compiled_alone", "fields", "is_compiled"]
 
 Parser = Callable[[bytes | bytearray, int, int, int, Any], tuple[Any, int]]
 """A compiled schema: takes the data, where the structure begins in them, where at the latest it ends, where
@@ -84,6 +84,7 @@ class _TooDeep(Exception):
 
 
 _parsers: dict[Construct, Parser] = {}
+_alone: dict[Construct, Parser] = {}
 _readers: dict[tuple[Construct, bool], bool] = {}  # what _reads_context has found
 
 
@@ -102,9 +103,30 @@ def compiled(schema: Construct) -> Parser:
     return parser
 
 
-def needs_context(schema: Construct) -> bool:
-    """Whether a compiled schema reads or writes the context that it is given, which must be its own then."""
-    return _reads_context(schema, False)
+def compiled_alone(schema: Construct) -> Parser:
+    """The parser of a schema that stands in no other, so that the context that it is given may be shared."""
+    parser = _alone.get(schema)
+    if parser is None:
+        if len(_alone) >= _MAXIMUM_KEPT:
+            _alone.clear()
+        parser = compiled(schema)
+        if _reads_context(schema, False):
+            parser = _in_own_context(parser)
+        _alone[schema] = parser
+    return parser
+
+
+def _in_own_context(parser: Parser) -> Parser:
+    """A parser that leaves nothing in the context that it is given: not for the next one, nor for another thread."""
+
+    def parse_in_own_context(
+        data: bytes | bytearray, p: int, end: int, start: int, context: Any
+    ) -> tuple[Any, int]:
+        own = Container(context)
+        own["_params"] = own
+        return parser(data, p, end, start, own)
+
+    return parse_in_own_context
 
 
 def is_compiled(schema: Construct) -> bool:
@@ -123,6 +145,13 @@ def _by_itself(
     except construct.StopFieldError as error:
         raise Deviation("what is parsed by itself ends the structure around it") from error
     return without_streams(value), start + window.tell()
+
+
+def _nothing(
+    data: bytes | bytearray, p: int, end: int, start: int, context: Any
+) -> tuple[None, int]:
+    """The parser of what is not there."""
+    return None, p
 
 
 def _interpreter(schema: Construct) -> Parser:
@@ -193,8 +222,9 @@ class _Opened(dict[Any, Parser | None]):
     or None where there is nothing to parse then.
     """
 
-    def __init__(self, registry: OpenTypes, choice: OpenChoice, where: str) -> None:
+    def __init__(self, registry: OpenTypes, choice: OpenChoice, where: str, body: bool) -> None:
         super().__init__()
+        self._kind = None if body else choice.kind  # by way of which its depth is counted
         self._registry = registry
         self._choice = choice
         self._where = where
@@ -202,19 +232,24 @@ class _Opened(dict[Any, Parser | None]):
     def __missing__(self, code: Any) -> Parser | None:
         schema = self._choice.look_up(self._registry, code, self._where)
         parser = None if schema is construct.Pass else compiled(schema)
-        if parser is not None and nests(schema) and schema is not self._choice.default:
+        if parser is not None and nests(schema, self._kind) and schema is not self._choice.default:
             parser = _limited(parser)
         if len(self) < _MAXIMUM_KEPT:
             self[code] = parser
         return parser
 
 
-def _opened(context: Any, choice: OpenChoice, where: str) -> _Opened:
-    derived = registry_of(context).derived
-    opened: _Opened | None = derived.get((choice, where))
+def _opened(registry: OpenTypes | None, choice: OpenChoice, where: str, body: bool) -> _Opened:
+    """The parsers of an open type in a registry; in the default one where it is None."""
+    if registry is None:
+        registry = registry_of(_NO_CONTEXT)
+    opened = registry.derived.get((choice, where))
     if opened is None:
-        opened = derived[choice, where] = _Opened(registry_of(context), choice, where)
-    return opened
+        opened = registry.derived[choice, where] = _Opened(registry, choice, where, body)
+    return opened  # type: ignore[return-value]
+
+
+_NO_CONTEXT: dict[str, Any] = {"_params": {}}
 
 
 def _limited(parser: Parser) -> Parser:
@@ -285,11 +320,12 @@ class _Emitter:
             "by_itself": _by_itself,
             "make_context": _context,
             "integers": _INTEGERS,
+            "nothing": _nothing,
             "opened": _opened,
         }
         self._count = 0
         # The variables with the parsers of open types, by how those are looked up.
-        self._opened: dict[tuple[OpenChoice, str], str] = {}
+        self._opened: dict[tuple[OpenChoice, str, bool], str] = {}
 
     def compile(self, schema: Construct) -> Parser:
         indexed = _reads_context(schema, False)
@@ -297,13 +333,19 @@ class _Emitter:
         self._find_opened(0, self._opened)
         return self._function("data, p, end, start, context", f"{value}, p", schema)
 
-    def _find_opened(self, line: int, which: Iterable[tuple[OpenChoice, str]]) -> None:
+    def _find_opened(self, line: int, which: Iterable[tuple[OpenChoice, str, bool]]) -> None:
         """Write before a line how the parsers of open types are found, once for all that is behind it."""
-        self._lines[line:line] = [
-            " " * self._depth
-            + f"{self._opened[key]} = opened(context, {self._constant(key[0])}, {key[1]!r})"
-            for key in which
-        ]
+        found = []
+        for key in which:
+            choice, where, body = key
+            # The table of the default registry is at hand: it is emptied, but never another one.
+            default = self._constant(_opened(None, choice, where, body))
+            found += [
+                'r = context["_params"]["extensions"]',
+                f"{self._opened[key]} = {default} if r is None else "
+                f"opened(r, {self._constant(choice)}, {where!r}, {body})",
+            ]
+        self._lines[line:line] = [" " * self._depth + text for text in found]
 
     def _function(self, arguments: str, value: str, schema: Construct) -> Callable[..., Any]:
         source = "\n".join([f"def parser({arguments}):", *self._lines, f" return {value}"])
@@ -747,14 +789,16 @@ class _Emitter:
 
     # Open types
 
-    def _parsers_of(self, choice: OpenChoice, at: _Place) -> str:
+    def _parsers_of(self, of: Open, at: _Place) -> str:
         """The variable with the parsers of an open type; set once where it is known beforehand where it stands."""
+        choice, body = of.choice, of.data is not None
         if callable(choice.where):
             parsers = self._variable()
             where = self._expression(choice.where, at)
-            self._line(f"{parsers} = opened(context, {self._constant(choice)}, {where})")
+            registry = 'context["_params"]["extensions"]'
+            self._line(f"{parsers} = opened({registry}, {self._constant(choice)}, {where}, {body})")
             return parsers
-        key = (choice, choice.where)
+        key = (choice, choice.where, body)
         if key not in self._opened:
             self._opened[key] = self._variable()
         return self._opened[key]
@@ -766,16 +810,17 @@ class _Emitter:
             length = self._length(data.lengthfield)
             self._bounds(length, data)
             return self._opened_body(of, self._limit(length, at.end), at)
-        value, parser = self._variable(), self._variable()
-        parsers, code = self._parsers_of(of.choice, at), self._expression(of.choice.key, at)
-        self._line(f"{parser} = {parsers}[{code}]")
-        call = f"{parser}(data, p, {at.end}, {at.start}, {at.context})"
-        self._line(f"{value}, p = {call} if {parser} is not None else (None, p)")
+        value = self._variable()
+        parsers, code = self._parsers_of(of, at), self._expression(of.choice.key, at)
+        parser = f"{parsers}[{code}]"
+        if of.choice.default is construct.Pass:
+            parser = f"({parser} or nothing)"
+        self._line(f"{value}, p = {parser}(data, p, {at.end}, {at.start}, {at.context})")
         return value
 
     def _opened_body(self, of: Open, limit: str, at: _Place) -> str:
         value, parser = self._variable(), self._variable()
-        parsers, code = self._parsers_of(of.choice, at), self._expression(of.choice.key, at)
+        parsers, code = self._parsers_of(of, at), self._expression(of.choice.key, at)
         self._line(f"{parser} = {parsers}[{code}]")
         self._line(f"if {parser} is None:")
         self._line(f" {value} = None; p = {limit}")
@@ -924,11 +969,8 @@ def _finds_reader(schema: Construct, own: bool) -> bool:
         return True
     if isinstance(of, Open):
         choice = of.choice
-        read = {
-            reading(choice.key),
-            reading(choice.where) if callable(choice.where) else Reads.NOTHING,
-        }
-        if Reads.CONTEXT in read or (not own and read & {Reads.EXPRESSION, Reads.FIELDS}):
+        both = {reading(choice.key), reading(choice.where)}
+        if Reads.CONTEXT in both or (not own and both & {Reads.EXPRESSION, Reads.FIELDS}):
             return True
         return _reads_context(choice.default, False)
     return any(_reads_context(part, own) for part in parts(schema))

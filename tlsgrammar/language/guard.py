@@ -156,7 +156,11 @@ class _OpenChoice(OpenChoice):
         return guarded(super().schema(context))
 
 
-class _EndlessError(GrammarError, construct.ExplicitError):
+class _Unbuffered(construct.Subconstruct):  # type: ignore[misc]
+    """In the place of a Rebuffered, which would wait for bytes for ever; all there are are at hand."""
+
+
+class _EndlessError(GrammarError, construct.ExplicitError):  # type: ignore[misc]
     """A list without end. What tries other ways at errors does not try any at this."""
 
 
@@ -190,5 +194,6 @@ _KINDS: dict[type[Construct], type[Construct]] = {
     construct.Struct: _Struct,
     construct.Sequence: _Sequence,
     construct.LazyBound: _LazyBound,
+    construct.Rebuffered: _Unbuffered,
     OpenChoice: _OpenChoice,
 }

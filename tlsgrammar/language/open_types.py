@@ -7,9 +7,9 @@ it. What can be registered, and by which call, is for those who declare an open 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
-from construct import Construct
+from construct import Construct, Container
 
 from .errors import GrammarError
 from .names import Names
@@ -277,6 +277,20 @@ def registry_of(context: Any) -> Any:
     return context["_params"].get("extensions") or _default
 
 
+def nests(schema: Construct, kind: str | None = None) -> bool:
+    """Whether a structure may hold another of its kind, by way of a registry or of a `LazyBound`, so that its depth has
+    to be counted.
+
+    Args:
+        schema: that of the structure.
+        kind: the open type by way of which; any where it is None.
+    """
+    of = shape(schema)
+    if isinstance(of, Deferred) or (isinstance(of, Open) and kind in (None, of.choice.kind)):
+        return True
+    return any(nests(part, kind) for part in parts(schema))
+
+
 class OpenChoice(Construct):  # type: ignore[misc]
     """What a registry has for a code point: a `Switch` that can be added to.
 
@@ -287,7 +301,7 @@ class OpenChoice(Construct):  # type: ignore[misc]
         default: the construct for a code point that the registry does not have.
     """
 
-    _part_names = ("default",)
+    _part_names: ClassVar[tuple[str, ...]] = ("default",)
 
     def __init__(
         self,
@@ -306,20 +320,29 @@ class OpenChoice(Construct):  # type: ignore[misc]
         return Open(self)
 
     def schema(self, context: Any) -> Construct:
-        """The schema, for the context of a structure that holds the code point."""
-        code, where = evaluate(self.key, context), evaluate(self.where, context)
-        return self.look_up(registry_of(context), code, where)
+        """The schema as it is parsed and built, for the context of a structure that holds the code point."""
+        return self.found(context)
 
     def look_up(self, registry: OpenTypes, code: Any, where: str) -> Construct:
         """The schema that a registry has."""
         found = registry.schema(self.kind, code, where)
         return self.default if found is None else found
 
+    def found(self, context: Any) -> Construct:
+        """The schema as it was registered, for a context of that kind."""
+        code, where = evaluate(self.key, context), evaluate(self.where, context)
+        return self.look_up(registry_of(context), code, where)
+
+    def _inside(self, stream: Any, context: Any, path: str) -> Any:
+        return deeper(context, stream, path) if nests(self.found(context), self.kind) else context
+
     def _parse(self, stream: Any, context: Any, path: str) -> Any:
-        return self.schema(context)._parsereport(stream, context, path)
+        inside = self._inside(stream, context, path)
+        return self.schema(context)._parsereport(stream, inside, path)
 
     def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
-        return self.schema(context)._build(obj, stream, context, path)
+        inside = self._inside(stream, context, path)
+        return self.schema(context)._build(obj, stream, inside, path)
 
 
 class OpenBody(Construct):  # type: ignore[misc]
@@ -341,7 +364,7 @@ class OpenBody(Construct):  # type: ignore[misc]
         self.given = given
         self.flagbuildnone = True
 
-    _part_names = ("choice",)
+    _part_names: ClassVar[tuple[str, ...]] = ("choice",)
 
     def _shape(self) -> Shape:
         return Open(self.choice, self.data, self.given)
@@ -358,20 +381,24 @@ class OpenBody(Construct):  # type: ignore[misc]
         if schema is None:
             return None
         window = Window(data, start + least_size(self.data) - self.data.minimum)
-        context = deeper(context, window, path)
-        params = context["_params"]
-        defects = params.get("defects")
-        if defects is None:
-            return self._parse_body(schema, window, context, path)
-        params["defects"] = inner = []
+        outer = context["_params"].get("defects")
+        inner: list[GrammarError] | None = None if outer is None else []
+        inside = Container(context)
+        inside["_params"] = Container(context["_params"], defects=inner)
         try:
-            value = self._parse_body(schema, window, context, path)
+            value = self._parse_body(schema, window, self._inside(inside, window, path), path)
         except GrammarError as error:
+            if inner is None or outer is None:
+                raise
             inner.append(error)
             value = None
         # What is wrong inside a body costs the body; the structure around it is sound.
-        defects.extend(GrammarError(e.reason, e.offset, e.path) for e in inner)
+        if inner and outer is not None:
+            outer.extend(GrammarError(e.reason, e.offset, e.path) for e in inner)
         return value
+
+    def _inside(self, context: Any, stream: Any, path: str) -> Any:
+        return deeper(context, stream, path) if nests(self.choice.found(context)) else context
 
     def _parse_body(self, schema: Construct, window: Window, context: Any, path: str) -> Any:
         code = evaluate(self.choice.key, context)
@@ -397,12 +424,7 @@ class OpenBody(Construct):  # type: ignore[misc]
                     render_path(path),
                 )
             inner = Output(position(stream) + least_size(self.data) - self.data.minimum)
-            schema._build(obj, inner, deeper(context, stream, path), path)
+            schema._build(obj, inner, self._inside(context, stream, path), path)
             data = inner.getvalue()
         self.data._build(data, stream, context, path)
         return obj
-
-
-def nests(schema: Construct) -> bool:
-    """Whether a structure may hold another of its own schema, by way of a registry or of a `LazyBound`."""
-    return isinstance(shape(schema), Open | Deferred) or any(map(nests, parts(schema)))

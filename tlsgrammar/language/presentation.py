@@ -19,7 +19,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from construct import (
     Bytes,
@@ -328,7 +328,7 @@ class Repeated(Subconstruct):  # type: ignore[misc]
         """The size of the structure in bytes, where that is fixed."""
         return fixed_size(self.subcon)
 
-    _part_names = ("subcon",)
+    _part_names: ClassVar[tuple[str, ...]] = ("subcon",)
 
     def _shape(self) -> Shape:
         return Repeat(self.subcon, "end")
@@ -382,7 +382,7 @@ class Vector(Repeated):
         self.maximum = maximum
         self.salvage = salvage
 
-    _part_names = ("lengthfield", "subcon")
+    _part_names: ClassVar[tuple[str, ...]] = ("lengthfield", "subcon")
 
     def _shape(self) -> Shape:
         return Repeat(self.subcon, "length", None, self.lengthfield, self.minimum, self.maximum)
@@ -448,7 +448,7 @@ class Block(Subconstruct):  # type: ignore[misc]
         self.length = length
         self.lengthfield = length if isinstance(length, Construct) else None
 
-    _part_names = ("lengthfield", "subcon")
+    _part_names: ClassVar[tuple[str, ...]] = ("lengthfield", "subcon")
 
     def _shape(self) -> Shape:
         length = None if self.lengthfield is not None else self.length
@@ -513,7 +513,7 @@ class IfPresent(Subconstruct):  # type: ignore[misc]
         super().__init__(subcon)
         self.flagbuildnone = True
 
-    _part_names = ("subcon",)
+    _part_names: ClassVar[tuple[str, ...]] = ("subcon",)
 
     def _shape(self) -> Shape:
         return Maybe(self.subcon, "left")
@@ -568,7 +568,7 @@ class Enumeration(Subconstruct):  # type: ignore[misc]
         super().__init__(subcon)
         self.names = names
 
-    _part_names = ("subcon",)
+    _part_names: ClassVar[tuple[str, ...]] = ("subcon",)
 
     def _shape(self) -> Shape:
         of = shape(self.subcon)
@@ -689,7 +689,7 @@ class Structure(Renamed):  # type: ignore[misc]
         self.reference = reference
         self._stands_alone = stands_alone
 
-    _part_names = ("subcon",)
+    _part_names: ClassVar[tuple[str, ...]] = ("subcon",)
 
     def _shape(self) -> Shape:
         return Named(self.subcon)

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple, dataclass_transform
+from typing import Any, ClassVar, NamedTuple, dataclass_transform
 
 import construct
 from construct import Construct, Renamed
@@ -85,25 +85,26 @@ class _Shape:
     time that it takes to import the grammar.)
     """
 
-    __match_args__: tuple[str, ...] = ()
+    _names: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls) -> None:
-        cls.__match_args__ = tuple(cls.__dict__.get("__annotations__", ()))
+        cls._names = tuple(cls.__dict__.get("__annotations__", ()))
+        type.__setattr__(cls, "__match_args__", cls._names)
 
     def __init__(self, *values: Any, **named: Any) -> None:
-        vars(self).update(zip(self.__match_args__, values, strict=False), **named)
+        vars(self).update(zip(self._names, values, strict=False), **named)
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and all(
             getattr(self, name) is getattr(other, name)
             or getattr(self, name) == getattr(other, name)
-            for name in self.__match_args__
+            for name in self._names
         )
 
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__match_args__)
+        shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._names)
         return f"{type(self).__name__}({shown})"
 
 
@@ -365,7 +366,6 @@ class Sealed(_Shape):
     Attributes:
         parts: they.
         why: in words.
-        drawn: whether a value of the (only) part is one of it.
     """
 
     parts: tuple[Construct, ...]
@@ -535,7 +535,6 @@ _KNOWN: dict[type, _Known] = {
     construct.Restreamed: _around(elsewhere=True),
     construct.ProcessXor: _around(elsewhere=True),
     construct.ProcessRotateLeft: _around(elsewhere=True),
-    construct.Rebuffered: _around(elsewhere=True),
     construct.Tunnel: _around(elsewhere=True),
     Debugger: _around(),
     construct.Compiled: _Known(lambda schema: Around(schema.defersubcon)),
@@ -586,6 +585,7 @@ _KNOWN: dict[type, _Known] = {
     construct.Lazy: _sealed(_LAZY, "subcon"),
     construct.LazyStruct: _sealed(_LAZY, "subcons"),
     construct.LazyArray: _sealed(_LAZY, "subcon"),
+    construct.Rebuffered: _sealed("it waits for bytes that do not come", "subcon"),
     type(construct.Pickled): _Known(lambda schema: Sealed((), "it can be any object")),
     type(construct.Numpy): _Known(lambda schema: Sealed((), "it can be any array")),
 }
@@ -715,7 +715,7 @@ def chosen(schema: Construct, context: Any) -> Construct:
     """What a choice decides for; any other construct is itself."""
     of = shape(schema)
     if isinstance(of, Open) and of.choice is schema:
-        return of.choice.schema(context)  # type: ignore[no-any-return]
+        return of.choice.schema(context)
     if not isinstance(of, Choice):
         return schema
     key = evaluate(of.key, context)

@@ -21,6 +21,7 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from .expressions import field_of_this
+from .guard import guarded
 from .open_types import OpenChoice, OpenTypes, registry_of
 from .presentation import MAXIMUM_DEPTH
 from .shape import (
@@ -127,7 +128,7 @@ def _check(schema: Construct, path: str, seen: set[Construct]) -> None:
         return
     seen.add(schema)
     of = shape(schema)
-    if isinstance(of, Unknown | Sealed) and not (isinstance(of, Sealed) and of.drawn):
+    if isinstance(of, Unknown | Sealed):
         why = f": {of.why}" if isinstance(of, Sealed) else ""
         raise TypeError(
             f"no strategy is known for {type(schema).__name__} at {path}{why}; give one with strategies.register()"
@@ -210,7 +211,9 @@ def _asked(fields: Collection[Construct]) -> dict[str, _Asker]:
     asked: dict[str, _Asker] = {}
     for field in fields:
         for of in _inside(field):
-            if (isinstance(of, Raw | Sized) and (name := field_of_this(of.length))) or (isinstance(of, Repeat) and (name := field_of_this(of.count))):
+            if (isinstance(of, Raw | Sized) and (name := field_of_this(of.length))) or (
+                isinstance(of, Repeat) and (name := field_of_this(of.count))
+            ):
                 asked[name] = "length"
             elif isinstance(of, Choice) and not of.truth and (name := field_of_this(of.key)):
                 asked[name] = tuple(of.cases)
@@ -276,7 +279,7 @@ def _record(draw: Draw, schema: Construct, of: Record, context: Any) -> dict[str
 
 def _row(draw: Draw, schema: Construct, of: Row, context: Any) -> list[Any]:
     scope = _scope(context)
-    drawn = []
+    drawn: list[Any] = []
     for field in of.fields:
         inner = _of(field)
         if isinstance(inner, Stop):
@@ -331,8 +334,8 @@ def _number(draw: Draw, schema: Construct, of: Number, context: Any) -> int:
 
 
 def _float(draw: Draw, schema: Construct, of: Float, context: Any) -> float:
-    width = 8 * of.size
-    return float(draw(st.floats(width=width, allow_nan=False)))  # type: ignore[call-overload]
+    width: Any = 8 * of.size
+    return float(draw(st.floats(width=width, allow_nan=False)))
 
 
 def _boolean(draw: Draw, schema: Construct, of: Boolean, context: Any) -> bool:
@@ -469,7 +472,7 @@ def _repeat(draw: Draw, schema: Construct, of: Repeat, context: Any) -> list[Any
             items.append(_value(draw, of.part, context))
         return items
     if of.ends == "predicate":
-        return _until(draw, schema, of, context)  # type: ignore[no-any-return]
+        return _until(draw, schema, of, context)
     minimum = of.minimum
     maximum = minimum + _LONGEST if of.maximum is None else min(of.maximum, minimum + _LONGEST)
     ends = context["_params"].get("_drawn", 0) >= _DEPTH
@@ -491,7 +494,7 @@ def _repeat(draw: Draw, schema: Construct, of: Repeat, context: Any) -> list[Any
     return items
 
 
-def _until(draw: Draw, schema: Any, of: Repeat, context: Any) -> Any:
+def _until(draw: Draw, schema: Any, of: Repeat, context: Any) -> list[Any]:
     def one() -> list[Any]:
         items = construct.ListContainer()
         for context["_index"] in range(_LONGEST):
@@ -501,7 +504,8 @@ def _until(draw: Draw, schema: Any, of: Repeat, context: Any) -> Any:
                 return items
         raise construct.RepeatError("no element ends the list")
 
-    return _fitting(draw, schema, context, one)
+    found: list[Any] = _fitting(draw, schema, context, one)
+    return found
 
 
 def _for_building(context: Any, *, parsing: bool) -> Container:
@@ -513,13 +517,13 @@ def _for_building(context: Any, *, parsing: bool) -> Container:
 
 def _built(schema: Construct, value: Any, context: Any) -> bytes:
     stream = io.BytesIO()
-    schema._build(value, stream, _for_building(context, parsing=False), "(building)")
+    guarded(schema)._build(value, stream, _for_building(context, parsing=False), "(building)")
     return stream.getvalue()
 
 
 def _parsed(schema: Construct, data: bytes, context: Any) -> tuple[Any, int]:
     stream = io.BytesIO(data)
-    value = schema._parsereport(stream, _for_building(context, parsing=True), "(parsing)")
+    value = guarded(schema)._parsereport(stream, _for_building(context, parsing=True), "(parsing)")
     return value, stream.tell()
 
 

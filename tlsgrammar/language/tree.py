@@ -179,7 +179,7 @@ def _followed(schema: Construct, trail: _Trail) -> Construct:
         return with_parts(schema, follow_part)
     clone.__dict__.update(vars(schema))
     clone.trail = trail
-    return clone  # type: ignore[no-any-return]
+    return clone
 
 
 def _is_code(schema: Construct) -> bool:
