@@ -16,7 +16,7 @@ from tlsgrammar import __version__, load_extensions
 from tlsgrammar.framing import DEFAULT_SEARCH_LIMIT
 
 from .capture import CaptureError, read_capture, read_captures
-from .model import Event
+from .model import Event, ReporterError
 from .output import FORMATS
 from .walk import known_events
 
@@ -97,25 +97,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"tls-events: {problem}", file=sys.stderr)
     options = _parser().parse_args(arguments)
     events = known_events() if options.all_events else options.event
-    wanted = None if events is None else frozenset(events)
+    # Failed functions are told of whatever is printed.
+    wanted = None if events is None else frozenset({*events, ReporterError.name})
+    lines = FORMATS[options.format]
+    if events is not None and ReporterError.name not in events:
+        lines = partial(_without_reporter_errors, lines=lines)
     failed = _Failures()
     try:
         with _workers(options) as executor:
             if executor is None:
                 for path in options.files:
-                    _print_one(path, options, wanted, failed)
+                    _print_one(path, options, wanted, lines, failed)
             else:
                 printed = read_captures(
                     options.files,
                     executor=executor,
-                    make_all=partial(_pieces, lines=FORMATS[options.format]),
+                    make_all=partial(_pieces, lines=lines),
                     on_error=failed,
                     disable_analyzer_after_detection=options.disable_analyzer_after_detection,
                     wanted=wanted,
                     search_limit=options.search_limit,
                 )
-                for pieces in printed:
+                for pieces, reported in printed:
                     sys.stdout.buffer.writelines(pieces)
+                    for error in reported:
+                        failed.of_function(error)
         sys.stdout.buffer.flush()
     except ImportError as error:
         failed(error)
@@ -132,6 +138,14 @@ class _Failures:
 
     def __init__(self) -> None:
         self.any = False
+        self._functions: set[str] = set()
+
+    def of_function(self, error: ReporterError) -> None:
+        """Take note of a function that failed; it is told once."""
+        function = error.message.partition(":")[0]
+        if function not in self._functions:
+            self._functions.add(function)
+            self(Exception(f"{error.message} ({error.location}); its events are missing"))
 
     def __call__(self, error: Exception) -> None:
         sys.stdout.buffer.flush()
@@ -166,7 +180,11 @@ def _begin_worker() -> None:
 
 
 def _print_one(
-    path: str, options: argparse.Namespace, wanted: frozenset[str] | None, failed: _Failures
+    path: str,
+    options: argparse.Namespace,
+    wanted: frozenset[str] | None,
+    lines: Callable[[Iterable[Event]], bytes],
+    failed: _Failures,
 ) -> None:
     # Whoever reads along with a live capture wants to see each event at once; so does a person.
     at_once = not os.path.isfile(path) or sys.stdout.isatty()
@@ -179,17 +197,37 @@ def _print_one(
                 search_limit=options.search_limit,
                 progress=progress,
             )
-            _print(events, FORMATS[options.format], at_once=at_once)
+            _print(_noting(events, failed), lines, at_once=at_once)
     except (CaptureError, ImportError) as error:
         failed(error)
 
 
-def _pieces(events: Iterator[Event], lines: Callable[[list[Event]], bytes]) -> list[bytes]:
-    """Events as lines, so many in each piece."""
+def _noting(events: Iterable[Event], failed: _Failures) -> Iterator[Event]:
+    """Events, with a note of each function that failed."""
+    for event in events:
+        if type(event) is ReporterError:
+            failed.of_function(event)
+        yield event
+
+
+def _without_reporter_errors(
+    events: Iterable[Event], lines: Callable[[Iterable[Event]], bytes]
+) -> bytes:
+    return lines([event for event in events if type(event) is not ReporterError])
+
+
+def _pieces(
+    events: Iterator[Event], lines: Callable[[list[Event]], bytes]
+) -> tuple[list[bytes], list[ReporterError]]:
+    """Events as lines, so many in each piece; and an error of each function that failed."""
     pieces = []
+    reported: dict[str, ReporterError] = {}
     while some := list(islice(events, _MANY)):
+        for event in some:
+            if type(event) is ReporterError:
+                reported.setdefault(event.message.partition(":")[0], event)
         pieces.append(lines(some))
-    return pieces
+    return pieces, list(reported.values())
 
 
 def _print(

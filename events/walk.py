@@ -304,6 +304,9 @@ class Walker:
         rows = (attached.thing for attached in self._registry.attached(key))
         return tuple(row.function for row in rows if _is_row(row) and self.wants(row.event))
 
+    def _raising(self, functions: tuple[Function, ...]) -> RaiseEvents:
+        return _raising(functions, self.wants(ReporterError))
+
     def _is_heard(self, schema: Construct) -> bool:
         """Whether somebody wants to hear of a structure, or of one that it contains."""
         known = self._heard.get(schema)
@@ -346,7 +349,7 @@ class Walker:
             return self._struct_visit(schema, of, functions)
         make = _INNER.get(type(of))
         visit = make(self, of) if make is not None else None
-        return _with(visit, functions) if functions else visit
+        return _with(visit, self._raising(functions)) if functions else visit
 
     def _struct_visit(
         self, schema: Construct, of: Record, functions: tuple[Function, ...]
@@ -360,7 +363,7 @@ class Walker:
             return None
         needs_scope = _reads_scope(schema, self._registry)
         whole = not any(map(may_stop, of.fields))
-        raise_events = _raising(functions) if functions else None
+        raise_events = self._raising(functions) if functions else None
 
         def visit(
             value: Any, around: Any, params: Any, occasion: Occasion, raised: list[Event]
@@ -490,7 +493,7 @@ class Walker:
     def _entry_visit(self, kind: str, code: Any, schema: Construct) -> Visit | None:
         visit = self._visit(schema)
         functions = self._functions((kind, code))
-        return _with(visit, functions) if functions else visit
+        return _with(visit, self._raising(functions)) if functions else visit
 
 
 _MAXIMUM_KEPT = 4096
@@ -544,8 +547,11 @@ _INNER: dict[type[Shape], Callable[[Walker, Any], Visit | None]] = {
 # Calling functions
 
 
-def _raising(functions: tuple[Function, ...]) -> Callable[[Any, Occasion, list[Event]], None]:
-    """What calls functions, and takes the events that they return."""
+RaiseEvents = Callable[[Any, Occasion, list[Event]], None]
+
+
+def _raising(functions: tuple[Function, ...], report: bool) -> RaiseEvents:
+    """What calls functions, and takes the events that they return; and, with `report`, says where they fail."""
 
     def one(value: Any, occasion: Occasion, raised: list[Event]) -> None:
         try:
@@ -557,7 +563,8 @@ def _raising(functions: tuple[Function, ...]) -> Callable[[Any, Occasion, list[E
             elif result is not None:
                 raised.extend(_several(result, occasion))
         except Exception as error:  # a user's function may raise anything
-            raised.append(reporter_error(first, error, occasion))
+            if report:
+                raised.append(reporter_error(first, error, occasion))
 
     def several(value: Any, occasion: Occasion, raised: list[Event]) -> None:
         for each in each_one:
@@ -565,7 +572,7 @@ def _raising(functions: tuple[Function, ...]) -> Callable[[Any, Occasion, list[E
 
     first, *others = functions
     # Nearly every structure has one; a loop over it would be felt.
-    each_one = [one, *(_raising((function,)) for function in others)]
+    each_one = [one, *(_raising((function,), report) for function in others)]
     return several if others else one
 
 
@@ -597,9 +604,8 @@ def reporter_error(function: Any, error: Exception, occasion: Occasion) -> Repor
     return ReporterError(occasion.c, message, location, ts=occasion.ts)
 
 
-def _with(visit_inner: Visit | None, functions: tuple[Function, ...]) -> Visit:
+def _with(visit_inner: Visit | None, raise_events: RaiseEvents) -> Visit:
     """The visit of something that is no Struct, and that functions want to hear of."""
-    raise_events = _raising(functions)
 
     def visit(
         value: Any, around: Any, params: Any, occasion: Occasion, raised: list[Event]

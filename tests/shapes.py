@@ -31,7 +31,7 @@ from tlsgrammar.language import (
 )
 from tlsgrammar.names import ALERT_LEVELS
 
-__all__ = ["SHAPES", "Wanted"]
+__all__ = ["FIELDS", "SHAPES", "Wanted"]
 
 Wanted = structure("Wanted", "these tests", "x" / uint8)
 
@@ -150,7 +150,7 @@ FIELDS: dict[str, Construct] = {
     "PaddedString": c.PaddedString(6, "utf8"),
     "PascalString": c.PascalString(uint8, "utf8"),
     "CString": c.CString("ascii"),
-    "GreedyString": c.GreedyString("utf16"),
+    "GreedyString": c.Prefixed(uint8, c.GreedyString("utf16")),
     # without bytes
     "Pass": c.Pass,
     "Tell": c.Tell,
@@ -170,7 +170,9 @@ FIELDS: dict[str, Construct] = {
     "named twice": "inner" / ("innermost" / uint8),
     "Default": c.Default(uint8, 5),
     "Rebuild": c.Rebuild(uint8, 5),
-    "Rebuild of a length": Struct("size" / c.Rebuild(uint8, c.len_(this.data)), "data" / c.Bytes(this.size)),
+    "Rebuild of a length": Struct(
+        "size" / c.Rebuild(uint8, c.len_(this.data)), "data" / c.Bytes(this.size)
+    ),
     "Const": c.Const(b"\x01"),
     "Const of a number": c.Const(7, uint16),
     # structures
@@ -217,12 +219,16 @@ FIELDS: dict[str, Construct] = {
     "vector": vector(Wanted, 0, 255),
     "vector of integers": vector(uint16, 0, 255),
     "vector of floats": vector(c.Float32b, 0, 255),
-    "vector that sees its index": vector(Struct("i" / c.Computed(this._index), "x" / uint8), 0, 255),
+    "vector that sees its index": vector(
+        Struct("i" / c.Computed(this._index), "x" / uint8), 0, 255
+    ),
     "vector of choices": vector(c.If(this.n < 100, uint16), 0, 255),
     "vector of what may be empty": vector(c.Bytes(this.n), 0, 255),
     "repeated": repeated(Wanted),
     "repeated in a block": block(uint8, repeated(Wanted)),
-    "GreedyRange in a vector": vector(Struct("l" / c.Prefixed(uint8, c.GreedyRange(uint16))), 0, 255),
+    "GreedyRange in a vector": vector(
+        Struct("l" / c.Prefixed(uint8, c.GreedyRange(uint16))), 0, 255
+    ),
     # so many bytes
     "block": block(uint8, Wanted),
     "block(this.n)": block(this.n, remaining()),
@@ -245,7 +251,9 @@ FIELDS: dict[str, Construct] = {
     "Optional": c.Optional(Wanted),
     "Optional of a number": c.Optional(uint16),
     "if_present": if_present(Wanted),
-    "optional_length": Struct("l" / optional_length("d", lambda context: False), "d" / remaining()),
+    "optional_length": block(
+        uint8, Struct("l" / optional_length("d", lambda context: False), "d" / remaining())
+    ),
     "If": c.If(this.n < 100, Wanted),
     "If of a field further out": Struct("y" / c.If(this._.n == 1, Wanted)),
     "IfThenElse": c.IfThenElse(lambda context: context.n > 100, uint8, Wanted),

@@ -7,7 +7,7 @@ from typing import Any
 
 import construct
 import pytest
-from construct import Adapter, Computed, Construct, Container, Struct, Switch, Tell, this
+from construct import Adapter, Computed, Construct, Struct, Switch, Tell, this
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,7 +51,8 @@ def outcome(
 
 def assert_same(schema: Construct, data: bytes, **context: Any) -> None:
     fast, slow = (outcome(schema, data, interpret, **context) for interpret in (False, True))
-    assert fast == slow
+    # Not by ==: nan is not nan, and that of construct's takes time without end on deep values.
+    assert repr(fast) == repr(slow)
     assert keys(fast[0][0]) == keys(slow[0][0])
 
 

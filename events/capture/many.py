@@ -8,16 +8,19 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from tlsgrammar import Registry, load_extensions
 from tlsgrammar.framing import DEFAULT_SEARCH_LIMIT
+from tlsgrammar.registry import DEFAULT
 
 from ..model import Event
+from ..walk import check_wanted, known_events
 from .files import CaptureError
 from .one import read_capture
 
 if TYPE_CHECKING:  # not needed to read one capture, and slow to import
     from concurrent.futures import Executor, Future
 
-__all__ = ["read_captures"]
+__all__ = ["UnknownInWorkerError", "read_captures"]
 
 T = TypeVar("T")
 
@@ -37,6 +40,7 @@ def read_captures(
     ahead: int = ...,
     disable_analyzer_after_detection: bool = ...,
     wanted: Collection[str] | None = ...,
+    extensions: Registry | Callable[[], Registry] | None = ...,
     search_limit: int = ...,
 ) -> Iterator[Event]: ...
 
@@ -52,6 +56,7 @@ def read_captures(
     ahead: int = ...,
     disable_analyzer_after_detection: bool = ...,
     wanted: Collection[str] | None = ...,
+    extensions: Registry | Callable[[], Registry] | None = ...,
     search_limit: int = ...,
 ) -> Iterator[T]: ...
 
@@ -67,6 +72,7 @@ def read_captures(
     ahead: int = ...,
     disable_analyzer_after_detection: bool = ...,
     wanted: Collection[str] | None = ...,
+    extensions: Registry | Callable[[], Registry] | None = ...,
     search_limit: int = ...,
 ) -> Iterator[T]: ...
 
@@ -81,6 +87,7 @@ def read_captures(
     ahead: int = _AHEAD,
     disable_analyzer_after_detection: bool = True,
     wanted: Collection[str] | None = None,
+    extensions: Registry | Callable[[], Registry] | None = None,
     search_limit: int = DEFAULT_SEARCH_LIMIT,
 ) -> Iterator[Any]:
     """The events of many captures: those of the first, then those of the second, and so on.
@@ -96,19 +103,36 @@ def read_captures(
         on_error: called with each capture that could not be read to its end, after the events that could be.
         ahead: how many captures may be read ahead of the one whose events are given out.
         disable_analyzer_after_detection, wanted, search_limit: as for `Analyzer`.
+        extensions: likewise; or a function that makes the registry. With an executor it has to be such a function, which
+            each process can import by its name: a registry does not travel.
 
     Raises:
+        UnknownInWorkerError: by the iterator: a process of the executor does not know what is registered here.
+        ValueError: an event in `wanted` is not known.
         ExceptionGroup: of the CaptureErrors, after all events; only where `on_error` is None.
-        TypeError: both `make` and `make_all` are given.
+        TypeError: both `make` and `make_all` are given; or a registry, and an executor.
     """
     if make is not None and make_all is not None:
         raise TypeError("read_captures() takes either make= or make_all=")
-    options = {
+    if executor is not None and isinstance(extensions, Registry):
+        raise TypeError(
+            "a registry does not travel to the processes of an executor; give a function that makes it, "
+            "in a module that they can import"
+        )
+    registry = extensions() if callable(extensions) else extensions
+    check_wanted(wanted, registry)
+    options: dict[str, Any] = {
         "disable_analyzer_after_detection": disable_analyzer_after_detection,
         "wanted": None if wanted is None else frozenset(wanted),
         "search_limit": search_limit,
     }
-    return _read(paths, executor, make, make_all, on_error, ahead, options)
+    if executor is None:
+        options["extensions"] = registry
+        return _read(paths, None, make, make_all, on_error, ahead, options)
+    made_by = extensions if callable(extensions) else None
+    known = _what_is_known(DEFAULT if registry is None else registry)
+    task = partial(_read_in_worker, made_by=made_by, known=known)
+    return _read(paths, executor, make, make_all, on_error, ahead, options, task)
 
 
 def _read(
@@ -119,6 +143,7 @@ def _read(
     on_error: Callable[[CaptureError], None] | None,
     ahead: int,
     options: dict[str, Any],
+    reader: Callable[..., _Result] | None = None,
 ) -> Iterator[Any]:
     errors: list[CaptureError] = []
     report = on_error or errors.append
@@ -130,7 +155,7 @@ def _read(
             if capture.error is not None:
                 report(capture.error)
     else:
-        task = partial(_read_one, make=make, make_all=make_all, options=options)
+        task = partial(reader or _read_one, make=make, make_all=make_all, options=options)
         names = (os.fspath(path) for path in paths)
         results = map(task, names) if executor is None else _in_order(executor, task, names, ahead)
         for made, error in results:
@@ -173,6 +198,45 @@ def _read_one(
     if make_all is not None:
         return make_all(iter(capture)), capture.error
     return list(capture if make is None else map(make, capture)), capture.error
+
+
+class UnknownInWorkerError(Exception):
+    """A process that reads captures does not know what is registered in the process that asked it to."""
+
+
+def _what_is_known(registry: Registry) -> frozenset[str]:
+    """What is registered, in words, and the events that are raised."""
+    entries = {f"{kind} {code} {entry.name!r}" for kind, code, entry in registry.everything()}
+    return frozenset(entries | {f"event {name}" for name in known_events(registry)})
+
+
+_made: dict[Callable[[], Registry], Registry] = {}
+
+
+def _read_in_worker(
+    path: str,
+    make: Callable[[Event], Any] | None,
+    make_all: Callable[[Iterator[Event]], Any] | None,
+    options: dict[str, Any],
+    made_by: Callable[[], Registry] | None,
+    known: frozenset[str],
+) -> _Result:
+    """The task, in a process that may not have registered what the one that asks has."""
+    registry = None
+    if made_by is not None:
+        if made_by not in _made:
+            _made[made_by] = made_by()
+        registry = _made[made_by]
+    unknown = known - _what_is_known(registry or DEFAULT)
+    if unknown and registry is None:
+        load_extensions()
+        unknown = known - _what_is_known(DEFAULT)
+    if unknown:
+        raise UnknownInWorkerError(
+            f"not known to the process that reads {path}: {', '.join(sorted(unknown))}; register it in a package with "
+            f"an entry point, or give extensions= a function that makes the registry"
+        )
+    return _read_one(path, make, make_all, {**options, "extensions": registry})
 
 
 def _in_order(

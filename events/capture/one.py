@@ -12,6 +12,7 @@ from tlsgrammar.framing import DEFAULT_SEARCH_LIMIT
 from ..analyzer import Analyzer
 from ..datagrams import DatagramAnalyzer
 from ..model import Connection, Event
+from ..walk import check_wanted
 from .connections import Connections
 from .datagrams import DatagramFlows
 from .files import Capture, CaptureError, open_capture
@@ -42,15 +43,16 @@ def read_capture(
     Raises:
         CaptureError: there is no such file, or it is no capture. By the iterator: the file breaks off,
             after the events that could be read.
+        ValueError: an event in `wanted` is not known.
         ImportError: the library that reads captures is not installed.
     """
+    asked = check_wanted(wanted, extensions)
     capture = open_capture(path, progress)
     if capture.link_type not in LINK_TYPES:
         known = ", ".join(sorted({name for name, _ in LINK_TYPES.values()}))
         raise CaptureError(
             os.fspath(path), f"its link type {capture.link_type} cannot be read; these can: {known}"
         )
-    asked = None if wanted is None else frozenset(wanted)
 
     def analyzer(connection: Connection, *, originator_is_guess: bool) -> Analyzer:
         return Analyzer(

@@ -144,6 +144,8 @@ def _by_itself(
         value = schema._parsereport(window, context, "(parsing)")
     except construct.StopFieldError as error:
         raise Deviation("what is parsed by itself ends the structure around it") from error
+    if window.tell() > window.size:
+        raise Deviation("it moves behind the end")
     return without_streams(value), start + window.tell()
 
 
@@ -806,7 +808,8 @@ class _Emitter:
     def _open(self, schema: Construct, of: Any, at: _Place) -> str:
         if of.data is not None:
             data = shape(of.data)
-            assert isinstance(data, Raw) and data.lengthfield is not None
+            assert isinstance(data, Raw)
+            assert data.lengthfield is not None
             length = self._length(data.lengthfield)
             self._bounds(length, data)
             return self._opened_body(of, self._limit(length, at.end), at)
@@ -914,10 +917,10 @@ def _shared_length(schema: Construct, following: Construct) -> Construct | None:
     if isinstance(taken, Raw) and taken.lengthfield is not None:
         same = peek.part is taken.lengthfield
         return taken.lengthfield if same and _fixed(taken.lengthfield)[0] else None
-    if isinstance(taken, Open) and isinstance(peeked, Raw) and taken.data is not None:
-        if peeked == shape(taken.data) and peeked.lengthfield is not None and _unbounded(peeked):
-            return peeked.lengthfield
-    return None
+    if not isinstance(taken, Open) or not isinstance(peeked, Raw) or taken.data is None:
+        return None
+    same = peeked == shape(taken.data) and peeked.lengthfield is not None and _unbounded(peeked)
+    return peeked.lengthfield if same else None
 
 
 def _unbounded(of: Raw) -> bool:
@@ -1024,7 +1027,7 @@ def _emit_of(schema: Construct) -> _Emit | None:
             return _EMIT[Number] if _in_bytes(schema) else None
         case Float(code=""):
             return None
-        case Repeat(ends=ends, kept=kept, part=part, lengthfield=field):
+        case Repeat(ends=ends, kept=kept, part=part):
             if ends not in ("count", "end", "length") or not kept:
                 return None
             if ends == "count" and not least_size(part):

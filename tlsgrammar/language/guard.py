@@ -25,7 +25,7 @@ from .open_types import OpenChoice, nearest
 from .presentation import deeper, misfit, position, render_path
 from .shape import Choice, Repeat, bare, shape, with_parts
 
-__all__ = ["guarded"]
+__all__ = ["guarded", "watched"]
 
 _MAXIMUM_KEPT = 4096
 
@@ -47,8 +47,17 @@ def guarded(schema: Construct) -> Construct:
 
 
 def _guard(schema: Construct) -> Construct:
+    return watched(schema, with_parts(schema, guarded))
+
+
+def watched(schema: Construct, copied: Construct) -> Construct:
+    """A copy of a construct that watches itself.
+
+    Args:
+        schema: the construct.
+        copied: a copy of it whose parts watch themselves, or itself where they need not.
+    """
     of = shape(schema)
-    copied = with_parts(schema, guarded)
     if isinstance(of, Choice):
         return with_parts(copied, _not_passed_over)
     if isinstance(of, Repeat) and type(schema).__module__.startswith("construct"):

@@ -6,6 +6,7 @@ it. What can be registered, and by which call, is for those who declare an open 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple
 
@@ -139,6 +140,21 @@ class OpenTypes:
             self._attached.pop((kind, taken.code), None)
         known[entry.code] = entry
         self.changed()
+        self._warn_of_hidden(entry)
+
+    def _warn_of_hidden(self, entry: Entry) -> None:
+        """Say so where what others want to hear of stands in a new entry where nobody can see it."""
+        attached = [to for to in self._attached if isinstance(to, Construct)]
+        if not attached:
+            return
+        from .sight import hidden  # which is about registries too
+
+        found = hidden([(entry.name, schema) for schema in entry.schemas.values()], self)
+        for schema in attached:
+            if schema in found:
+                path, why = found[schema]
+                labels = ", ".join(attachment.label for attachment in self._attached[schema])
+                warnings.warn(f"{labels} is not raised in {path}, inside a {why}", stacklevel=4)
 
     def schema(self, kind: str, code: Any, where: str) -> Construct | None:
         """The schema of what a code point stands for, or None where it has none there."""
@@ -148,6 +164,12 @@ class OpenTypes:
     def entries(self, kind: str) -> Mapping[Any, Entry]:
         """All entries of an open type, by code point."""
         return self._entries.get(kind, {})
+
+    def everything(self) -> Iterator[tuple[str, Any, Entry]]:
+        """All entries: the open type, the code point, and the entry."""
+        for kind, known in self._entries.items():
+            for code, entry in known.items():
+                yield kind, code, entry
 
     def changed(self) -> None:
         """Take note that what was made of the entries holds no more."""

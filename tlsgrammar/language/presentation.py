@@ -37,6 +37,7 @@ from construct import (
     Struct,
     Subconstruct,
 )
+from construct.lib import HexDisplayedDict, HexDumpDisplayedDict
 
 from .errors import GrammarError
 from .names import Names
@@ -487,6 +488,9 @@ def parse_whole(schema: Construct, window: Window, context: Any, path: str, afte
     except ConstructError as error:
         raise as_grammar_error(error, window, path) from None
     left = window.size - window.tell()
+    if left < 0:
+        reason = f"it reads {-left} bytes behind the end"
+        raise GrammarError(reason, window.base + window.size, render_path(path), ends_early=True)
     if left:
         name = chosen(schema, context).name
         where = f"{path} -> {name}" if name else path
@@ -496,7 +500,7 @@ def parse_whole(schema: Construct, window: Window, context: Any, path: str, afte
 
 def without_streams(value: Any) -> Any:
     """A value without the streams that construct leaves in its structures."""
-    if isinstance(value, Container):
+    if isinstance(value, (Container, HexDisplayedDict, HexDumpDisplayedDict)):
         value.pop("_io", None)
         for item in value.values():
             without_streams(item)

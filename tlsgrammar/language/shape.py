@@ -88,7 +88,7 @@ class _Shape:
     _names: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls) -> None:
-        cls._names = tuple(cls.__dict__.get("__annotations__", ()))
+        cls._names = tuple(vars(cls).get("__annotations__", ()))
         type.__setattr__(cls, "__match_args__", cls._names)
 
     def __init__(self, *values: Any, **named: Any) -> None:
@@ -247,12 +247,16 @@ class Around(_Shape):
         elsewhere: whether the part does not stand in the bytes that are parsed: in bits, or decompressed.
         least: how many bytes it takes at least.
         size: how many it takes, where that is fixed.
+        apart: whether it can be built and parsed without what stands around it.
+        undrawn: why no values of it can be drawn, in words; empty where they can.
     """
 
     part: Construct
     elsewhere: bool = False
     least: int = 0
     size: int | None = None
+    apart: bool = True
+    undrawn: str = ""
 
 
 class Maybe(_Shape):
@@ -403,7 +407,7 @@ def _format_field(schema: Any) -> Shape:
 def _integer(schema: Any, bits_each: int) -> Shape:
     size, signed, swapped = schema.length, schema.signed, schema.swapped
     if not isinstance(size, int) or callable(swapped) or size <= 0:
-        return Unknown()
+        return Number(None, 0, 127)  # that much has room in any
     bits = bits_each * size
     low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
     return Number(size, low, high, "", signed, bool(swapped))
@@ -523,8 +527,8 @@ _KNOWN: dict[type, _Known] = {
     construct.Aligned: _Known(
         lambda schema: Around(schema.subcon, least=least_size(schema.subcon)), _SUBCON
     ),
-    construct.Pointer: _around(),
-    construct.OffsettedEnd: _around(),
+    construct.Pointer: _around(apart=False),
+    construct.OffsettedEnd: _around(undrawn="where it ends depends on what follows it"),
     construct.NullTerminated: _Known(
         lambda schema: Around(schema.subcon, least=len(schema.term) if schema.require else 0),
         _SUBCON,

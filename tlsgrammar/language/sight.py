@@ -12,7 +12,7 @@ from construct import Construct
 from .open_types import OpenTypes
 from .shape import Adapted, Deferred, Open, Sealed, Select, Text, Unknown, bare, parts, shape
 
-__all__ = ["Hidden", "hidden", "inner"]
+__all__ = ["Hidden", "blindness", "hidden", "inner"]
 
 Hidden = tuple[str, str]
 """Where something stands that cannot be seen, and why not."""
@@ -36,7 +36,7 @@ def inner(schema: Construct, registry: OpenTypes) -> list[Construct]:
     return found or [part for part in [getattr(of, "part", None)] if part is not None]
 
 
-def _blindness(schema: Construct) -> str:
+def blindness(schema: Construct) -> str:
     """Why a walk over a value cannot see what a construct is made of; empty where it can."""
     of = shape(schema)
     match of:
@@ -81,7 +81,7 @@ def _hidden(
     if hiding is not None:
         yield schema, hiding
     else:
-        why = _blindness(schema)
+        why = blindness(schema)
         if why:
             hiding = (path, f"{type(schema).__name__}: {why}")
     if isinstance(shape(schema), Open):

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any
 
 import construct
@@ -72,7 +73,13 @@ _TRIES = 20
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
+_HINT = "give a strategy for it with strategies.register()"
+
 _GIVEN: dict[Any, Any] = {}
+
+
+class NoStrategyError(TypeError):
+    """A schema of which no values can be drawn."""
 
 
 def register(
@@ -106,7 +113,7 @@ def values(draw: Draw, /, schema: Construct, **context: Any) -> Any:
         context: as for `tlsgrammar.parse`.
 
     Raises:
-        TypeError: the schema holds a construct that no strategy is known for (see `register`).
+        NoStrategyError: the schema holds a construct that no strategy is known for (see `register`); a TypeError.
     """
     check_drawable(schema, registry_of({"_params": context}))
     params = Container(context, _parsing=False, _building=True, _sizing=False)
@@ -128,15 +135,29 @@ def _check(schema: Construct, path: str, seen: set[Construct]) -> None:
         return
     seen.add(schema)
     of = shape(schema)
-    if isinstance(of, Unknown | Sealed):
-        why = f": {of.why}" if isinstance(of, Sealed) else ""
-        raise TypeError(
-            f"no strategy is known for {type(schema).__name__} at {path}{why}; give one with strategies.register()"
-        )
+    why = undrawable(schema)
+    if why:
+        what = type(schema).__name__
+        raise NoStrategyError(f"no strategy is known for {what} at {path}: {why}; {_HINT}")
     if isinstance(of, Maybe) and of.when == "peek":
         return
     for part in parts(schema):
         _check(part, f"{path}.{part.name}" if part.name else path, seen)
+
+
+def undrawable(schema: Construct) -> str:
+    """Why no values of a construct can be drawn, whatever it is made of; empty where they can."""
+    match shape(schema):
+        case Sealed(why=why) | Around(undrawn=why):
+            return why
+        case Unknown():
+            return "nothing is known of it"
+        case Repeat(kept=False):
+            return "its value does not hold its elements"
+        case Record(keys=keys):
+            named = [key for key in keys if key]
+            return "two of its fields have the same name" if len(named) > len(set(named)) else ""
+    return ""
 
 
 def _given(schema: Construct) -> Any:
@@ -162,15 +183,16 @@ def _value(draw: Draw, schema: Construct, context: Any) -> Any:
 
 
 def _scope(context: Any) -> Container:
-    return Container(
+    scope = Container(
         _=context,
         _params=context["_params"],
-        _root=context.get("_root", context),
         _parsing=False,
         _building=True,
         _sizing=False,
         _index=context.get("_index"),
     )
+    scope["_root"] = context.get("_root", scope)
+    return scope
 
 
 def _fields(draw: Draw, fields: Collection[Construct], context: Any, scope: Container) -> None:
@@ -178,10 +200,8 @@ def _fields(draw: Draw, fields: Collection[Construct], context: Any, scope: Cont
     asked = _asked(fields)
     for field in fields:
         of = _of(field)
-        if isinstance(of, Maybe) and of.when == "peek":
+        if _says_again(field):
             scope[field.name] = None
-        elif isinstance(of, Tell):
-            scope[field.name] = 0
         elif isinstance(of, Stop):
             if evaluate(of.function, scope):
                 return
@@ -193,6 +213,12 @@ def _fields(draw: Draw, fields: Collection[Construct], context: Any, scope: Cont
             scope[field.name] = _asked_for(draw, field, asked[field.name], scope)
         else:
             scope[field.name] = _value(draw, field, scope)
+
+
+def _says_again(schema: Construct) -> bool:
+    """Whether a field is made from others, or peeks at them."""
+    of = _of(schema)
+    return isinstance(of, Tell) or (isinstance(of, Maybe) and of.when == "peek")
 
 
 def _of(schema: Construct) -> Shape:
@@ -269,12 +295,12 @@ def _record(draw: Draw, schema: Construct, of: Record, context: Any) -> dict[str
         }
     scope = _scope(context)
     _fields(draw, of.fields, context, scope)
-    peeked = {
-        f.name for f in of.fields if isinstance(_of(f), Maybe | Tell) and scope.get(f.name) is None
-    }
-    names = {field.name for field in of.fields} - peeked
-    given = {x.given for f in of.fields if isinstance(x := _of(f), Open)}
-    return {name: scope[name] for name in scope if name in names | given and name}
+    again = {field.name for field in of.fields if _says_again(field)}
+    drawn: dict[str, Any] = {}
+    for name in (field.name for field in of.fields):
+        if name in scope and not (name in again and scope[name] is None):
+            drawn[name] = scope[name]
+    return drawn
 
 
 def _row(draw: Draw, schema: Construct, of: Row, context: Any) -> list[Any]:
@@ -378,6 +404,8 @@ def _sized(draw: Draw, schema: Construct, of: Sized, context: Any) -> Any:
 
 
 def _around(draw: Draw, schema: Construct, of: Around, context: Any) -> Any:
+    if not of.apart:
+        return _value(draw, of.part, context)
     return _fitting(draw, schema, context, lambda: _value(draw, of.part, context))
 
 
@@ -385,11 +413,25 @@ def _adapted(draw: Draw, schema: Construct, of: Adapted, context: Any) -> Any:
     if of.values is not None:
         return draw(st.sampled_from(of.values))
 
-    def one() -> Any:
-        inner = _value(draw, of.part, context)
+    def made_of(inner: Any) -> Any:
         return _parsed(schema, _built(of.part, inner, context), context)[0]
 
-    return _fitting(draw, schema, context, one)
+    number = _of(of.part)
+    if isinstance(number, Number):
+        # What a function lets through cannot be asked of it, but tried.
+        fitting = [
+            x for x in _candidates(number) if _comes_back(schema, partial(made_of, x), context)
+        ]
+        if not fitting:
+            raise NoStrategyError(f"no value is found for {type(schema).__name__}; {_HINT}")
+        if draw(st.booleans()):
+            return made_of(draw(st.sampled_from(fitting)))
+    return _fitting(draw, schema, context, lambda: made_of(_value(draw, of.part, context)))
+
+
+def _candidates(of: Number) -> list[int]:
+    ends = {of.minimum, of.maximum, *(1 << bit for bit in range(62)), *range(-16, 256)}
+    return sorted(x for x in ends if of.minimum <= x <= of.maximum)
 
 
 def _text(draw: Draw, schema: Construct, of: Text, context: Any) -> Any:
@@ -402,31 +444,30 @@ def _text(draw: Draw, schema: Construct, of: Text, context: Any) -> Any:
 
 def _fitting(draw: Draw, schema: Construct, context: Any, one: Callable[[], Any]) -> Any:
     """A value that comes back from the bytes that are built of it, as the same bytes."""
-    last: Exception | None = None
     for _ in range(_TRIES):
-        try:
-            value = one()
-            data = _built(schema, value, context)
-            parsed, size = _parsed(schema, data, context)
-            if size == len(data) and _built(schema, parsed, context) == data:
-                return value
-        except construct.ConstructError as error:
-            last = error
-    if last is not None and not _can_fit(schema):
-        raise TypeError(f"no value is found for {type(schema).__name__}: {last}") from last
+        found = _comes_back(schema, one, context)
+        if found:
+            return found[0]
     assume(False)
     raise AssertionError
 
 
-def _can_fit(schema: Construct) -> bool:
-    """Whether another draw may do better than so many did."""
-    return not isinstance(shape(schema), Adapted)
+def _comes_back(schema: Construct, one: Callable[[], Any], context: Any) -> list[Any]:
+    """A value, where it comes back from its bytes; empty where it does not."""
+    try:
+        value = one()
+        data = _built(schema, value, context)
+        parsed, size = _parsed(schema, data, context)
+        fits = size == len(data) and _built(schema, parsed, context) == data
+    except (construct.ConstructError, ArithmeticError, LookupError, ValueError, AttributeError):
+        return []
+    return [value] if fits else []
 
 
 def _maybe(draw: Draw, schema: Construct, of: Maybe, context: Any) -> Any:
     if of.when in ("length", "peek"):
         return None
-    if context["_params"].get("_drawn", 0) >= _DEPTH or not draw(st.integers(0, 3)):
+    if context["_params"].get("_drawn", 0) >= _DEPTH or not draw(st.integers(0, 7)):
         return None
     return _value(draw, of.part, context)
 
@@ -439,7 +480,7 @@ def _deeper(context: Any) -> Any:
     params = context["_params"]
     depth = params.get("_drawn", 0) + 1
     if depth >= MAXIMUM_DEPTH:
-        raise TypeError("a structure contains itself and nothing in it ends that")
+        raise NoStrategyError("a structure contains itself, and nothing in it ends that")
     inner = Container(context)
     inner["_params"] = Container(params, _drawn=depth)
     return inner
@@ -504,13 +545,11 @@ def _until(draw: Draw, schema: Any, of: Repeat, context: Any) -> list[Any]:
                 return items
         raise construct.RepeatError("no element ends the list")
 
-    found: list[Any] = _fitting(draw, schema, context, one)
-    return found
+    return _fitting(draw, schema, context, one)  # type: ignore[no-any-return]
 
 
 def _for_building(context: Any, *, parsing: bool) -> Container:
     scope = Container({**context})
-    scope.setdefault("_root", None)
     scope.update({"_parsing": parsing, "_building": not parsing, "_sizing": False})
     return scope
 

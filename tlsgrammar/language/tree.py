@@ -14,6 +14,7 @@ from construct import Construct, Renamed, Subconstruct
 
 from .api import interpreted, parameters
 from .errors import GrammarError
+from .guard import guarded, watched
 from .open_types import OpenChoice, OpenTypes, registry_of
 from .presentation import deeper, position
 from .shape import (
@@ -156,8 +157,8 @@ def _followed(schema: Construct, trail: _Trail) -> Construct:
     of = shape(schema)
     clone: Any
     if isinstance(schema, Renamed) and schema.name and schema.name[:1].islower():
-        inner = _followed(schema.subcon, trail)
-        return _Followed(with_parts(schema, lambda part: inner), schema, trail)
+        inner = watched(schema, with_parts(schema, follow_part))
+        return _Followed(inner, schema, trail)
     if isinstance(of, Deferred):
         clone = object.__new__(_FollowedBound)
     elif isinstance(of, Open) and of.choice is schema:
@@ -165,18 +166,23 @@ def _followed(schema: Construct, trail: _Trail) -> Construct:
     else:
         if isinstance(of, Repeat):
             if _is_code(of.part):
-                return schema  # a list of code points is printed as one
-            return with_parts(
+                return guarded(schema)  # a list of code points is printed as one
+            return watched(
                 schema,
-                lambda part: _Followed(follow_part(part), part, trail) if part is of.part else part,
+                with_parts(
+                    schema,
+                    lambda part: (
+                        _Followed(follow_part(part), part, trail) if part is of.part else part
+                    ),
+                ),
             )
         if isinstance(of, Around) and of.elsewhere:
             return with_parts(schema, lambda part: _Elsewhere(follow_part(part), trail))
         if isinstance(of, Maybe | Select):
             return with_parts(schema, lambda part: _Back(follow_part(part), trail))
         if isinstance(of, Sealed | Adapted | Text | Unknown):
-            return schema
-        return with_parts(schema, follow_part)
+            return guarded(schema)
+        return watched(schema, with_parts(schema, follow_part))
     clone.__dict__.update(vars(schema))
     clone.trail = trail
     return clone

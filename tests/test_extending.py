@@ -1,0 +1,595 @@
+"""What users extend the library with, and what they get wrong: each was found by trying."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import threading
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import construct
+import pytest
+from construct import Computed, If, LazyBound, Struct, Switch, this
+from hypothesis import find, given, settings
+from hypothesis import strategies as st
+
+import events
+import tlsgrammar
+from tlsgrammar import GrammarError, Registry
+from tlsgrammar.language import (
+    MAXIMUM_DEPTH,
+    Bytes,
+    remaining,
+    strategies,
+    uint8,
+    uint16,
+    vector,
+)
+from tlsgrammar.language.strategies import values
+from tlsgrammar.language.tree import follow
+from tlsgrammar.registry import DEFAULT
+
+from .test_analyzer import analyze, client_hello, names, record, said
+from .test_compiler import assert_compiled, assert_same
+
+DATA = Path(__file__).parent / "data"
+
+
+class SslMine(events.Event, frozen=True):
+    """An event for these tests."""
+
+    name = "ssl_mine"
+    c: events.Connection
+    value: int
+
+
+def hello_with(body: bytes, code: int = 0xFE00) -> bytes:
+    return record("handshake", client_hello((code, body)))
+
+
+def registry_with(schema: construct.Construct, **options: Any) -> Registry:
+    registry = DEFAULT.copy()
+    registry.register(0xFE00, "mine", schema, **options)
+    return registry
+
+
+# What schemas read of the structures around them
+
+
+def test_a_field_further_out_is_that_of_the_structure_around() -> None:
+    item = Struct("kind" / uint8, "id" / Switch(this.kind, {1: Bytes(this._.size)}))
+    group = Struct("size" / uint8, "any" / Computed(lambda context: 0), "item" / item)
+    body = Struct("size" / uint8, "group" / group, "rest" / remaining())
+    assert tlsgrammar.parse(body, b"\x03\x01\x01xyz").group.item.id == b"x"
+    assert_same(body, b"\x03\x01\x01xyz")
+    assert_compiled(body, b"\x03\x01\x01xyz")
+
+
+def test_a_case_that_a_field_further_out_decides_for_is_heard() -> None:
+    inner = Struct("x" / uint8)
+    body = Struct("t" / uint8, "inner" / Struct("body" / Switch(this._.t, {1: inner})))
+    registry = registry_with(body)
+
+    @events.raises(SslMine, inner, registry=registry)
+    def ssl_mine(found: Any, at: events.Occasion) -> SslMine:
+        return SslMine(at.c, found.x)
+
+    found = events.Analyzer(extensions=registry).deliver(hello_with(b"\x01\x07"), is_orig=True)
+    assert [event.value for event in found if isinstance(event, SslMine)] == [7]
+
+
+def test_a_condition_on_a_field_further_out_is_compiled() -> None:
+    schema = Struct("k" / uint8, "inner" / Struct("x" / If(this._.k == 1, uint16)))
+    for data in (b"\x01\x00\x05", b"\x02"):
+        assert_compiled(schema, data)
+        assert_same(schema, data)
+
+
+def test_a_vector_of_what_depends_on_something_is_declared_and_read() -> None:
+    schema = Struct("k" / uint8, "inner" / Struct("l" / vector(If(this._.k == 1, uint16), 0, 255)))
+    assert tlsgrammar.parse(schema, b"\x01\x04\x00\x01\x00\x02").inner.l == [1, 2]
+
+
+def test_what_one_parse_leaves_in_its_context_is_not_for_the_next() -> None:
+    leaves = vector(Struct("i" / Computed(this._index), "x" / uint8), 0, 255)
+    reads = Struct("i" / Computed(lambda context: context._.get("_index")))
+    assert [item.i for item in tlsgrammar.parse(leaves, b"\x03abc")] == [0, 1, 2]
+    assert tlsgrammar.parse(reads, b"").i is None
+
+
+# Registries
+
+
+def test_analyzers_that_exist_follow_what_is_registered() -> None:
+    registry = registry_with(Struct("value" / uint8))
+
+    @events.raises(SslMine, on_extension="mine", registry=registry)
+    def ssl_mine(body: Any, at: events.Occasion) -> SslMine:
+        return SslMine(at.c, body["value"])
+
+    first = events.Analyzer(extensions=registry)
+    second = events.Analyzer(extensions=registry)
+    assert "ssl_mine" in names(first.deliver(hello_with(b"\x01"), is_orig=True))
+    registry.register(0xFE00, "other", Struct("nothing" / uint8), replace=True)
+    registry.register(0, "server_name", Struct("something" / uint8), replace=True)
+    found = second.deliver(hello_with(b"\x01"), is_orig=True)
+    assert names(found) == ["ssl_extension", "ssl_client_hello", "ssl_handshake_message"]
+    hello = record("handshake", client_hello((0, b"\x01")))
+    assert names(events.Analyzer(extensions=registry).deliver(hello, is_orig=True)) == names(found)
+
+
+def test_a_structure_is_heard_in_its_registry_only() -> None:
+    mine = DEFAULT.copy()
+
+    @events.raises(SslMine, tlsgrammar.Alert, registry=mine)
+    def ssl_mine(alert: Any, at: events.Occasion) -> SslMine:
+        return SslMine(at.c, alert.description)
+
+    alert = record("alert", b"\x02\x28")
+    assert names(events.Analyzer(extensions=mine).deliver(alert, is_orig=True)) == [
+        "ssl_alert",
+        "ssl_mine",
+    ]
+    assert names(events.Analyzer().deliver(alert, is_orig=True)) == ["ssl_alert"]
+
+
+def test_a_plug_in_in_two_registries_raises_its_events_once() -> None:
+    def plug_in(registry: Registry) -> None:
+        registry.register(0xFE00, "mine", Mine)
+
+        @events.raises(SslMine, Mine, registry=both)
+        def ssl_mine(body: Any, at: events.Occasion) -> SslMine:
+            return SslMine(at.c, body.value)
+
+    Mine = Struct("value" / uint8)
+    both = DEFAULT.copy()
+    plug_in(both)
+    plug_in(DEFAULT.copy())
+    found = events.Analyzer(extensions=both).deliver(hello_with(b"\x05"), is_orig=True)
+    assert names(found).count("ssl_mine") == 1
+
+
+def test_what_would_be_missing_is_refused_or_warned_of() -> None:
+    inner = Struct("x" / uint8)
+    alternatives = construct.Select(Struct("k" / construct.Const(b"k")), inner)
+    registry = registry_with(Struct("either" / alternatives))
+    with pytest.raises(
+        ValueError, match=r"ssl_mine would be missing: .* stands in mine\.either inside a Select"
+    ):
+        events.raises(SslMine, inner, registry=registry)
+    registry = DEFAULT.copy()
+    events.raises(SslMine, inner, registry=registry)(lambda body, at: None)
+    with pytest.warns(UserWarning, match=r"ssl_mine is not raised in mine\.either"):
+        registry.register(0xFE00, "mine", Struct("either" / alternatives))
+
+
+def test_nothing_of_the_library_would_be_missing() -> None:
+    for to, attachment in list(DEFAULT.attachments()):
+        if isinstance(to, construct.Construct):
+            events.raises(attachment.thing.event, to)
+
+
+# Structures in structures of their kind
+
+
+def nested(depth: int) -> bytes:
+    body = b"\x00\x00"
+    for _ in range(depth):
+        inner = b"\xfe\x00" + len(body).to_bytes(2, "big") + body
+        body = len(inner).to_bytes(2, "big") + inner
+    return body
+
+
+@pytest.fixture
+def nesting() -> Registry:
+    return registry_with(
+        Struct("extensions" / vector(tlsgrammar.Extension("client_hello"), 0, 2**16 - 1))
+    )
+
+
+def test_extensions_in_extensions_are_read_to_a_documented_depth(nesting: Registry) -> None:
+    for depth, deep in ((MAXIMUM_DEPTH - 2, False), (MAXIMUM_DEPTH + 2, True), (200, True)):
+        message = client_hello((0xFE00, nested(depth)))
+        assert_same(tlsgrammar.Handshake, message, extensions=nesting)
+        _, defects = tlsgrammar.read(tlsgrammar.Handshake, message, extensions=nesting)
+        assert [defect.reason for defect in defects] == ["nested more than 32 deep"] * deep
+        found = analyze([(True, record("handshake", message))], extensions=nesting)
+        assert names(found)[:3] == ["ssl_extension", "ssl_client_hello", "ssl_handshake_message"]
+        violations = [
+            event.reason for event in found if isinstance(event, events.ProtocolViolation)
+        ]
+        assert violations == ["nested more than 32 deep"] * deep
+        _, error = follow("ClientHello", tlsgrammar.ClientHello, message[4:], extensions=nesting)
+        assert (error is not None) == deep
+
+
+def test_what_is_bound_later_is_read_to_the_same_depth() -> None:
+    Node: construct.Construct = Struct(
+        "x" / uint8, "more" / vector(LazyBound(lambda: Node), 0, 255)
+    )
+    for depth, deep in ((MAXIMUM_DEPTH - 1, False), (MAXIMUM_DEPTH + 1, True), (110, True)):
+        data = b"\x00\x00"
+        for _ in range(depth):
+            data = b"\x01" + bytes([len(data)]) + data
+        assert_same(Node, data)
+        _, defects = tlsgrammar.read(Node, data)
+        assert [defect.reason for defect in defects] == ["nested more than 32 deep"] * deep
+
+
+@settings(max_examples=20)
+@given(data=st.data())
+def test_nested_structures_are_drawn(data: st.DataObject) -> None:
+    registry = registry_with(
+        Struct("extensions" / vector(tlsgrammar.Extension("client_hello"), 0, 2**16 - 1))
+    )
+    schema = registry.schema("extension", 0xFE00, "client_hello")
+    assert schema is not None
+    value = data.draw(values(schema, extensions=registry))
+    built = tlsgrammar.build(schema, value, extensions=registry)
+    assert (
+        tlsgrammar.build(
+            schema, tlsgrammar.parse(schema, built, extensions=registry), extensions=registry
+        )
+        == built
+    )
+
+
+def test_a_list_of_elements_without_a_size_ends() -> None:
+    for schema in (
+        construct.GreedyRange(construct.Pass),
+        construct.GreedyRange(construct.GreedyBytes),
+        construct.RepeatUntil(lambda x, items, context: False, construct.Pass),
+        Struct("n" / construct.Int32ub, "l" / construct.Array(this.n, construct.Pass)),
+    ):
+        with pytest.raises(GrammarError, match="elements without a size"):
+            tlsgrammar.parse(schema, b"\xff\xff\xff\xff")
+
+
+# Functions that raise events
+
+
+def broken(registry: Registry) -> None:
+    @events.raises(SslMine, on_extension="mine", registry=registry)
+    def ssl_mine(body: Any, at: events.Occasion) -> SslMine:
+        return SslMine(at.c, 1 // body.value)
+
+
+def test_an_exception_costs_its_own_event() -> None:
+    registry = registry_with(Struct("value" / uint8))
+    broken(registry)
+    found = events.Analyzer(extensions=registry).deliver(hello_with(b"\x00"), is_orig=True, ts=2.0)
+    assert names(found) == [
+        "reporter_error",
+        "ssl_extension",
+        "ssl_client_hello",
+        "ssl_handshake_message",
+    ]
+    [error] = [event for event in found if isinstance(event, events.ReporterError)]
+    assert error.message == "ssl_mine: ZeroDivisionError: integer division or modulo by zero"
+    assert error.location.startswith(f"{__file__}, line ")
+    assert error.ts == 2.0
+    few = events.Analyzer(extensions=registry, wanted=["ssl_mine", "reporter_error"])
+    assert names(few.deliver(hello_with(b"\x00"), is_orig=True)) == ["reporter_error"]
+    none = events.Analyzer(extensions=registry, wanted=["ssl_mine"])
+    assert names(none.deliver(hello_with(b"\x00"), is_orig=True)) == []
+
+
+def test_what_is_no_event_is_an_error_of_its_function() -> None:
+    registry = registry_with(Struct("value" / uint8))
+    events.raises(SslMine, on_extension="mine", registry=registry)(lambda body, at: ["no event"])  # type: ignore[arg-type, list-item]
+    found = events.Analyzer(extensions=registry).deliver(hello_with(b"\x00"), is_orig=True)
+    assert names(found)[0] == "reporter_error"
+
+
+def test_an_event_takes_the_time_of_its_occasion_and_the_name_of_the_message() -> None:
+    registry = registry_with(Struct("value" / uint8))
+    met = []
+
+    @events.raises(SslMine, on_extension="mine", registry=registry)
+    def ssl_mine(body: Any, at: events.Occasion) -> list[SslMine]:
+        met.append(at.message)
+        return [SslMine(at.c, body.value), SslMine(at.c, 0, ts=1.0)]
+
+    @events.raises(SslMine, tlsgrammar.Alert, registry=registry)
+    def ssl_mine_alert(body: Any, at: events.Occasion) -> None:
+        met.append(at.message)
+
+    analyzer = events.Analyzer(extensions=registry)
+    found = analyzer.deliver(
+        hello_with(b"\x05") + record("alert", b"\x02\x28"), is_orig=True, ts=7.0
+    )
+    assert [event.ts for event in found if isinstance(event, SslMine)] == [7.0, 1.0]
+    assert met == ["client_hello", "alert"]
+
+
+# Many captures
+
+
+def made_registry() -> Registry:
+    registry = registry_with(Struct("value" / uint8))
+    broken(registry)
+    return registry
+
+
+def test_captures_with_a_registry() -> None:
+    paths = [DATA / "tls12-rare-extensions.pcap", DATA / "tls13.pcap"]
+    want = list(events.read_captures(paths))
+    registry = DEFAULT.copy()
+    registry.register(0, "server_name", Struct("rest" / remaining()), replace=True)
+    without = [event for event in want if event.name != "ssl_extension_server_name"]
+    assert list(events.read_captures(paths, extensions=registry)) == without
+    assert list(events.read_captures(paths, extensions=made_registry)) == want
+
+
+def test_a_registry_in_other_processes() -> None:
+    paths = [DATA / "tls13.pcap"]
+    want = list(events.read_capture(paths[0]))
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn) as executor:
+        assert (
+            list(events.read_captures(paths, executor=executor, extensions=made_registry)) == want
+        )
+        with pytest.raises(TypeError, match="a registry does not travel"):
+            events.read_captures(paths, executor=executor, extensions=made_registry())
+    script = (
+        "import multiprocessing, events, tlsgrammar\n"
+        "from concurrent.futures import ProcessPoolExecutor\n"
+        "from construct import Struct\n"
+        "if __name__ == '__main__':\n"
+        "    tlsgrammar.extensions.register(0xFE00, 'mine', Struct())\n"
+        "    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context('spawn')) as executor:\n"
+        f"        list(events.read_captures([{str(paths[0])!r}], executor=executor))\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert "UnknownInWorkerError: not known to the process that reads" in result.stderr
+    assert "extension 65024 'mine'" in result.stderr
+
+
+# Building
+
+
+HELLO = {
+    "legacy_version": "TLSv12",
+    "random": {"gmt_unix_time": 0, "random_bytes": bytes(28)},
+    "legacy_session_id": b"",
+    "cipher_suites": [],
+    "legacy_compression_methods": [0],
+    "extensions": [],
+}
+SNI = {"extension_type": "server_name"}
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "offset", "reason"),
+    [
+        (
+            {"extentions": []},
+            "ClientHello",
+            0,
+            "there is no field 'extentions'; did you mean 'extensions'?",
+        ),
+        (
+            {"random": {"gmt_unix_time": 0}},
+            "ClientHello.random.random_bytes",
+            6,
+            "no value for the field",
+        ),
+        ({"random": 5}, "ClientHello.random", 2, "a mapping of fields to values expected, not 5"),
+        ({"random": [1, 2, 3]}, "ClientHello.random", 2, "a mapping of fields to values expected"),
+        ({"cipher_suites": 5}, "ClientHello.cipher_suites", 37, "a list expected, not 5"),
+        (
+            {"cipher_suites": ["TLS_NONE"]},
+            "ClientHello.cipher_suites[0]",
+            37,
+            "no cipher suite is named",
+        ),
+        (
+            {"legacy_session_id": 3},
+            "ClientHello.legacy_session_id",
+            34,
+            "bytes or text expected, not 3",
+        ),
+        ({"cookie": b"x"}, "ClientHello.cookie", 35, "nothing expected, not b'x'"),
+        (
+            {
+                "extensions": [
+                    {**SNI, "body": {"server_name_list": [{"name_type": 0, "nam": b"x"}]}}
+                ]
+            },
+            "ClientHello.extensions[0].body.server_name_list[0]",
+            47,
+            "there is no field 'nam'; did you mean 'name'?",
+        ),
+        (
+            {"extensions": [{**SNI, "body": {"server_name_list": [{"name_type": 0}]}}]},
+            "ClientHello.extensions[0].body.server_name_list[0].name",
+            48,
+            "no value for the field 'name'",
+        ),
+        (
+            {
+                "extensions": [
+                    {**SNI, "body": {"server_name_list": [{"name_type": 0, "name": b""}]}}
+                ]
+            },
+            "ClientHello.extensions[0].body.server_name_list[0].name",
+            48,
+            "0 bytes long",
+        ),
+    ],
+)
+def test_a_value_that_does_not_fit(
+    change: dict[str, Any], path: str, offset: int, reason: str
+) -> None:
+    with pytest.raises(GrammarError) as caught:
+        tlsgrammar.build(tlsgrammar.ClientHello, {**HELLO, **change})
+    assert reason in caught.value.reason
+    assert (caught.value.path, caught.value.offset) == (path, offset)
+
+
+# What is asked for
+
+
+def test_events_that_are_asked_for_have_to_be_known() -> None:
+    for ask in (
+        lambda wanted: events.Analyzer(wanted=wanted),
+        lambda wanted: events.DatagramAnalyzer(wanted=wanted),
+        lambda wanted: events.read_capture(DATA / "tls13.pcap", wanted=wanted),
+        lambda wanted: events.read_captures([DATA / "tls13.pcap"], wanted=wanted),
+    ):
+        with pytest.raises(
+            ValueError, match="no event is named 'ssl_clienthello'; did you mean 'ssl_client_hello'"
+        ):
+            ask(["ssl_clienthello"])
+        with pytest.raises(TypeError, match="several of them"):
+            ask("ssl_client_hello")
+
+
+def test_what_raises_takes() -> None:
+    class Nameless(events.Event, frozen=True):
+        c: events.Connection
+
+    with pytest.raises(TypeError, match="Nameless has no name"):
+        events.raises(Nameless, tlsgrammar.Alert)
+    with pytest.raises(TypeError, match=r"a subclass of events\.Event"):
+        events.raises(int, tlsgrammar.Alert)  # type: ignore[type-var]
+    with pytest.raises(TypeError, match="schemas, which are constructs; 21"):
+        events.raises(SslMine, 21)
+    with pytest.raises(ValueError, match="no extension 64206 is registered"):
+        events.raises(SslMine, on_extension=64206)
+    with pytest.raises(
+        ValueError, match="no extension 'server_nam' is registered; did you mean 'server_name'"
+    ):
+        events.raises(SslMine, on_extension="server_nam")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "problem"),
+    [
+        ((1.5, "mine", Struct()), TypeError, "a code point is an integer, not 1.5"),
+        ((True, "mine", Struct()), TypeError, "a code point is an integer, not True"),
+        ((2**16, "mine", Struct()), ValueError, "65536 is not in 0 to 65535"),
+        ((0xFE00, "", Struct()), ValueError, "its name is empty"),
+        ((0xFE00, 7, Struct()), TypeError, "is not a string but 7"),
+        ((0xFE00, "mine", {}), ValueError, "there is no schema"),
+        ((0xFE00, "mine", b"no construct"), TypeError, "is not a construct but b'no construct'"),
+        ((0xFE00, "mine", {"client_helo": Struct()}), ValueError, "did you mean 'client_hello'"),
+        ((0, "mine", Struct()), ValueError, "is held by 'server_name'"),
+    ],
+)
+def test_what_register_takes(arguments: Any, error: type[Exception], problem: str) -> None:
+    with pytest.raises(error, match=problem):
+        DEFAULT.copy().register(*arguments)
+
+
+# Strategies
+
+
+def test_rare_cases_and_all_extensions_are_met_soon() -> None:
+    rare = Struct("k" / uint16, "x" / Switch(this.k, {7: uint8, 9: uint16}, default=remaining()))
+    met: Counter[Any] = Counter()
+    extensions: set[int] = set()
+    with_extensions = 0
+
+    @settings(max_examples=400, database=None)
+    @given(values(rare), values(tlsgrammar.ClientHello))
+    def draw(value: Any, hello: Any) -> None:
+        nonlocal with_extensions
+        met[value["k"]] += 1
+        with_extensions += bool(hello["extensions"])
+        extensions.update(extension["extension_type"] for extension in hello["extensions"] or ())
+
+    draw()
+    assert met[7] > 20
+    assert met[9] > 20
+    assert with_extensions > 220
+    registered = {
+        code for code, entry in DEFAULT.extensions.items() if "client_hello" in entry.schemas
+    }
+    assert registered - extensions == set()
+
+
+def test_a_strategy_of_ones_own() -> None:
+    class Even(construct.Construct):  # type: ignore[misc]
+        def _parse(self, stream: Any, context: Any, path: str) -> int:
+            return int(stream.read(1)[0])
+
+        def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
+            assert obj % 2 == 0
+            stream.write(bytes([obj]))
+            return obj
+
+    schema = Struct("x" / Even())
+    with pytest.raises(
+        TypeError, match=r"no strategy is known for Even at Struct\.x: nothing is known of it"
+    ):
+        find(values(schema), lambda value: True)
+    strategies.register(Even, lambda schema: st.sampled_from([2, 4]))
+    assert find(values(schema), lambda value: True)["x"] in (2, 4)
+
+
+# Threads
+
+
+def test_many_threads_share_schemas_and_contexts() -> None:
+    chunks = said("tls12-ecdhe-rsa")
+    want = analyze(chunks)
+    got: list[list[events.Event]] = []
+    threads = [
+        threading.Thread(target=lambda: got.extend(analyze(chunks) for _ in range(20)))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert got == [want] * 80
+
+
+# The command
+
+
+PLUGIN = """
+import events, tlsgrammar
+from tlsgrammar.language import uint8
+from construct import Struct
+
+class SslMine(events.Event, frozen=True):
+    name = "ssl_mine"
+    c: events.Connection
+
+def register(registry):
+    @events.raises(SslMine, tlsgrammar.ServerHello, registry=registry)
+    def ssl_mine(hello, at):
+        raise ValueError("no such hello")
+"""
+
+
+@pytest.mark.parametrize("options", [[], ["--event", "ssl_server_hello"], ["-j", "2"]])
+def test_the_command_tells_of_a_failed_function_once(tmp_path: Path, options: list[str]) -> None:
+    info = tmp_path / "mine-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[tlsgrammar.extensions]\nmine = mine:register\n")
+    (tmp_path / "mine.py").write_text(PLUGIN)
+    paths = [str(DATA / "tls13.pcap"), str(DATA / "tls12-psk.pcap")]
+    result = subprocess.run(
+        [sys.executable, "-m", "events", *options, *paths],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(DATA.parent.parent)])},
+    )
+    assert result.returncode == 1
+    assert result.stderr == (
+        f"tls-events: ssl_mine: ValueError: no such hello ({tmp_path}/mine.py, line 13); its events are missing\n"
+    )
+    assert result.stdout.count(" ssl_server_hello ") == 2
+    assert result.stdout.count(" reporter_error ") == (0 if "--event" in options else 2)
