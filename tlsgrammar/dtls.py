@@ -46,7 +46,9 @@ __all__ = [
     "DTLSHandshakeHeader",
     "DTLSPlaintext",
     "DTLSRecordStart",
+    "NewConnectionId",
     "RecordNumber",
+    "RequestConnectionId",
     "UnifiedHeader",
 ]
 
@@ -131,6 +133,22 @@ RecordNumber = structure(
 )
 
 ACK = message("ACK", "RFC 9147 section 7", "record_numbers" / vector(RecordNumber, 0, 2**16 - 1))
+
+# The ids stand in a list of their own here; in the extension of that name stands one.
+NewConnectionId = message(
+    "NewConnectionId",
+    "RFC 9147 section 9",
+    "cids" / vector(opaque(0, 2**8 - 1), 0, 2**16 - 1),
+    "usage" / uint8,
+)
+
+RequestConnectionId = message("RequestConnectionId", "RFC 9147 section 9", "num_cids" / uint8)
+
+for _code, _name, _schema in (
+    (9, "request_connection_id", RequestConnectionId),
+    (10, "new_connection_id", NewConnectionId),
+):
+    DEFAULT.register_message(_code, _name, {"tls13": _schema}, reference="RFC 9147 section 9")
 
 DEFAULT.register_content_type(
     ContentType.ack.value, ContentType.ack.name, {"datagram": ACK}, reference="RFC 9147 section 7"

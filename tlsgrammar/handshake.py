@@ -59,7 +59,9 @@ __all__ = [
     "ClientHello",
     "ClientHelloExtension",
     "CompressedCertificate",
+    "EncodedClientHelloInner",
     "EncryptedExtensions",
+    "EndOfEarlyData",
     "Finished",
     "Handshake",
     "HandshakeHeader",
@@ -117,6 +119,15 @@ ClientHello = message(
     "cipher_suites" / vector(CipherSuite, 0, 2**16 - 2),
     "legacy_compression_methods" / vector(CompressionMethod, 0, 2**8 - 1),
     "extensions" / if_present(vector(ClientHelloExtension, 0, 2**16 - 1, salvage=True)),
+)
+
+# What is encrypted in the payload of an ECHClientHello. The ClientHello has no session id, and `ech_outer_extensions`
+# stands for extensions of the outer one.
+EncodedClientHelloInner = message(
+    "EncodedClientHelloInner",
+    "RFC 9849 section 5.1",
+    "client_hello" / ClientHello,
+    "zeros" / remaining(),
 )
 
 # RFC 8446 section 4.1.3: the SHA-256 of "HelloRetryRequest", in the shape of a Random

@@ -59,7 +59,7 @@ from .shape import (
     shape,
 )
 
-__all__ = ["declaration"]
+__all__ = ["declaration", "type_name"]
 
 _INDENT = "    "
 _REST = "[rest]"
@@ -140,7 +140,7 @@ class _Writer:
         title = title or self.titles.get(body, "")
         of = shape(body)
         if isinstance(of, Number) and of.names is not None:
-            return f"{_enum(of, of.names, self.registry)} {title or _type_name(of.names)};"
+            return f"{_enum(of, of.names, self.registry)} {title or type_name(of.names)};"
         written = self._inside(body, of)
         if isinstance(schema, Structure) and not written.base.startswith("struct {"):
             written = _Type(_braced("struct", [written.named("")]))
@@ -175,7 +175,7 @@ class _Writer:
     # Leaves
 
     def number(self, schema: Construct, of: Number) -> _Type:
-        return _Type(_number(of) if of.names is None else _type_name(of.names))
+        return _Type(_number(of) if of.names is None else type_name(of.names))
 
     def float(self, schema: Construct, of: Float) -> _Type:
         return _Type(f"float{8 * of.size}")
@@ -417,8 +417,8 @@ def _number(of: Number) -> str:
     return f"{'int' if of.signed else 'uint'}{bits}{'le' if of.swapped else ''}"
 
 
-def _type_name(names: Names) -> str:
-    """`CipherSuite`, for the names of a `cipher suite`."""
+def type_name(names: Names) -> str:
+    """The name of the type of code points: `CipherSuite`, for the names of a `cipher suite`."""
     words = re.sub(r"[^\w ]", "", names.title).split()
     return "".join(word[:1].upper() + word[1:] for word in words)
 
