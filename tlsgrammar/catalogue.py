@@ -205,9 +205,12 @@ def _hint(name: str, known: set[str]) -> str:
     same = [other for other in sorted(known) if other.casefold() == name.casefold()]
     if same:
         return f"; did you mean {' or '.join(map(repr, same))}?"
-    by_folded = {other.casefold(): other for other in sorted(known)}
-    close = difflib.get_close_matches(name.casefold(), by_folded, n=3)
-    return f"; did you mean {' or '.join(repr(by_folded[x]) for x in close)}?" if close else ""
+    folded: dict[str, list[str]] = {}
+    for other in sorted(known):
+        folded.setdefault(other.casefold(), []).append(other)
+    close = difflib.get_close_matches(name.casefold(), folded, n=3)
+    meant = [other for each in close for other in folded[each]]
+    return f"; did you mean {' or '.join(map(repr, meant))}?" if meant else ""
 
 
 def reference_of(schema: Construct) -> str:
