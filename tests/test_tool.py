@@ -15,12 +15,20 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from construct import Struct
 
 import tlsgrammar
+from tlsgrammar import sslv2
+from tlsgrammar.language import uint8
+from tlsgrammar.language.tree import render
+from tlsgrammar.tool import lists
+from tlsgrammar.tool.look import Look
 
+from .conversation import payloads
 from .test_grammar import HELLO
 
 ROOT = Path(__file__).parent.parent
+DATA = ROOT / "tests" / "data"
 
 
 def run(*arguments: str, stdin: bytes = b"", python: str = sys.executable) -> tuple[int, str, str]:
@@ -40,14 +48,99 @@ def test_extensions() -> None:
     assert re.search(
         r"^0 +server_name +CH,SH,EE +RFC 6066 section 3 +ssl_extension_server_name$", out, re.M
     )
-    assert re.search(r"^51 +key_share +CH,SH,HRR +RFC 8446 section 4.2.8$", out, re.M)
+    assert re.search(
+        r"^51 +key_share +CH,SH,HRR +RFC 8446 section 4.2.8 +ssl_extension_key_share$", out, re.M
+    )
     assert re.search(r"^29 +pwd_protect +no schema: bytes$", out, re.M)
+
+
+def test_what_else_is_registered() -> None:
+    status, out, _ = tool("messages")
+    assert status == 0
+    assert re.search(r"^1 +client_hello +RFC 8446 section 4.1.2 +ssl_client_hello$", out, re.M)
+    assert re.search(
+        r"^4 +new_session_ticket +tls12,tls13 +RFC 8446 .* ssl_session_ticket", out, re.M
+    )
+    assert re.search(r"^10 +new_connection_id +tls13 +RFC 9147 section 9$", out, re.M)
+    status, out, _ = tool("content-types")
+    assert status == 0
+    assert re.search(r"^21 +alert +stream,datagram +RFC 8446 section 6 +ssl_alert$", out, re.M)
+    assert re.search(r"^22 +handshake +read by the record layer$", out, re.M)
+    status, out, _ = tool("key-exchanges")
+    assert status == 0
+    assert re.search(
+        r"^dhe_psk +server,client +identity +RFC 4279 section 2 to 4 +ssl_dh_", out, re.M
+    )
+    assert re.search(r"^ecdhe_rsa +server,client +signature +RFC 8422", out, re.M)
 
 
 def test_names() -> None:
     status, out, _ = tool("names", "cipher_suites")
     assert status == 0
     assert re.search(r"^0x1301 +4865 +TLS_AES_128_GCM_SHA256$", out, re.M)
+    status, out, _ = tool("names")
+    assert status == 0
+    assert re.search(r"^supported_groups +\d+ +group$", out, re.M)
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("x25519mlkem768",), r"supported_groups  0x11ec  4588 .*768"),
+        (("MLKEM",), r"supported_groups  0x11ec  4588 .*768"),
+        (("0x11ec",), r"supported_groups  0x11ec  4588 .*768"),
+        (("4588",), r"supported_groups  0x11ec  4588 .*768"),
+        (("cipher_suites", "AES", "ccm_8"), r"0x1305  4869   TLS_AES_128_CCM_8_SHA256"),
+        (("CIPHER-SUITES", "0x1301"), r"0x1301  4865  TLS_AES_128_GCM_SHA256"),
+        (("handshake", "failure"), r"alert_descriptions  0x28  40  handshake_failure"),
+        (("0x1a1a",), r"cipher_suites      0x1a1a  6682  GREASE-0x1a1a"),
+    ],
+)
+def test_names_are_found(words: tuple[str, ...], line: str) -> None:
+    status, out, err = tool("names", *words)
+    assert (status, err) == (0, "")
+    assert re.search(f"^{line}$", out, re.M)
+
+
+def test_names_that_were_added() -> None:
+    mine = tlsgrammar.extensions.DEFAULT.copy()
+    own = tlsgrammar.names.Names("colour", 2, lambda: {1: "red"})
+    mine.register_name(tlsgrammar.names.SUPPORTED_GROUPS, 0xF123, "my_group")
+    mine.register_name(own, 2, "green")
+    mine.register(0xFE42, "my_extension", uint8)
+    mine.register_message(251, "my_message", uint8)
+
+    def found(*words: str) -> list[str]:
+        return [line.split()[-1] for line in lists.code_points([*words], mine)]
+
+    assert found("my_group") == ["my_group"]
+    assert found("supported_groups", "0xf123") == ["my_group"]
+    assert found("colour") == ["red", "green"]
+    assert found("my") == ["my_extension", "my_message", "my_group"]
+    assert any("my_extension" in line for line in lists.extensions(mine))
+    assert any("my_message" in line for line in lists.messages(mine))
+
+
+def test_show() -> None:
+    status, out, err = tool("show", "KeyShareEntry")
+    assert (status, err) == (0, "")
+    assert out == (
+        "RFC 8446 section 4.2.8\nstruct {\n    NamedGroup group;\n"
+        "    opaque key_exchange<1..2^16-1>;\n} KeyShareEntry;\n"
+    )
+    _, out, _ = tool("show", "NamedGroup")
+    assert "} NamedGroup;" in out
+    assert out.endswith("in 2 bytes; all names: names supported_groups\n")
+    _, out, _ = tool("show", "PreSharedKeyExtension")
+    assert out.startswith("PreSharedKeyExtension: OfferedPsks and SelectedPsk here; one structure")
+    assert "} OfferedPsks;" in out
+    assert "} SelectedPsk;" in out
+    _, out, _ = tool("show", "key_share")
+    assert re.findall(r"^} (\w+);", out, re.M) == [
+        *("KeyShareClientHello", "KeyShareServerHello", "KeyShareHelloRetryRequest"),
+    ]
+    _, out, _ = tool("show", "HostName")
+    assert out == "opaque HostName<1..2^16-1>;\n"
 
 
 def test_parse() -> None:
@@ -84,11 +177,253 @@ def test_parse_shows_what_it_could_read() -> None:
 
 
 @pytest.mark.parametrize(
+    "source",
+    [
+        "0228",
+        "0x0228",
+        "02 28",
+        "02:28",
+        "0x02, 0x28",
+        "\\x02\\x28",
+        "02\n28\n",
+    ],
+)
+def test_hexadecimal_digits(source: str, tmp_path: Path) -> None:
+    path = tmp_path / "alert.txt"
+    path.write_text(source)
+    expected = (
+        0,
+        "     0  Alert\n     0    level: fatal (2)\n     1    description: handshake_failure (40)\n",
+        "",
+    )
+    assert tool("parse", "Alert", source) == expected
+    assert tool("parse", "Alert", str(path)) == expected
+    assert tool("parse", "Alert", stdin=source.encode()) == expected
+    assert tool("parse", "Alert", *source.split()) == expected
+
+
+def test_bytes_themselves(tmp_path: Path) -> None:
+    path = tmp_path / "alert.bin"
+    path.write_bytes(b"\x02\x28")
+    for status, out, _ in (
+        tool("parse", "Alert", str(path)),
+        tool("parse", "Alert", "-", stdin=b"\x02\x28"),
+        tool("parse", str(path)),
+        tool("parse", stdin=b"\x02\x28"),
+    ):
+        assert status == 0
+        assert "level: fatal (2)" in out
+
+
+def test_structures_by_all_their_names() -> None:
+    entry = "001d0002aabb"
+    for name in ("KeyShareEntry", "DTLSCiphertext", "TransportParameters", "sslv2.RecordHeader"):
+        status, out, _ = tool("parse", name, entry if name == "KeyShareEntry" else "ffff")
+        assert out.startswith(f"     0  {name}\n"), (status, out)
+    assert "group: x25519 (29)" in tool("parse", "KeyShareEntry", entry)[1]
+    status, out, _ = tool("parse", "NamedCurve", "001d")
+    assert (status, out) == (0, "     0  NamedGroup: x25519 (29)\n")
+
+
+def looked_at(data: bytes, **context: object) -> tuple[str, list[str], list[str]]:
+    """What bytes look like, the tree of what is in them without the offsets, and what is wrong with them."""
+    looked = Look(data, context)
+    lines = [line for node in looked.nodes() for line in render(node)]
+    return looked.kind, lines, [str(error) for error in looked.errors]
+
+
+def messages_of(lines: list[str]) -> list[str]:
+    return [match[1] for line in lines if (match := re.search(r"msg_type: (\w+)", line))]
+
+
+STREAMS = sorted(
+    path for path in DATA.glob("*.pcap") if not path.stem.startswith(("starttls", "proxy"))
+)
+
+
+@pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)
+def test_real_records(path: Path) -> None:
+    """Both sides of a conversation, one after the other and by turns, from records into the bodies of messages."""
+    chunks = payloads(path)
+    by_turns = b"".join(data for _, data in chunks)
+    kind, lines, errors = looked_at(by_turns)
+    assert kind == "TLS records"
+    assert errors == []
+    assert messages_of(lines)[0] == "client_hello"
+    assert "server_hello" in messages_of(lines) or any("level: fatal" in line for line in lines)
+    server = b"".join(data for is_orig, data in chunks if not is_orig)
+    kind, lines, errors = looked_at(server)
+    assert (kind, errors) == ("TLS records", [])
+    assert messages_of(lines)[:1] in (["server_hello"], [])
+
+
+@pytest.mark.parametrize("path", sorted((DATA / "dtls").glob("*.pcap")), ids=lambda path: path.stem)
+def test_real_datagrams(path: Path) -> None:
+    for _, data in payloads(path):
+        kind, lines, errors = looked_at(data)
+        if not kind and "cid" in path.stem:
+            continue  # who has not seen the hellos cannot tell where a connection id ends
+        assert kind == "DTLS records"
+        assert errors == []
+        assert lines[0].endswith(("DTLSPlaintext", "DTLSCiphertext"))
+
+
+def test_offsets_are_those_of_the_whole() -> None:
+    """Of a message in several records too."""
+    message = tlsgrammar.build(tlsgrammar.Handshake, {"msg_type": "client_hello", "body": HELLO})
+    records = b"".join(
+        tlsgrammar.build(
+            tlsgrammar.TLSPlaintext,
+            {"type": 22, "legacy_record_version": 0x301, "fragment": message[at : at + 20]},
+        )
+        for at in range(0, len(message), 20)
+    )
+    kind, lines, errors = looked_at(b"\x15\x03\x01\x00\x02\x01\x00" + records)
+    assert (kind, errors) == ("TLS records", [])
+    found = {line.split(":")[0].split()[-1]: int(line.split()[0]) for line in lines}
+    assert found["msg_type"] == 7 + 5
+    at = message.index(b"\x00\x04\x13\x01\x1a\x1a")
+    assert found["cipher_suites"] == 7 + at + 5 * (1 + at // 20)
+
+
+def test_what_bytes_look_like() -> None:
+    hello = tlsgrammar.build(tlsgrammar.ClientHello, HELLO)
+    message = tlsgrammar.build(tlsgrammar.Handshake, {"msg_type": "client_hello", "body": HELLO})
+    done = tlsgrammar.build(tlsgrammar.Handshake, {"msg_type": "server_hello_done", "body": {}})
+    assert looked_at(hello)[0] == "a ClientHello"
+    assert looked_at(message)[0] == "handshake messages"
+    assert messages_of(looked_at(message + done)[1]) == ["client_hello", "server_hello_done"]
+    server = {
+        "legacy_version": 0x303,
+        "random": HELLO["random"],
+        "legacy_session_id_echo": b"",
+        "cipher_suite": 0x1301,
+        "legacy_compression_method": 0,
+    }
+    assert looked_at(tlsgrammar.build(tlsgrammar.ServerHello, server))[0] == "a ServerHello"
+    datagram_hello = tlsgrammar.build(
+        tlsgrammar.ClientHello, {**HELLO, "legacy_version": 0xFEFD, "cookie": b"c"}, datagrams=True
+    )
+    kind, lines, errors = looked_at(datagram_hello)
+    assert (kind, errors) == ("a ClientHello", [])
+    assert any("cookie: 63" in line for line in lines)
+    fragment = tlsgrammar.build(
+        tlsgrammar.dtls.DTLSHandshake,
+        {
+            "msg_type": "client_hello",
+            "length": len(datagram_hello),
+            "message_seq": 0,
+            "fragment_offset": 0,
+            "fragment": datagram_hello,
+        },
+    )
+    kind, lines, errors = looked_at(fragment)
+    assert (kind, errors) == ("DTLS handshake messages", [])
+    assert any("cookie: 63" in line for line in lines)
+    assert looked_at(b"\x02\x28")[0] == "an alert"
+    assert looked_at(b"GET / HTTP/1.1\r\n\r\n")[0] == ""
+    assert looked_at(b"")[0] == ""
+
+
+def test_ssl20() -> None:
+    body = tlsgrammar.build(
+        sslv2.Message,
+        {
+            "msg_type": 1,
+            "body": {
+                "version": 0x301,
+                "cipher_specs": [0x2F],
+                "session_id": b"",
+                "challenge": bytes(16),
+            },
+        },
+    )
+    hello = tlsgrammar.build(sslv2.RecordHeader, {"length": len(body)}) + body
+    kind, lines, errors = looked_at(hello + b"\x15\x03\x01\x00\x02\x01\x00")
+    assert (kind, errors) == ("SSL 2.0 records", [])
+    assert "     0  RecordHeader" in lines
+    assert "     2  Message" in lines
+    assert any("cipher_specs: " in line for line in lines)
+    assert any(line.endswith("close_notify (0)") for line in lines)
+
+
+def test_what_records_hold_besides_messages() -> None:
+    kind, lines, errors = looked_at(bytes.fromhex("15030300040100 0228"))
+    assert (kind, errors) == ("TLS records", [])
+    assert [line.strip() for line in lines[4:]] == [
+        *("3    fragment", "5      Alert", "5        level: warning (1)"),
+        *("6        description: close_notify (0)", "7      Alert"),
+        *("7        level: fatal (2)", "8        description: handshake_failure (40)"),
+    ]
+    mine = tlsgrammar.extensions.DEFAULT.copy()
+    mine.register_content_type(30, "counter", Struct("count" / uint8))
+    looked = Look(bytes.fromhex("1e0303000107"), {"extensions": mine}, mine)
+    [node] = looked.nodes()
+    assert "     5        count: 7" in list(render(node, extensions=mine))
+
+
+def test_what_is_encrypted_is_no_message() -> None:
+    record = tlsgrammar.TLSPlaintext
+    encrypted = [
+        {"type": 20, "legacy_record_version": 0x303, "fragment": b"\x01"},
+        {"type": 22, "legacy_record_version": 0x303, "fragment": bytes(range(200, 240))},
+        {"type": 21, "legacy_record_version": 0x303, "fragment": bytes(range(26))},
+    ]
+    data = b"".join(tlsgrammar.build(record, value) for value in encrypted)
+    _, lines, errors = looked_at(data)
+    assert errors == []
+    assert sum("fragment: " in line for line in lines) == 2
+
+
+def test_what_is_wrong_comes_after_what_could_be_parsed() -> None:
+    message = tlsgrammar.build(tlsgrammar.Handshake, {"msg_type": "client_hello", "body": HELLO})
+    data = tlsgrammar.build(
+        tlsgrammar.TLSPlaintext,
+        {"type": 22, "legacy_record_version": 0x301, "fragment": message},
+    )
+    status, out, err = tool("parse", stdin=data[:60])
+    assert status == 1
+    assert out.startswith("looks like TLS records\n")
+    assert "cipher_suites: TLS_AES_128_GCM_SHA256" in out
+    assert err == (
+        f"tlsgrammar: TLSPlaintext.fragment, offset 60: ends early: {len(message)} bytes expected, "
+        f"55 found\n"
+    )
+    wrong = bytearray(data + data)
+    wrong[5 + 4 + 34] = 0xFF
+    status, out, err = tool("parse", stdin=bytes(wrong))
+    assert status == 1
+    assert out.count("TLSPlaintext") == 2
+    assert out.count("extensions") == 1
+    assert err.startswith("tlsgrammar: ClientHello.legacy_session_id, offset ")
+
+
+def test_a_version_of_old_is_told_by_the_record() -> None:
+    message = tlsgrammar.build(
+        tlsgrammar.Handshake,
+        {
+            "msg_type": "certificate_request",
+            "body": {
+                "certificate_types": [1],
+                "supported_signature_algorithms": None,
+                "certificate_authorities": [],
+            },
+        },
+        version=0x301,
+    )
+    data = tlsgrammar.build(
+        tlsgrammar.TLSPlaintext, {"type": 22, "legacy_record_version": 0x301, "fragment": message}
+    )
+    assert looked_at(data)[2] == []
+    assert looked_at(data, version=0x303)[2] != []
+
+
+@pytest.mark.parametrize(
     ("arguments", "problem"),
     [
         (
             ("parse", "ClientHelo", "00"),
-            "no structure is named 'ClientHelo'; did you mean ClientHello",
+            "no structure is named 'ClientHelo'; did you mean 'ClientHello'",
         ),
         (
             ("names", "cipher_suits"),
@@ -100,7 +435,22 @@ def test_parse_shows_what_it_could_read() -> None:
         ),
         (("parse", "Alert", "022800"), "offset 2: 1 bytes left over"),
         (("parse", "Alert", "0228", "--version", "TLS"), "no protocol version is named 'TLS'"),
+        (("parse", "ClientHelo"), "'ClientHelo' is neither hexadecimal nor a file: No such"),
+        (
+            ("parse", "ClientHelo"),
+            "; no structure is named 'ClientHelo'; did you mean 'ClientHello'",
+        ),
+        (("parse", "022"), "3 hexadecimal digits: that is half a byte too many"),
+        (("parse", "474554"), "3 bytes that look like nothing known; give the name of a structure"),
+        (
+            ("show", "clienthello"),
+            "no structure is named 'clienthello'; did you mean 'ClientHello'?",
+        ),
+        (("names", "cipher_suites", "nonsense"), "no cipher suite has 'nonsense' in its name"),
+        (("names", "cipher_suits", "AES"), "no registry is named 'cipher_suits'"),
         (("build", "Alert", "/nonexistent"), "/nonexistent: No such file or directory"),
+        (("build", "Alert", "{"), "not JSON: "),
+        (("build", "Alrt", "{}"), "no structure is named 'Alrt'; did you mean 'Alert'"),
     ],
 )
 def test_what_a_user_gets_wrong(arguments: tuple[str, ...], problem: str) -> None:
@@ -127,6 +477,9 @@ def test_build(tmp_path: Path) -> None:
         1,
         "tlsgrammar: Alert.description, offset 1: no value for the field 'description'\n",
     )
+    given = '{"level": "fatal", "description": "handshake_failure"}'
+    assert tool("build", "Alert", given)[:2] == (0, "\x02(")
+    assert tool("build", "Alert", "-", stdin=given.encode())[:2] == (0, "\x02(")
     path.write_text("{")
     assert tool("build", "Alert", str(path))[2].startswith(f"tlsgrammar: {path}: not JSON")
 

@@ -71,6 +71,8 @@ from .record import (
     ApplicationData,
     ChangeCipherSpec,
     HeartbeatMessage,
+    TLSCiphertext,
+    TLSInnerPlaintext,
     TLSPlaintext,
 )
 from .registry import Registry
@@ -131,6 +133,8 @@ __all__ = [
     "SignatureScheme",
     "SupplementalData",
     "SupportedVersions",
+    "TLSCiphertext",
+    "TLSInnerPlaintext",
     "TLSPlaintext",
     "URLAndHash",
     "build",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import json
 import os
 import sys
@@ -11,115 +10,108 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from construct import Construct
-
-import tlsgrammar
-from tlsgrammar import extensions, names, sslv2
-
-from .language import GrammarError, Names
-from .language.tree import follow, render
+from . import names
+from .language import GrammarError, Names, build
+from .language.shape import Named, Number, shape
 from .plugins import load_extensions
-from .registry import EXTENSION
+from .registry import DEFAULT
+from .tool import lists
+from .tool.text import Problem, bytes_from, bytes_of_hex
 
 __all__ = ["main"]
 
-STRUCTURES = {
-    **{name: getattr(tlsgrammar, name) for name in tlsgrammar.__all__},
-    **{f"sslv2.{name}": getattr(sslv2, name) for name in sslv2.__all__},
-}
-STRUCTURES = {name: x for name, x in STRUCTURES.items() if isinstance(x, Construct)}
 
-REGISTRIES = {
-    name.lower(): x for name in names.__all__ if isinstance(x := getattr(names, name), Names)
-}
+# What only some commands need they import themselves.
 
 
-class _Problem(Exception):
-    """Something the user got wrong, in one line."""
+def _show(options: argparse.Namespace) -> Iterable[str]:
+    from .catalogue import ALIASES, Catalogue, NotFound, reference_of
+    from .language.declaration import declaration
+
+    catalogue = Catalogue()
+    name = options.structure
+    several = [name]
+    if name not in catalogue.structures and name in ALIASES:
+        several = list(ALIASES[name].of)
+        yield f"{name}: {' and '.join(several)} here; {ALIASES[name].why}"
+        yield ""
+    several += [each for each in catalogue.structures if each.startswith(f"{name}.")]
+    try:
+        schemas = dict.fromkeys(catalogue.find(each)[1] for each in several)
+    except NotFound as error:
+        raise Problem(str(error)) from None
+    for i, schema in enumerate(schemas):
+        if i:
+            yield ""
+        reference = reference_of(schema)
+        if reference:
+            yield reference
+        yield from declaration(schema, catalogue.titles).splitlines()
+        of = shape(schema)
+        while isinstance(of, Named):
+            of = shape(of.part)
+        if isinstance(of, Number) and of.names is not None:
+            yield f"in {of.size} bytes; all names: names {_registry_name(of.names)}"
 
 
-def _look_up(kind: str, name: str, known: Iterable[str]) -> str:
-    known = sorted(known)
-    if name in known:
-        return name
-    close = difflib.get_close_matches(name, known, n=3)
-    hint = f"did you mean {' or '.join(close)}?" if close else "there are: " + ", ".join(known)
-    raise _Problem(f"no {kind} is named {name!r}; {hint}")
-
-
-def _table(rows: Sequence[Sequence[str]]) -> Iterable[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-
-
-_ABBREVIATIONS = {
-    "client_hello": "CH",
-    "server_hello": "SH",
-    "hello_retry_request": "HRR",
-    "encrypted_extensions": "EE",
-    "certificate": "CT",
-    "certificate_request": "CR",
-    "new_session_ticket": "NST",
-}
-
-
-def _extensions(options: argparse.Namespace) -> Iterable[str]:
-    registry = extensions.DEFAULT
-    rows = [("code", "name", "messages", "defined in", "event")]
-    for code in sorted({*names.EXTENSION_TYPES, *registry.extensions}):
-        if code in registry.extensions:
-            known = registry.extensions[code]
-            messages = ",".join(_ABBREVIATIONS[m] for m in _ABBREVIATIONS if m in known.schemas)
-            events = ", ".join(attached.label for attached in registry.attached((EXTENSION, code)))
-            rows.append((str(code), known.name, messages, known.reference, events))
-        else:
-            rows.append((str(code), names.EXTENSION_TYPES.name(code), "", "no schema: bytes", ""))
-    yield from _table(rows)
-    yield ""
-    yield "Messages, as in RFC 8446 section 4.2: " + ", ".join(
-        f"{short} {message}" for message, short in _ABBREVIATIONS.items()
-    )
-
-
-def _names(options: argparse.Namespace) -> Iterable[str]:
-    registry = REGISTRIES[_look_up("registry", options.registry, REGISTRIES)]
-    yield from _table(
-        [(f"0x{code:0{registry.digits}x}", str(code), registry[code]) for code in sorted(registry)]
-    )
+def _registry_name(of: Names) -> str:
+    return next(name for name, known in lists.registries().items() if known is of)
 
 
 def _context(options: argparse.Namespace) -> dict[str, Any]:
+    context: dict[str, Any] = {}
     try:
-        context = {}
         if options.version:
-            context["version"] = names.VERSIONS.code(options.version)
+            context["version"] = DEFAULT.code_of(names.VERSIONS, options.version)
         if options.cipher_suite:
-            context["cipher_suite"] = names.CIPHER_SUITES.code(options.cipher_suite)
+            context["cipher_suite"] = DEFAULT.code_of(names.CIPHER_SUITES, options.cipher_suite)
     except KeyError as error:
-        raise _Problem(error.args[0]) from None
+        raise Problem(error.args[0]) from None
+    if options.datagrams:
+        context["datagrams"] = True
     return context
 
 
-def _input(source: str) -> bytes:
-    if source == "-":
-        return sys.stdin.buffer.read()
-    try:
-        return bytes.fromhex(source.removeprefix("0x"))
-    except ValueError:
-        pass
-    try:
-        return Path(source).read_bytes()
-    except OSError as error:
-        raise _Problem(f"{source!r} is neither hexadecimal nor a file: {error.strerror}") from None
-
-
 def _parse(options: argparse.Namespace) -> Iterable[str]:
-    name = _look_up("structure", options.structure, STRUCTURES)
-    node, error = follow(name, STRUCTURES[name], _input(options.source), **_context(options))
+    from .catalogue import Catalogue, NotFound
+    from .language.tree import follow, render
+
+    context = _context(options)
+    words = options.words
+    source = " ".join(words)
+    try:
+        name, schema = Catalogue().find(words[0] if words else "")
+    except NotFound as error:
+        # No structure is named in hexadecimal digits.
+        if len(words) > 1 and bytes_of_hex(source) is None:
+            raise Problem(str(error)) from None
+        try:
+            data = bytes_from(source or "-")
+        except Problem as problem:
+            hint = f"; {error}" if source.isidentifier() else ""
+            raise Problem(f"{problem}{hint}") from None
+        yield from _looked_at(data, context)
+        return
+    node, wrong = follow(name, schema, bytes_from(" ".join(words[1:]) or "-"), **context)
     yield from render(node)
-    if error is not None:
-        raise _Problem(str(error))
+    if wrong is not None:
+        raise Problem(str(wrong))
+
+
+def _looked_at(data: bytes, context: dict[str, Any]) -> Iterable[str]:
+    from .language.tree import render
+    from .tool.look import Look
+
+    looked = Look(data, context)
+    if not looked.kind:
+        raise Problem(
+            f"{len(data)} bytes that look like nothing known; give the name of a structure"
+        )
+    yield f"looks like {looked.kind}"
+    for node in looked.nodes():
+        yield from render(node)
+    if looked.errors:
+        raise Problem(*map(str, looked.errors))
 
 
 def _from_json(value: Any) -> Any:
@@ -134,20 +126,28 @@ def _from_json(value: Any) -> Any:
         try:
             return bytes.fromhex(value[2:])
         except ValueError:
-            raise _Problem(f"{value!r} is not hexadecimal") from None
+            raise Problem(f"{value!r} is not hexadecimal") from None
     return value
 
 
 def _build(options: argparse.Namespace) -> Iterable[str]:
-    name = _look_up("structure", options.structure, STRUCTURES)
+    from .catalogue import Catalogue, NotFound
+
     try:
-        text = sys.stdin.read() if options.file == "-" else Path(options.file).read_text()
+        _, schema = Catalogue().find(options.structure)
+    except NotFound as error:
+        raise Problem(str(error)) from None
+    given = options.value
+    is_file = given != "-" and given.lstrip()[:1] not in ("{", "[", '"')
+    try:
+        text = Path(given).read_text() if is_file else sys.stdin.read() if given == "-" else given
         value = _from_json(json.loads(text))
     except OSError as error:
-        raise _Problem(f"{options.file}: {error.strerror}") from None
+        raise Problem(f"{given}: {error.strerror}") from None
     except ValueError as error:
-        raise _Problem(f"{options.file}: not JSON: {error}") from None
-    data = tlsgrammar.build(STRUCTURES[name], value, **_context(options))
+        where = f"{given}: " if is_file else ""
+        raise Problem(f"{where}not JSON: {error}") from None
+    data = build(schema, value, **_context(options))
     if sys.stdout.isatty():
         yield data.hex()
     else:
@@ -160,36 +160,61 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    command = commands.add_parser("extensions", help="list all known extensions")
-    command.set_defaults(run=_extensions)
-
-    command = commands.add_parser("names", help="list the names of a registry")
-    command.add_argument("registry", metavar="REGISTRY", help=", ".join(sorted(REGISTRIES)))
-    command.set_defaults(run=_names)
-
     parse = commands.add_parser(
         "parse",
-        help="print a structure as a tree, each field with its offset",
-        epilog="example: python -m tlsgrammar parse Alert 0228",
+        help="print bytes as a tree, each field with its offset",
+        description="Print bytes as a tree, each field with its offset. Without a STRUCTURE, records and messages are "
+        "recognised, and all that is in them is printed.",
+        epilog="examples: parse 15 03 03 00 02 02 28; parse Alert 0228; parse ClientHello hello.bin",
     )
-    parse.add_argument("structure", metavar="STRUCTURE", help=", ".join(STRUCTURES))
     parse.add_argument(
-        "source", nargs="?", default="-", metavar="FILE|-|HEX", help="default: standard input"
+        "words",
+        nargs="*",
+        metavar="STRUCTURE|SOURCE",
+        help="a structure by the name of its RFC; and hexadecimal digits, or a file or - (standard input, which is "
+        "the default) with such or with the bytes themselves",
     )
     parse.set_defaults(run=_parse)
+
+    command = commands.add_parser("show", help="show how a structure is declared")
+    command.add_argument("structure", metavar="STRUCTURE", help="the name that its RFC gives it")
+    command.set_defaults(run=_show)
 
     build = commands.add_parser(
         "build",
         help="write the bytes of a structure",
-        epilog="In the JSON, strings that begin with 0x are bytes; others are names or text.",
+        epilog='In the JSON, strings that begin with 0x are bytes; others are names or text. example: build Alert \'{"level": '
+        '"fatal", "description": "handshake_failure"}\'',
     )
-    build.add_argument("structure", metavar="STRUCTURE", help=", ".join(STRUCTURES))
-    build.add_argument("file", metavar="FILE.json", help="its fields; - is standard input")
+    build.add_argument("structure", metavar="STRUCTURE", help="the name that its RFC gives it")
+    build.add_argument("value", metavar="JSON|FILE|-", help="its fields; - is standard input")
     build.set_defaults(run=_build)
+
+    command = commands.add_parser(
+        "names",
+        help="find code points and their names",
+        description="List the code points of a registry, or find them in all registries by their number or by a part "
+        "of their name, whatever its capitals.",
+        epilog="examples: names; names supported_groups; names cipher_suites AES CCM; names mlkem; names 0x11ec",
+    )
+    command.add_argument(
+        "words", nargs="*", metavar="REGISTRY|WORD", help="without any, the registries"
+    )
+    command.set_defaults(run=lambda options: lists.code_points(options.words))
+
+    for name, run, what in (
+        ("extensions", lists.extensions, "extensions"),
+        ("messages", lists.messages, "handshake messages"),
+        ("content-types", lists.content_types, "content types of records"),
+        ("key-exchanges", lists.key_exchanges, "key exchanges"),
+    ):
+        command = commands.add_parser(name, help=f"list all known {what}")
+        command.set_defaults(run=lambda options, run=run: run())
 
     for command in (parse, build):
         command.add_argument("--version", metavar="NAME", help="the negotiated version, as TLSv12")
         command.add_argument("--cipher-suite", metavar="NAME", help="the negotiated cipher suite")
+        command.add_argument("--datagrams", action="store_true", help="as in DTLS")
     return parser
 
 
@@ -209,9 +234,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for line in options.run(options):
             print(line)
         sys.stdout.flush()
-    except (_Problem, GrammarError) as problem:
+    except (Problem, GrammarError) as problem:
         sys.stdout.flush()
-        print(f"tlsgrammar: {problem}", file=sys.stderr)
+        for line in str(problem).splitlines():
+            print(f"tlsgrammar: {line}", file=sys.stderr)
         return 1
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -16,7 +16,6 @@ from construct import (
     If,
     IfThenElse,
     Peek,
-    Struct,
     this,
 )
 
@@ -25,9 +24,11 @@ from .extensions import ProtocolVersion
 from .language import (
     Bytes,
     enumeration,
+    message,
     opaque,
     reads,
     remaining,
+    structure,
     uint8,
     uint16,
     uint24,
@@ -45,7 +46,9 @@ __all__ = [
     "DTLSHandshakeHeader",
     "DTLSPlaintext",
     "DTLSRecordStart",
+    "NewConnectionId",
     "RecordNumber",
+    "RequestConnectionId",
     "UnifiedHeader",
 ]
 
@@ -56,9 +59,11 @@ def _cid_length(context: Any) -> int:
     return length
 
 
-# RFC 6347 section 4.1; the connection id: RFC 9146 section 4. Encrypted records up to DTLS 1.2 have this shape
-# too. Needs `cid_length` in the context, the length of the connection ids that the receiver chose.
-DTLSPlaintext = "DTLSPlaintext" / Struct(
+# Encrypted records up to DTLS 1.2 have this shape too. Needs `cid_length` in the context, the length of the
+# connection ids that the receiver chose.
+DTLSPlaintext = message(
+    "DTLSPlaintext",
+    "RFC 6347 section 4.1, RFC 9146 section 4",
     "type" / enumeration(uint8, names.CONTENT_TYPES),
     "version" / ProtocolVersion,
     "epoch" / uint16,
@@ -69,23 +74,30 @@ DTLSPlaintext = "DTLSPlaintext" / Struct(
 )
 
 # The part of it that tells a record from other datagrams.
-DTLSRecordStart = Struct(
+DTLSRecordStart = structure(
+    "DTLSRecordStart",
+    "RFC 6347 section 4.1",
     "type" / uint8,
     "version" / uint16,
 )
 
-# RFC 9147 section 4: the first byte of a unified_hdr, 001CSLEE
-UnifiedHeader = BitStruct(
-    "fixed_bits" / Const(0b001, BitsInteger(3)),
-    "connection_id_present" / Flag,
-    "sequence_number_is_uint16" / Flag,
-    "length_present" / Flag,
-    "epoch" / BitsInteger(2),
+# The first byte of a unified_hdr: 001CSLEE.
+UnifiedHeader = structure(
+    "UnifiedHeader",
+    "RFC 9147 section 4",
+    BitStruct(
+        "fixed_bits" / Const(0b001, BitsInteger(3)),
+        "connection_id_present" / Flag,
+        "sequence_number_is_uint16" / Flag,
+        "length_present" / Flag,
+        "epoch" / BitsInteger(2),
+    ),
 )
 
-# RFC 9147 section 4. Needs `cid_length`, as above. The lowest bits of epoch and sequence number only; the latter
-# encrypted.
-DTLSCiphertext = "DTLSCiphertext" / Struct(
+# Needs `cid_length`, as above. The lowest bits of epoch and sequence number only; the latter encrypted.
+DTLSCiphertext = message(
+    "DTLSCiphertext",
+    "RFC 9147 section 4",
     "unified_hdr" / UnifiedHeader,
     "connection_id" / If(this.unified_hdr.connection_id_present, Default(Bytes(_cid_length), b"")),
     "sequence_number" / IfThenElse(this.unified_hdr.sequence_number_is_uint16, uint16, uint8),
@@ -93,8 +105,10 @@ DTLSCiphertext = "DTLSCiphertext" / Struct(
     / IfThenElse(this.unified_hdr.length_present, opaque(0, 2**14 + 256), remaining()),
 )
 
-# RFC 6347 section 4.2.2, RFC 9147 section 5.2: a fragment of a message
-DTLSHandshake = "DTLSHandshake" / Struct(
+# A fragment of a message.
+DTLSHandshake = message(
+    "DTLSHandshake",
+    "RFC 6347 section 4.2.2, RFC 9147 section 5.2",
     "msg_type" / enumeration(uint8, names.HANDSHAKE_TYPES),
     "length" / uint24,
     "message_seq" / uint16,
@@ -104,7 +118,9 @@ DTLSHandshake = "DTLSHandshake" / Struct(
 )
 
 # The part of it before the fragment.
-DTLSHandshakeHeader = Struct(
+DTLSHandshakeHeader = structure(
+    "DTLSHandshakeHeader",
+    "RFC 6347 section 4.2.2",
     "msg_type" / uint8,
     "length" / uint24,
     "message_seq" / uint16,
@@ -112,10 +128,27 @@ DTLSHandshakeHeader = Struct(
     "fragment_length" / uint24,
 )
 
-# RFC 9147 section 7
-RecordNumber = Struct("epoch" / uint64, "sequence_number" / uint64)
+RecordNumber = structure(
+    "RecordNumber", "RFC 9147 section 4", "epoch" / uint64, "sequence_number" / uint64
+)
 
-ACK = "ACK" / Struct("record_numbers" / vector(RecordNumber, 0, 2**16 - 1))
+ACK = message("ACK", "RFC 9147 section 7", "record_numbers" / vector(RecordNumber, 0, 2**16 - 1))
+
+# The ids stand in a list of their own here; in the extension of that name stands one.
+NewConnectionId = message(
+    "NewConnectionId",
+    "RFC 9147 section 9",
+    "cids" / vector(opaque(0, 2**8 - 1), 0, 2**16 - 1),
+    "usage" / uint8,
+)
+
+RequestConnectionId = message("RequestConnectionId", "RFC 9147 section 9", "num_cids" / uint8)
+
+for _code, _name, _schema in (
+    (9, "request_connection_id", RequestConnectionId),
+    (10, "new_connection_id", NewConnectionId),
+):
+    DEFAULT.register_message(_code, _name, {"tls13": _schema}, reference="RFC 9147 section 9")
 
 DEFAULT.register_content_type(
     ContentType.ack.value, ContentType.ack.name, {"datagram": ACK}, reference="RFC 9147 section 7"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from construct import Default, If, IfThenElse, Peek, Struct, Switch, this
+from construct import Default, If, IfThenElse, Peek, Switch, this
 
 from . import names
 from .extensions import (
@@ -32,9 +32,11 @@ from .language import (
     block,
     enumeration,
     if_present,
+    message,
     opaque,
     reads,
     remaining,
+    structure,
     uint8,
     uint16,
     uint24,
@@ -57,7 +59,9 @@ __all__ = [
     "ClientHello",
     "ClientHelloExtension",
     "CompressedCertificate",
+    "EncodedClientHelloInner",
     "EncryptedExtensions",
+    "EndOfEarlyData",
     "Finished",
     "Handshake",
     "HandshakeHeader",
@@ -91,20 +95,22 @@ def _over_datagrams(context: Any) -> bool:
     return bool(context["_params"].get("datagrams"))
 
 
-# RFC 5246 section 7.4.1.2. 32 opaque bytes in RFC 8446.
-Random = Struct(
+# 32 opaque bytes in RFC 8446.
+Random = structure(
+    "Random",
+    "RFC 5246 section 7.4.1.2",
     "gmt_unix_time" / uint32,
     "random_bytes" / Bytes(28),
 )
 
-# RFC 5246 section 7.4.1.1
-HelloRequest = "HelloRequest" / Empty
+HelloRequest = message("HelloRequest", "RFC 5246 section 7.4.1.1", Empty)
 
 ClientHelloExtension = Extension("client_hello")
 
-# RFC 8446 section 4.1.2. There has to be a cipher suite and a compression method; hellos without are
-# met, and they can be read.
-ClientHello = "ClientHello" / Struct(
+# There has to be a cipher suite and a compression method; hellos without are met, and they can be read.
+ClientHello = message(
+    "ClientHello",
+    "RFC 8446 section 4.1.2",
     "legacy_version" / ProtocolVersion,
     "random" / Random,
     "legacy_session_id" / opaque(0, 32),
@@ -113,6 +119,15 @@ ClientHello = "ClientHello" / Struct(
     "cipher_suites" / vector(CipherSuite, 0, 2**16 - 2),
     "legacy_compression_methods" / vector(CompressionMethod, 0, 2**8 - 1),
     "extensions" / if_present(vector(ClientHelloExtension, 0, 2**16 - 1, salvage=True)),
+)
+
+# What is encrypted in the payload of an ECHClientHello. The ClientHello has no session id, and `ech_outer_extensions`
+# stands for extensions of the outer one.
+EncodedClientHelloInner = message(
+    "EncodedClientHelloInner",
+    "RFC 9849 section 5.1",
+    "client_hello" / ClientHello,
+    "zeros" / remaining(),
 )
 
 # RFC 8446 section 4.1.3: the SHA-256 of "HelloRetryRequest", in the shape of a Random
@@ -137,9 +152,11 @@ def _has_legacy_fields(this: Any) -> bool:
 ServerHelloExtension = Extension("server_hello")
 HelloRetryRequestExtension = Extension("hello_retry_request")
 
-# RFC 8446 section 4.1.3, of a HelloRetryRequest too (section 4.1.4). The drafts of TLS 1.3 up to 21
-# have neither session id nor compression method.
-ServerHello = "ServerHello" / Struct(
+# A HelloRetryRequest is one too (section 4.1.4). The drafts of TLS 1.3 up to 21 have neither session id nor
+# compression method.
+ServerHello = message(
+    "ServerHello",
+    "RFC 8446 section 4.1.3",
     "legacy_version" / ProtocolVersion,
     "random" / Random,
     "legacy_session_id_echo" / If(_has_legacy_fields, opaque(0, 32)),
@@ -164,27 +181,32 @@ def _has_cipher_suite(this: Any) -> bool:
     return not (isinstance(version, int) and 0x7F00 <= version <= _DRAFT_18)
 
 
-# draft-ietf-tls-tls13-21 section 4.1.4; without the cipher suite up to draft 18
-HelloRetryRequest = "HelloRetryRequest" / Struct(
+# Without the cipher suite up to draft 18.
+HelloRetryRequest = message(
+    "HelloRetryRequest",
+    "draft-ietf-tls-tls13-21 section 4.1.4",
     "server_version" / ProtocolVersion,
     "cipher_suite" / If(_has_cipher_suite, CipherSuite),
     "extensions" / vector(HelloRetryRequestExtension, 0, 2**16 - 1),
 )
 
-# RFC 6347 section 4.2.1
-HelloVerifyRequest = "HelloVerifyRequest" / Struct(
+HelloVerifyRequest = message(
+    "HelloVerifyRequest",
+    "RFC 6347 section 4.2.1",
     "server_version" / ProtocolVersion,
     "cookie" / opaque(0, 2**8 - 1),
 )
 
-# RFC 5077 section 3.3
-NewSessionTicketTLS12 = Struct(
+NewSessionTicketTLS12 = structure(
+    "NewSessionTicketTLS12",
+    "RFC 5077 section 3.3",
     "ticket_lifetime_hint" / uint32,
     "ticket" / opaque(0, 2**16 - 1),
 )
 
-# RFC 8446 section 4.6.1
-NewSessionTicketTLS13 = Struct(
+NewSessionTicketTLS13 = structure(
+    "NewSessionTicketTLS13",
+    "RFC 8446 section 4.6.1",
     "ticket_lifetime" / uint32,
     "ticket_age_add" / uint32,
     "ticket_nonce" / opaque(0, 255),
@@ -192,40 +214,53 @@ NewSessionTicketTLS13 = Struct(
     "extensions" / vector(Extension("new_session_ticket"), 0, 2**16 - 2),
 )
 
-NewSessionTicket = "NewSessionTicket" / by_version(
-    tls12=NewSessionTicketTLS12, tls13=NewSessionTicketTLS13
+NewSessionTicket = message(
+    "NewSessionTicket",
+    "RFC 8446 section 4.6.1, RFC 5077 section 3.3",
+    by_version(tls12=NewSessionTicketTLS12, tls13=NewSessionTicketTLS13),
 )
 
-# RFC 8446 section 4.5
-EndOfEarlyData = "EndOfEarlyData" / Empty
+EndOfEarlyData = message("EndOfEarlyData", "RFC 8446 section 4.5", Empty)
 
-# RFC 8446 section 4.3.1
-EncryptedExtensions = "EncryptedExtensions" / Struct(
+EncryptedExtensions = message(
+    "EncryptedExtensions",
+    "RFC 8446 section 4.3.1",
     "extensions" / vector(Extension("encrypted_extensions"), 0, 2**16 - 1),
 )
 
 # RFC 5246 section 7.4.2
 ASN1Cert = opaque(1, 2**24 - 1)
 
-_CertificateTLS12 = Struct(
+CertificateTLS12 = structure(
+    "CertificateTLS12",
+    "RFC 5246 section 7.4.2",
     "certificate_list" / vector(ASN1Cert, 0, 2**24 - 1),
 )
 
-# RFC 8446 section 4.4.2
-CertificateEntry = Struct(
+CertificateEntry = structure(
+    "CertificateEntry",
+    "RFC 8446 section 4.4.2",
     "cert_data" / opaque(1, 2**24 - 1),
     "extensions" / vector(Extension("certificate"), 0, 2**16 - 1),
 )
 
-_CertificateTLS13 = Struct(
+CertificateTLS13 = structure(
+    "CertificateTLS13",
+    "RFC 8446 section 4.4.2",
     "certificate_request_context" / opaque(0, 2**8 - 1),
     "certificate_list" / vector(CertificateEntry, 0, 2**24 - 1),
 )
 
-Certificate = "Certificate" / by_version(tls12=_CertificateTLS12, tls13=_CertificateTLS13)
+Certificate = message(
+    "Certificate",
+    "RFC 8446 section 4.4.2, RFC 5246 section 7.4.2",
+    by_version(tls12=CertificateTLS12, tls13=CertificateTLS13),
+)
 
-# RFC 5246 section 7.4.4; the signature algorithms are new in TLS 1.2
-CertificateRequestTLS12 = Struct(
+# The signature algorithms are new in TLS 1.2.
+CertificateRequestTLS12 = structure(
+    "CertificateRequestTLS12",
+    "RFC 5246 section 7.4.4",
     "certificate_types" / vector(enumeration(uint8, names.CLIENT_CERTIFICATE_TYPES), 1, 2**8 - 1),
     "supported_signature_algorithms"
     / If(
@@ -235,44 +270,52 @@ CertificateRequestTLS12 = Struct(
     "certificate_authorities" / vector(DistinguishedName, 0, 2**16 - 1),
 )
 
-# RFC 8446 section 4.3.2
-_CertificateRequestTLS13 = Struct(
+CertificateRequestTLS13 = structure(
+    "CertificateRequestTLS13",
+    "RFC 8446 section 4.3.2",
     "certificate_request_context" / opaque(0, 2**8 - 1),
     "extensions" / vector(Extension("certificate_request"), 2, 2**16 - 1),
 )
 
-CertificateRequest = "CertificateRequest" / by_version(
-    tls12=CertificateRequestTLS12, tls13=_CertificateRequestTLS13
+CertificateRequest = message(
+    "CertificateRequest",
+    "RFC 8446 section 4.3.2, RFC 5246 section 7.4.4",
+    by_version(tls12=CertificateRequestTLS12, tls13=CertificateRequestTLS13),
 )
 
-# RFC 5246 section 7.4.5
-ServerHelloDone = "ServerHelloDone" / Empty
+ServerHelloDone = message("ServerHelloDone", "RFC 5246 section 7.4.5", Empty)
 
-# RFC 8446 section 4.4.3, RFC 5246 section 7.4.8
-CertificateVerify = "CertificateVerify" / DigitallySigned
+CertificateVerify = message(
+    "CertificateVerify", "RFC 8446 section 4.4.3, RFC 5246 section 7.4.8", DigitallySigned
+)
 
-# RFC 8446 section 4.4.4: as long as the hash of the cipher suite; 12 bytes in TLS up to 1.2, 36 in
-# SSL 3.0
-Finished = "Finished" / Struct("verify_data" / remaining())
+# As long as the hash of the cipher suite; 12 bytes in TLS up to 1.2, 36 in SSL 3.0.
+Finished = message("Finished", "RFC 8446 section 4.4.4", "verify_data" / remaining())
 
-# RFC 6066 section 5
-URLAndHash = Struct(
+URLAndHash = structure(
+    "URLAndHash",
+    "RFC 6066 section 5",
     "url" / opaque(1, 2**16 - 1),
     "padding" / uint8,
     "sha1_hash" / Bytes(20),
 )
 
-CertificateURL = "CertificateURL" / Struct(
+CertificateURL = message(
+    "CertificateURL",
+    "RFC 6066 section 5",
     "type" / uint8,
     "url_and_hash_list" / vector(URLAndHash, 1, 2**16 - 1),
 )
 
-# RFC 6066 section 8, RFC 6961 section 2.2
-OCSPResponseList = Struct(
+OCSPResponseList = structure(
+    "OCSPResponseList",
+    "RFC 6961 section 2.2",
     "ocsp_response_list" / vector(opaque(0, 2**24 - 1), 1, 2**24 - 1),
 )
 
-CertificateStatus = "CertificateStatus" / Struct(
+CertificateStatus = message(
+    "CertificateStatus",
+    "RFC 6066 section 8, RFC 6961 section 2.2",
     "status_type" / enumeration(uint8, names.CERTIFICATE_STATUS_TYPES),
     "response"
     / Switch(
@@ -285,34 +328,37 @@ CertificateStatus = "CertificateStatus" / Struct(
     ),
 )
 
-# RFC 4680 section 2
-SupplementalDataEntry = Struct(
+SupplementalDataEntry = structure(
+    "SupplementalDataEntry",
+    "RFC 4680 section 2",
     "supp_data_type" / uint16,
     "supp_data" / opaque(0, 2**16 - 1),
 )
 
-SupplementalData = "SupplementalData" / Struct(
+SupplementalData = message(
+    "SupplementalData",
+    "RFC 4680 section 2",
     "supp_data" / vector(SupplementalDataEntry, 1, 2**24 - 1),
 )
 
-# RFC 8446 section 4.6.3
-KeyUpdate = "KeyUpdate" / Struct("request_update" / uint8)
+KeyUpdate = message("KeyUpdate", "RFC 8446 section 4.6.3", "request_update" / uint8)
 
-# RFC 8879 section 4
-CompressedCertificate = "CompressedCertificate" / Struct(
+CompressedCertificate = message(
+    "CompressedCertificate",
+    "RFC 8879 section 4",
     "algorithm" / enumeration(uint16, names.CERTIFICATE_COMPRESSION_ALGORITHMS),
     "uncompressed_length" / uint24,
     "compressed_certificate_message" / opaque(1, 2**24 - 1),
 )
 
-# draft-agl-tls-nextprotoneg-04 section 3
-NextProtocol = "NextProtocol" / Struct(
+NextProtocol = message(
+    "NextProtocol",
+    "draft-agl-tls-nextprotoneg-04 section 3",
     "selected_protocol" / opaque(0, 2**8 - 1),
     "padding" / opaque(0, 2**8 - 1),
 )
 
-# RFC 8446 section 4.4.1
-MessageHash = "MessageHash" / Struct("hash" / remaining())
+MessageHash = message("MessageHash", "RFC 8446 section 4.4.1", "hash" / remaining())
 
 
 def negotiated_version(hello: Any) -> int:
@@ -376,16 +422,20 @@ for _type, _schema, _reference in (
 ):
     DEFAULT.register_message(_type.value, _type.name, _schema, reference=_reference)
 
-# RFC 8446 section 4. A message of another type keeps its bytes. What the layout of a body depends on
+# A message of another type keeps its bytes. What the layout of a body depends on
 # comes in the context: `version` (as negotiated; up to TLS 1.2 without it) and `cipher_suite`.
-Handshake = "Handshake" / Struct(
+Handshake = message(
+    "Handshake",
+    "RFC 8446 section 4",
     "msg_type" / enumeration(uint8, names.HANDSHAKE_TYPES),
     "length" / Peek(uint24),
     "body" / block(uint24, OpenChoice(MESSAGE, "", this.msg_type, remaining()), salvage=True),
 )
 
 # The part of a message before its body.
-HandshakeHeader = Struct(
+HandshakeHeader = structure(
+    "HandshakeHeader",
+    "RFC 8446 section 4",
     "msg_type" / uint8,
     "length" / uint24,
 )

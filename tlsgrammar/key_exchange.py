@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from construct import Computed, If, Struct, this
+from construct import Computed, If, this
 
 from . import names
 from .extensions import NamedGroup, SignatureScheme
@@ -17,10 +17,12 @@ from .language import (
     Empty,
     enumeration,
     if_present,
+    message,
     opaque,
     optional_length,
     reads,
     remaining,
+    structure,
     uint8,
     uint16,
 )
@@ -99,42 +101,50 @@ def names_signature_algorithm(context: Any) -> bool:
     return has_signature_algorithm(version_of(context))
 
 
-# RFC 5246 section 4.7; without the algorithm before TLS 1.2 (RFC 4346 section 4.7)
-DigitallySigned = Struct(
+# Without the algorithm before TLS 1.2 (RFC 4346 section 4.7).
+DigitallySigned = structure(
+    "DigitallySigned",
+    "RFC 5246 section 4.7",
     "algorithm" / If(names_signature_algorithm, SignatureScheme),
     "signature" / opaque(0, 2**16 - 1),
 )
 
-# RFC 5246 section 7.4.3
-ServerDHParams = Struct(
+ServerDHParams = structure(
+    "ServerDHParams",
+    "RFC 5246 section 7.4.3",
     "dh_p" / opaque(1, 2**16 - 1),
     "dh_g" / opaque(1, 2**16 - 1),
     "dh_Ys" / opaque(1, 2**16 - 1),
 )
 
-# RFC 2246 section 7.4.3, for the export suites
-ServerRSAParams = Struct(
+# For the export suites.
+ServerRSAParams = structure(
+    "ServerRSAParams",
+    "RFC 2246 section 7.4.3",
     "rsa_modulus" / opaque(1, 2**16 - 1),
     "rsa_exponent" / opaque(1, 2**16 - 1),
 )
 
-# RFC 5054 section 2.8.2
-ServerSRPParams = Struct(
+ServerSRPParams = structure(
+    "ServerSRPParams",
+    "RFC 5054 section 2.8.2",
     "srp_N" / opaque(1, 2**16 - 1),
     "srp_g" / opaque(1, 2**16 - 1),
     "srp_s" / opaque(1, 2**8 - 1),
     "srp_B" / opaque(1, 2**16 - 1),
 )
 
-# RFC 8422 section 5.4
-ECPoint = Struct("point" / opaque(1, 2**8 - 1))
+ECPoint = structure("ECPoint", "RFC 8422 section 5.4", "point" / opaque(1, 2**8 - 1))
 
-# RFC 4492 section 5.4
-_ECCurve = Struct("a" / opaque(1, 2**8 - 1), "b" / opaque(1, 2**8 - 1))
+ECCurve = structure(
+    "ECCurve", "RFC 4492 section 5.4", "a" / opaque(1, 2**8 - 1), "b" / opaque(1, 2**8 - 1)
+)
 
-_ExplicitPrime = Struct(
+ExplicitPrime = structure(
+    "ExplicitPrime",
+    "RFC 4492 section 5.4",
     "prime_p" / opaque(1, 2**8 - 1),
-    "curve" / _ECCurve,
+    "curve" / ECCurve,
     "base" / ECPoint,
     "order" / opaque(1, 2**8 - 1),
     "cofactor" / opaque(1, 2**8 - 1),
@@ -142,35 +152,42 @@ _ExplicitPrime = Struct(
 
 _EC_TRINOMIAL, _EC_PENTANOMIAL = 1, 2
 
-_ExplicitChar2 = Struct(
+ExplicitChar2 = structure(
+    "ExplicitChar2",
+    "RFC 4492 section 5.4",
     "m" / uint16,
     "basis" / uint8,
     "k" / If(this.basis == _EC_TRINOMIAL, opaque(1, 2**8 - 1)),
     "k1" / If(this.basis == _EC_PENTANOMIAL, opaque(1, 2**8 - 1)),
     "k2" / If(this.basis == _EC_PENTANOMIAL, opaque(1, 2**8 - 1)),
     "k3" / If(this.basis == _EC_PENTANOMIAL, opaque(1, 2**8 - 1)),
-    "curve" / _ECCurve,
+    "curve" / ECCurve,
     "base" / ECPoint,
     "order" / opaque(1, 2**8 - 1),
     "cofactor" / opaque(1, 2**8 - 1),
 )
 
-# RFC 8422 section 5.4; the explicit curves: RFC 4492 section 5.4
-ECParameters = Struct(
+ECParameters = structure(
+    "ECParameters",
+    "RFC 8422 section 5.4, RFC 4492 section 5.4",
     "curve_type" / enumeration(uint8, names.EC_CURVE_TYPES),
     "namedcurve" / If(this.curve_type == ECCurveType.named_curve, NamedGroup),
-    "explicit_prime" / If(this.curve_type == ECCurveType.explicit_prime, _ExplicitPrime),
-    "explicit_char2" / If(this.curve_type == ECCurveType.explicit_char2, _ExplicitChar2),
+    "explicit_prime" / If(this.curve_type == ECCurveType.explicit_prime, ExplicitPrime),
+    "explicit_char2" / If(this.curve_type == ECCurveType.explicit_char2, ExplicitChar2),
 )
 
-ServerECDHParams = Struct(
+ServerECDHParams = structure(
+    "ServerECDHParams",
+    "RFC 8422 section 5.4",
     "curve_params" / ECParameters,
     "public" / ECPoint,
 )
 
 # Needs `cipher_suite` and `version` in the context. Of an algorithm that is not known, or that has no
 # ServerKeyExchange, `params` are the bytes.
-ServerKeyExchange = "ServerKeyExchange" / Struct(
+ServerKeyExchange = message(
+    "ServerKeyExchange",
+    "RFC 5246 section 7.4.3",
     "algorithm" / Computed(_algorithm),
     # RFC 4279 section 2
     "psk_identity_hint" / If(_has_identity, opaque(0, 2**16 - 1)),
@@ -184,24 +201,33 @@ def _has_no_length(context: Any) -> bool:
     return version_of(context) == SSL30
 
 
-# RFC 5246 section 7.4.7.1
-EncryptedPreMasterSecret = Struct(
+EncryptedPreMasterSecret = structure(
+    "EncryptedPreMasterSecret",
+    "RFC 5246 section 7.4.7.1",
     "length" / optional_length("pre_master_secret", _has_no_length),
     "pre_master_secret" / remaining(),
 )
 
-# RFC 5246 section 7.4.7.2: nothing where the client's certificate holds the value
-ClientDiffieHellmanPublic = Struct("dh_Yc" / if_present(opaque(1, 2**16 - 1)))
+# Nothing where the client's certificate holds the value.
+ClientDiffieHellmanPublic = structure(
+    "ClientDiffieHellmanPublic",
+    "RFC 5246 section 7.4.7.2",
+    "dh_Yc" / if_present(opaque(1, 2**16 - 1)),
+)
 
-# RFC 8422 section 5.7
-ClientECDiffieHellmanPublic = Struct("ecdh_Yc" / if_present(ECPoint))
+ClientECDiffieHellmanPublic = structure(
+    "ClientECDiffieHellmanPublic", "RFC 8422 section 5.7", "ecdh_Yc" / if_present(ECPoint)
+)
 
-# RFC 5054 section 2.8.2
-ClientSRPParams = Struct("srp_A" / opaque(1, 2**16 - 1))
+ClientSRPParams = structure(
+    "ClientSRPParams", "RFC 5054 section 2.8.2", "srp_A" / opaque(1, 2**16 - 1)
+)
 
 # Needs `cipher_suite` and `version` in the context. Of an algorithm that is not known `exchange_keys`
 # are the bytes.
-ClientKeyExchange = "ClientKeyExchange" / Struct(
+ClientKeyExchange = message(
+    "ClientKeyExchange",
+    "RFC 5246 section 7.4.7",
     "algorithm" / Computed(_algorithm),
     # RFC 4279 section 2
     "psk_identity" / If(_has_identity, opaque(0, 2**16 - 1)),

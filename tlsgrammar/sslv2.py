@@ -6,11 +6,33 @@ Lists have their lengths at the front of a message here, all together, and no bo
 
 from __future__ import annotations
 
-from construct import Rebuild, Struct, Switch, len_, this
+from construct import (
+    BitsInteger,
+    BitStruct,
+    Default,
+    Flag,
+    If,
+    IfThenElse,
+    Rebuild,
+    Switch,
+    len_,
+    this,
+)
 
 from . import names
 from .extensions import ProtocolVersion
-from .language import Bytes, block, enumeration, remaining, repeated, uint8, uint16, uint24
+from .language import (
+    Bytes,
+    block,
+    enumeration,
+    message,
+    remaining,
+    repeated,
+    structure,
+    uint8,
+    uint16,
+    uint24,
+)
 
 __all__ = [
     "CipherKind",
@@ -18,7 +40,10 @@ __all__ = [
     "ClientMasterKey",
     "Error",
     "Message",
+    "RecordHeader",
+    "RecordStart",
     "ServerHello",
+    "may_begin_message",
 ]
 
 ERROR = 0
@@ -26,10 +51,40 @@ CLIENT_HELLO = 1
 CLIENT_MASTER_KEY = 2
 SERVER_HELLO = 4
 
+# Two bytes; or three, where the content is padded. `length` counts the padding, at the end of the content.
+RecordHeader = structure(
+    "RecordHeader",
+    'The SSL Protocol (1995), "SSL Record Header Format"',
+    BitStruct(
+        "has_two_bytes" / Default(Flag, True),
+        "is_escape" / If(~this.has_two_bytes, Default(Flag, False)),
+        "length" / IfThenElse(this.has_two_bytes, BitsInteger(15), BitsInteger(14)),
+        "padding" / If(~this.has_two_bytes, Default(BitsInteger(8), 0)),
+    ),
+)
+
+# The first bytes of a record that holds a message and no padding.
+RecordStart = structure(
+    "RecordStart",
+    'The SSL Protocol (1995), "SSL Record Header Format"',
+    "header" / uint16,
+    "msg_type" / uint8,
+)
+
+
+def may_begin_message(first_byte: int) -> bool:
+    """Whether a record with this first byte may hold a message that is not encrypted: such are not padded, so that
+    their headers have two bytes.
+    """
+    return first_byte >= 0x80
+
+
 # A TLS cipher suite stands here with a zero byte before it (RFC 5246 appendix E.2).
 CipherKind = enumeration(uint24, names.SSLV2_CIPHER_KINDS)
 
-ClientHello = "CLIENT-HELLO" / Struct(
+ClientHello = message(
+    "CLIENT-HELLO",
+    'The SSL Protocol (1995), "CLIENT-HELLO"; RFC 5246 appendix E.2',
     "version" / ProtocolVersion,
     "cipher_specs_length" / Rebuild(uint16, len_(this.cipher_specs) * CipherKind.sizeof()),
     "session_id_length" / Rebuild(uint16, len_(this.session_id)),
@@ -39,7 +94,9 @@ ClientHello = "CLIENT-HELLO" / Struct(
     "challenge" / Bytes(this.challenge_length),
 )
 
-ServerHello = "SERVER-HELLO" / Struct(
+ServerHello = message(
+    "SERVER-HELLO",
+    'The SSL Protocol (1995), "SERVER-HELLO"',
     "session_id_hit" / uint8,
     "certificate_type" / uint8,
     "server_version" / ProtocolVersion,
@@ -51,7 +108,9 @@ ServerHello = "SERVER-HELLO" / Struct(
     "connection_id" / Bytes(this.connection_id_length),
 )
 
-ClientMasterKey = "CLIENT-MASTER-KEY" / Struct(
+ClientMasterKey = message(
+    "CLIENT-MASTER-KEY",
+    'The SSL Protocol (1995), "CLIENT-MASTER-KEY"',
     "cipher_kind" / CipherKind,
     "clear_key_length" / Rebuild(uint16, len_(this.clear_key)),
     "encrypted_key_length" / Rebuild(uint16, len_(this.encrypted_key)),
@@ -61,7 +120,11 @@ ClientMasterKey = "CLIENT-MASTER-KEY" / Struct(
     "key_arg" / Bytes(this.key_arg_length),
 )
 
-Error = "ERROR" / Struct("error_code" / enumeration(uint16, names.SSLV2_ERRORS))
+Error = message(
+    "ERROR",
+    'The SSL Protocol (1995), "ERROR"',
+    "error_code" / enumeration(uint16, names.SSLV2_ERRORS),
+)
 
 MESSAGES = {
     ERROR: Error,
@@ -71,7 +134,9 @@ MESSAGES = {
 }
 
 # The messages that are not encrypted; any other keeps its bytes.
-Message = "Message" / Struct(
+Message = message(
+    "Message",
+    'The SSL Protocol (1995), "SSL Handshake Protocol"',
     "msg_type" / uint8,
     "body" / Switch(this.msg_type, MESSAGES, default=remaining()),
 )

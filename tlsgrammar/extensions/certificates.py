@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from construct import Struct, Switch, this
+from construct import Switch, this
 
 from .. import names
 from ..language import (
@@ -12,12 +12,13 @@ from ..language import (
     enumeration,
     opaque,
     remaining,
+    structure,
     uint8,
     uint16,
     uint64,
     vector,
 )
-from ..names import CertificateStatusType
+from ..names import CertificateStatusType, SCTVersion
 from .extension import register
 from .signatures import SignatureScheme
 
@@ -39,7 +40,6 @@ __all__ = [
     "UserMappingTypeList",
 ]
 
-# RFC 6066 section 5
 register(
     2,
     "client_certificate_url",
@@ -50,8 +50,9 @@ register(
 # RFC 5246 section 7.4.4
 DistinguishedName = opaque(1, 2**16 - 1)
 
-# RFC 6066 section 6
-TrustedAuthority = Struct(
+TrustedAuthority = structure(
+    "TrustedAuthority",
+    "RFC 6066 section 6",
     "identifier_type" / enumeration(uint8, names.IDENTIFIER_TYPES),
     "identifier"
     / Switch(
@@ -62,7 +63,9 @@ TrustedAuthority = Struct(
     ),
 )
 
-TrustedAuthorities = Struct(
+TrustedAuthorities = structure(
+    "TrustedAuthorities",
+    "RFC 6066 section 6",
     "trusted_authorities_list" / vector(TrustedAuthority, 0, 2**16 - 1),
 )
 
@@ -73,13 +76,16 @@ register(
     reference="RFC 6066 section 6",
 )
 
-# RFC 6066 section 8
-OCSPStatusRequest = Struct(
+OCSPStatusRequest = structure(
+    "OCSPStatusRequest",
+    "RFC 6066 section 8",
     "responder_id_list" / vector(opaque(1, 2**16 - 1), 0, 2**16 - 1),
     "request_extensions" / opaque(0, 2**16 - 1),
 )
 
-CertificateStatusRequest = Struct(
+CertificateStatusRequest = structure(
+    "CertificateStatusRequest",
+    "RFC 6066 section 8",
     "status_type" / enumeration(uint8, names.CERTIFICATE_STATUS_TYPES),
     "request"
     / Switch(
@@ -89,8 +95,10 @@ CertificateStatusRequest = Struct(
 
 OCSPResponse = opaque(1, 2**24 - 1)
 
-# RFC 8446 section 4.4.2.1: the body of a CertificateStatus
-CertificateEntryStatus = Struct(
+# The body of a CertificateStatus.
+CertificateEntryStatus = structure(
+    "CertificateEntryStatus",
+    "RFC 8446 section 4.4.2.1",
     "status_type" / enumeration(uint8, names.CERTIFICATE_STATUS_TYPES),
     "response"
     / Switch(this.status_type, {CertificateStatusType.ocsp: OCSPResponse}, default=remaining()),
@@ -108,8 +116,9 @@ register(
     reference="RFC 6066 section 8, RFC 8446 section 4.4.2.1",
 )
 
-# RFC 6961 section 2.2
-CertificateStatusRequestItemV2 = Struct(
+CertificateStatusRequestItemV2 = structure(
+    "CertificateStatusRequestItemV2",
+    "RFC 6961 section 2.2",
     "status_type" / enumeration(uint8, names.CERTIFICATE_STATUS_TYPES),
     "request"
     / block(
@@ -125,7 +134,9 @@ CertificateStatusRequestItemV2 = Struct(
     ),
 )
 
-CertificateStatusRequestListV2 = Struct(
+CertificateStatusRequestListV2 = structure(
+    "CertificateStatusRequestListV2",
+    "RFC 6961 section 2.2",
     "certificate_status_req_list" / vector(CertificateStatusRequestItemV2, 1, 2**16 - 1),
 )
 
@@ -136,8 +147,9 @@ register(
     reference="RFC 6961 section 2.2",
 )
 
-# RFC 4681 section 3
-UserMappingTypeList = Struct("user_mapping_types" / vector(uint8, 1, 2**8 - 1))
+UserMappingTypeList = structure(
+    "UserMappingTypeList", "RFC 4681 section 3", "user_mapping_types" / vector(uint8, 1, 2**8 - 1)
+)
 
 register(
     6,
@@ -146,8 +158,9 @@ register(
     reference="RFC 4681 section 3",
 )
 
-# RFC 5878 section 2.3
-AuthzFormatList = Struct(
+AuthzFormatList = structure(
+    "AuthzFormatList",
+    "RFC 5878 section 2.3",
     "authz_format_list" / vector(enumeration(uint8, names.AUTHZ_DATA_FORMATS), 1, 2**8 - 1),
 )
 
@@ -162,8 +175,14 @@ for _code, _name in ((7, "client_authz"), (8, "server_authz")):
 # RFC 6091 section 3.1, RFC 7250 section 3
 CertificateType = enumeration(uint8, names.CERTIFICATE_TYPES)
 
-_OfferedCertificateTypes = Struct("certificate_types" / vector(CertificateType, 1, 2**8 - 1))
-_SelectedCertificateType = Struct("certificate_type" / CertificateType)
+OfferedCertificateTypes = structure(
+    "OfferedCertificateTypes",
+    "RFC 7250 section 3",
+    "certificate_types" / vector(CertificateType, 1, 2**8 - 1),
+)
+SelectedCertificateType = structure(
+    "SelectedCertificateType", "RFC 7250 section 3", "certificate_type" / CertificateType
+)
 
 for _code, _name, _reference in (
     (9, "cert_type", "RFC 6091 section 3.1"),
@@ -174,33 +193,38 @@ for _code, _name, _reference in (
         _code,
         _name,
         {
-            "client_hello": _OfferedCertificateTypes,
-            "server_hello": _SelectedCertificateType,
-            "encrypted_extensions": _SelectedCertificateType,
+            "client_hello": OfferedCertificateTypes,
+            "server_hello": SelectedCertificateType,
+            "encrypted_extensions": SelectedCertificateType,
         },
         reference=_reference,
     )
 
-# RFC 6962 section 3.2 and 3.3
-SignedCertificateTimestamp = Struct(
+SignedCertificateTimestampV1 = structure(
+    "SignedCertificateTimestampV1",
+    "RFC 6962 section 3.2",
+    "id" / Bytes(32),
+    "timestamp" / uint64,
+    "extensions" / opaque(0, 2**16 - 1),
+    "algorithm" / SignatureScheme,
+    "signature" / opaque(0, 2**16 - 1),
+)
+
+SignedCertificateTimestamp = structure(
+    "SignedCertificateTimestamp",
+    "RFC 6962 section 3.2",
     "version" / enumeration(uint8, names.SCT_VERSIONS),
     "sct"
     / Switch(
         this.version,
-        {
-            0: Struct(
-                "id" / Bytes(32),
-                "timestamp" / uint64,
-                "extensions" / opaque(0, 2**16 - 1),
-                "algorithm" / SignatureScheme,
-                "signature" / opaque(0, 2**16 - 1),
-            )
-        },
+        {SCTVersion.v1: SignedCertificateTimestampV1},
         default=remaining(),
     ),
 )
 
-SignedCertificateTimestampList = Struct(
+SignedCertificateTimestampList = structure(
+    "SignedCertificateTimestampList",
+    "RFC 6962 section 3.3",
     "sct_list" / vector(block(uint16, SignedCertificateTimestamp), 1, 2**16 - 1),
 )
 
@@ -216,20 +240,25 @@ register(
     reference="RFC 6962 section 3.3.1, RFC 8446 section 4.4.2.1",
 )
 
-# RFC 9162 section 4.5 and 4.8
-SignedCertificateTimestampDataV2 = Struct(
+SctExtension = structure(
+    "SctExtension",
+    "RFC 9162 section 4.8",
+    "sct_extension_type" / uint16,
+    "sct_extension_data" / opaque(0, 2**16 - 1),
+)
+
+SignedCertificateTimestampDataV2 = structure(
+    "SignedCertificateTimestampDataV2",
+    "RFC 9162 section 4.8",
     "log_id" / opaque(2, 127),
     "timestamp" / uint64,
-    "sct_extensions"
-    / vector(
-        Struct("sct_extension_type" / uint16, "sct_extension_data" / opaque(0, 2**16 - 1)),
-        0,
-        2**16 - 1,
-    ),
+    "sct_extensions" / vector(SctExtension, 0, 2**16 - 1),
     "signature" / opaque(1, 2**16 - 1),
 )
 
-TransItem = Struct(
+TransItem = structure(
+    "TransItem",
+    "RFC 9162 section 4.5",
     "versioned_type" / enumeration(uint16, names.VERSIONED_TRANS_TYPES),
     "data"
     / Switch(
@@ -239,7 +268,11 @@ TransItem = Struct(
     ),
 )
 
-TransItemList = Struct("trans_item_list" / vector(block(uint16, TransItem), 1, 2**16 - 1))
+TransItemList = structure(
+    "TransItemList",
+    "RFC 9162 section 4.5",
+    "trans_item_list" / vector(block(uint16, TransItem), 1, 2**16 - 1),
+)
 
 register(
     52,
@@ -248,28 +281,37 @@ register(
     reference="RFC 9162 section 6.5",
 )
 
-# RFC 7924 section 3: a client says what it has, a server which of it it will not send
-CachedObject = Struct(
+# A client says what it has, a server which of it it will not send.
+CachedObject = structure(
+    "CachedObject",
+    "RFC 7924 section 3",
     "type" / enumeration(uint8, names.CACHED_INFORMATION_TYPES),
     "hash_value" / opaque(1, 255),
 )
 
-CachedInformation = Struct("cached_info" / vector(CachedObject, 1, 2**16 - 1))
+CachedInformation = structure(
+    "CachedInformation", "RFC 7924 section 3", "cached_info" / vector(CachedObject, 1, 2**16 - 1)
+)
+
+OmittedInformation = structure(
+    "OmittedInformation",
+    "RFC 7924 section 3",
+    "cached_info" / vector(enumeration(uint8, names.CACHED_INFORMATION_TYPES), 1, 2**16 - 1),
+)
 
 register(
     25,
     "cached_info",
     {
         "client_hello": CachedInformation,
-        "server_hello": Struct(
-            "cached_info" / vector(enumeration(uint8, names.CACHED_INFORMATION_TYPES), 1, 2**16 - 1)
-        ),
+        "server_hello": OmittedInformation,
     },
     reference="RFC 7924 section 3",
 )
 
-# RFC 8879 section 3
-CertificateCompressionAlgorithms = Struct(
+CertificateCompressionAlgorithms = structure(
+    "CertificateCompressionAlgorithms",
+    "RFC 8879 section 3",
     "algorithms"
     / vector(enumeration(uint16, names.CERTIFICATE_COMPRESSION_ALGORITHMS), 2, 2**8 - 2),
 )
@@ -284,8 +326,9 @@ register(
     reference="RFC 8879 section 3",
 )
 
-# RFC 8446 section 4.2.4
-CertificateAuthoritiesExtension = Struct(
+CertificateAuthoritiesExtension = structure(
+    "CertificateAuthoritiesExtension",
+    "RFC 8446 section 4.2.4",
     "authorities" / vector(DistinguishedName, 3, 2**16 - 1),
 )
 
@@ -299,13 +342,16 @@ register(
     reference="RFC 8446 section 4.2.4",
 )
 
-# RFC 8446 section 4.2.5
-OIDFilter = Struct(
+OIDFilter = structure(
+    "OIDFilter",
+    "RFC 8446 section 4.2.5",
     "certificate_extension_oid" / opaque(1, 2**8 - 1),
     "certificate_extension_values" / opaque(0, 2**16 - 1),
 )
 
-OIDFilterExtension = Struct("filters" / vector(OIDFilter, 0, 2**16 - 1))
+OIDFilterExtension = structure(
+    "OIDFilterExtension", "RFC 8446 section 4.2.5", "filters" / vector(OIDFilter, 0, 2**16 - 1)
+)
 
 register(
     48,
@@ -314,11 +360,13 @@ register(
     reference="RFC 8446 section 4.2.5",
 )
 
-# RFC 8446 section 4.2.6
 register(49, "post_handshake_auth", {"client_hello": Empty}, reference="RFC 8446 section 4.2.6")
 
-# RFC 9102 section 2.2 and 2.3
-DnssecChain = Struct(
+DnssecChainRequest = structure("DnssecChainRequest", "RFC 9102 section 2.2", "port_number" / uint16)
+
+DnssecChain = structure(
+    "DnssecChain",
+    "RFC 9102 section 2.2 and 2.3",
     "ext_support_lifetime" / uint16,
     "authentication_chain" / remaining(),
 )
@@ -327,15 +375,16 @@ register(
     59,
     "dnssec_chain",
     {
-        "client_hello": Struct("port_number" / uint16),
+        "client_hello": DnssecChainRequest,
         "server_hello": DnssecChain,
         "certificate": DnssecChain,
     },
     reference="RFC 9102 section 2.2",
 )
 
-# draft-ietf-tls-trust-anchor-ids section 4
-TrustAnchorIDList = Struct(
+TrustAnchorIDList = structure(
+    "TrustAnchorIDList",
+    "draft-ietf-tls-trust-anchor-ids section 4",
     "trust_anchor_ids" / vector(opaque(1, 2**8 - 1), 0, 2**16 - 1),
 )
 

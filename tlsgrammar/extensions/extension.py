@@ -5,10 +5,10 @@ What may live here: the structure that all extensions have. What they hold stand
 
 from __future__ import annotations
 
-from construct import Construct, Pass, Peek, Struct, this
+from construct import Construct, Pass, Peek, this
 
 from .. import names
-from ..language import enumeration, opaque, uint16
+from ..language import enumeration, opaque, structure, uint16
 from ..language.open_types import OpenBody, OpenChoice
 from ..registry import DEFAULT, EXTENSION
 
@@ -28,7 +28,9 @@ def Extension(message: str) -> Construct:
     is registered, and may be given instead of it to build.
     """
     body = OpenChoice(EXTENSION, message, this.extension_type, Pass)
-    return Struct(
+    return structure(
+        "Extension",
+        "RFC 8446 section 4.2",
         "extension_type" / ExtensionType,
         "extension_data" / Peek(_EXTENSION_DATA),
         "body" / OpenBody(body, _EXTENSION_DATA, "extension_data"),

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from construct import Struct
-
 from .. import names
-from ..language import enumeration, opaque, uint8, uint16, vector
+from ..language import enumeration, opaque, structure, uint8, uint16, vector
 from .extension import register
 
 __all__ = [
@@ -22,7 +20,9 @@ __all__ = [
 # RFC 8446 section 4.2.7; elliptic_curves until RFC 7919
 NamedGroup = enumeration(uint16, names.SUPPORTED_GROUPS)
 
-NamedGroupList = Struct(
+NamedGroupList = structure(
+    "NamedGroupList",
+    "RFC 8446 section 4.2.7",
     "named_group_list" / vector(NamedGroup, 2, 2**16 - 1),
 )
 
@@ -41,7 +41,9 @@ register(
 # RFC 8422 section 5.1.2
 ECPointFormat = enumeration(uint8, names.EC_POINT_FORMATS)
 
-ECPointFormatList = Struct(
+ECPointFormatList = structure(
+    "ECPointFormatList",
+    "RFC 8422 section 5.1.2",
     "ec_point_format_list" / vector(ECPointFormat, 1, 2**8 - 1),
 )
 
@@ -52,15 +54,24 @@ register(
     reference="RFC 8422 section 5.1.2",
 )
 
-# RFC 8446 section 4.2.8
-KeyShareEntry = Struct(
+KeyShareEntry = structure(
+    "KeyShareEntry",
+    "RFC 8446 section 4.2.8",
     "group" / NamedGroup,
     "key_exchange" / opaque(1, 2**16 - 1),
 )
 
-KeyShareClientHello = Struct("client_shares" / vector(KeyShareEntry, 0, 2**16 - 1))
-KeyShareServerHello = Struct("server_share" / KeyShareEntry)
-KeyShareHelloRetryRequest = Struct("selected_group" / NamedGroup)
+KeyShareClientHello = structure(
+    "KeyShareClientHello",
+    "RFC 8446 section 4.2.8",
+    "client_shares" / vector(KeyShareEntry, 0, 2**16 - 1),
+)
+KeyShareServerHello = structure(
+    "KeyShareServerHello", "RFC 8446 section 4.2.8", "server_share" / KeyShareEntry
+)
+KeyShareHelloRetryRequest = structure(
+    "KeyShareHelloRetryRequest", "RFC 8446 section 4.2.8", "selected_group" / NamedGroup
+)
 
 for _code, _name, _reference in (
     (51, "key_share", "RFC 8446 section 4.2.8"),

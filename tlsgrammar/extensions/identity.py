@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from construct import Struct
-
-from ..language import Empty, opaque
+from ..language import Empty, opaque, structure
 from .extension import register
 
 __all__ = ["SRPExtension"]
 
 _IN_HELLOS = ("client_hello", "server_hello")
 
-# RFC 5054 section 2.8.1
-SRPExtension = Struct("srp_I" / opaque(1, 2**8 - 1))
+SRPExtension = structure("SRPExtension", "RFC 5054 section 2.8.1", "srp_I" / opaque(1, 2**8 - 1))
 
 register(12, "srp", {"client_hello": SRPExtension}, reference="RFC 5054 section 2.8.1")
 

@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
-from construct import If, PrefixedArray, Struct, this
+from construct import If, PrefixedArray, this
 
-from ..language import opaque, uint8, uint32, vector
+from ..language import opaque, structure, uint8, uint32, vector
 from .extension import register
 
 __all__ = ["TLMSPClientHello", "TLMSPServerHello"]
 
-# ETSI TS 103 523-2 clause 4.3.5
-_Version = Struct("major" / uint8, "minor" / uint8)
+_CLAUSE = "ETSI TS 103 523-2 clause 4.3.5"
 
-_Address = Struct("address_type" / uint8, "address" / opaque(0, 2**16 - 1))
+TLMSPVersion = structure("TLMSPVersion", _CLAUSE, "major" / uint8, "minor" / uint8)
 
-_ContextAccess = Struct("context_id" / uint8, "authorization" / uint8)
+Address = structure("Address", _CLAUSE, "address_type" / uint8, "address" / opaque(0, 2**16 - 1))
 
-MiddleboxInfo = Struct(
+ContextAccess = structure("ContextAccess", _CLAUSE, "context_id" / uint8, "authorization" / uint8)
+
+MiddleboxInfo = structure(
+    "MiddleboxInfo",
+    _CLAUSE,
     "middlebox_id" / uint8,
-    "address" / _Address,
+    "address" / Address,
     "inserted" / uint8,
     "transparent" / uint8,
     "ticket" / opaque(0, 2**16 - 1),
-    "contexts" / PrefixedArray(uint8, _ContextAccess),
+    "contexts" / PrefixedArray(uint8, ContextAccess),
 )
 
 _MiddleboxList = vector(MiddleboxInfo, 0, 2**16 - 1)
 
-TLMSPClientHello = Struct(
-    "version" / _Version,
-    "client_address" / _Address,
-    "server_address" / _Address,
+TLMSPClientHello = structure(
+    "TLMSPClientHello",
+    _CLAUSE,
+    "version" / TLMSPVersion,
+    "client_address" / Address,
+    "server_address" / Address,
     "client_discovery_ack" / uint8,
     "middleboxes" / _MiddleboxList,
     "session_id" / If(this.client_discovery_ack == 1, uint32),
@@ -38,11 +43,13 @@ TLMSPClientHello = Struct(
     "discovered_middleboxes" / If(this.client_discovery_ack == 1, _MiddleboxList),
 )
 
-TLMSPServerHello = Struct(
-    "version" / _Version,
+TLMSPServerHello = structure(
+    "TLMSPServerHello",
+    _CLAUSE,
+    "version" / TLMSPVersion,
     "session_id" / uint32,
-    "client_address" / _Address,
-    "server_address" / _Address,
+    "client_address" / Address,
+    "server_address" / Address,
     "middleboxes" / _MiddleboxList,
 )
 
@@ -50,5 +57,5 @@ register(
     36,
     "TLMSP",
     {"client_hello": TLMSPClientHello, "server_hello": TLMSPServerHello},
-    reference="ETSI TS 103 523-2 clause 4.3.5",
+    reference=_CLAUSE,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from construct import GreedyBytes, Struct, Switch, this
+from construct import GreedyBytes, Switch, this
 
 from .. import names
 from ..language import (
@@ -12,6 +12,7 @@ from ..language import (
     opaque,
     remaining,
     repeated,
+    structure,
     uint8,
     vector,
 )
@@ -31,13 +32,17 @@ __all__ = [
 # RFC 6066 section 3
 HostName = opaque(1, 2**16 - 1)
 
-ServerName = Struct(
+ServerName = structure(
+    "ServerName",
+    "RFC 6066 section 3",
     "name_type" / enumeration(uint8, names.NAME_TYPES),
     # A name of another type has no known length: what follows it in the list belongs to it.
     "name" / Switch(this.name_type, {NameType.host_name: HostName}, default=GreedyBytes),
 )
 
-ServerNameList = Struct(
+ServerNameList = structure(
+    "ServerNameList",
+    "RFC 6066 section 3",
     "server_name_list" / vector(ServerName, 1, 2**16 - 1),
 )
 
@@ -56,7 +61,9 @@ register(
 # RFC 7301 section 3.1
 ProtocolName = opaque(1, 2**8 - 1)
 
-ProtocolNameList = Struct(
+ProtocolNameList = structure(
+    "ProtocolNameList",
+    "RFC 7301 section 3.1",
     "protocol_name_list" / vector(ProtocolName, 2, 2**16 - 1),
 )
 
@@ -71,8 +78,12 @@ register(
     reference="RFC 7301 section 3.1",
 )
 
-# draft-agl-tls-nextprotoneg-04 section 3: the server's names, one after the other
-NextProtocolNegotiation = Struct("protocols" / repeated(ProtocolName))
+# The server's names, one after the other.
+NextProtocolNegotiation = structure(
+    "NextProtocolNegotiation",
+    "draft-agl-tls-nextprotoneg-04 section 3",
+    "protocols" / repeated(ProtocolName),
+)
 
 register(
     13172,
@@ -81,9 +92,14 @@ register(
     reference="draft-agl-tls-nextprotoneg-04 section 3",
 )
 
-# draft-vvv-tls-alps-01 section 4
-ApplicationSettingsSupport = Struct(
+ApplicationSettingsSupport = structure(
+    "ApplicationSettingsSupport",
+    "draft-vvv-tls-alps-01 section 4",
     "supported_protocols" / vector(ProtocolName, 2, 2**16 - 1),
+)
+
+ApplicationSettings = structure(
+    "ApplicationSettings", "draft-vvv-tls-alps-01 section 4", "settings" / remaining()
 )
 
 for _code, _name in (
@@ -95,7 +111,7 @@ for _code, _name in (
         _name,
         {
             "client_hello": ApplicationSettingsSupport,
-            "encrypted_extensions": Struct("settings" / remaining()),
+            "encrypted_extensions": ApplicationSettings,
         },
         reference="draft-vvv-tls-alps-01 section 4",
     )

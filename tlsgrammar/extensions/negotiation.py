@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from construct import Struct
-
 from .. import names
-from ..language import enumeration, uint16, vector
+from ..language import enumeration, structure, uint16, vector
 from .extension import register
 
 __all__ = ["SUPPORTED_VERSIONS", "ProtocolVersion", "SelectedVersion", "SupportedVersions"]
 
 ProtocolVersion = enumeration(uint16, names.VERSIONS)
 
-# RFC 8446 section 4.2.1: one structure there, with a case for each message
-SupportedVersions = Struct("versions" / vector(ProtocolVersion, 2, 254))
-SelectedVersion = Struct("selected_version" / ProtocolVersion)
+# One structure there, with a case for each message.
+SupportedVersions = structure(
+    "SupportedVersions", "RFC 8446 section 4.2.1", "versions" / vector(ProtocolVersion, 2, 254)
+)
+SelectedVersion = structure(
+    "SelectedVersion", "RFC 8446 section 4.2.1", "selected_version" / ProtocolVersion
+)
 
 SUPPORTED_VERSIONS = 43
 

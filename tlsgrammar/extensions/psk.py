@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from construct import Struct
-
 from .. import names
 from ..language import (
     Empty,
@@ -11,6 +9,7 @@ from ..language import (
     if_present,
     opaque,
     remaining,
+    structure,
     uint8,
     uint16,
     uint32,
@@ -19,6 +18,7 @@ from ..language import (
 from .extension import register
 
 __all__ = [
+    "ClientTicketRequest",
     "Cookie",
     "EarlyDataIndication",
     "OfferedPsks",
@@ -27,11 +27,12 @@ __all__ = [
     "PskIdentity",
     "PskKeyExchangeModes",
     "SelectedPsk",
-    "TicketRequestContents",
+    "ServerTicketRequestHint",
+    "SessionTicket",
 ]
 
-# RFC 5077 section 3.2: the ticket itself, without a length
-SessionTicket = Struct("ticket" / remaining())
+# The ticket itself, without a length.
+SessionTicket = structure("SessionTicket", "RFC 5077 section 3.2", "ticket" / remaining())
 
 register(
     35,
@@ -40,20 +41,23 @@ register(
     reference="RFC 5077 section 3.2",
 )
 
-# RFC 8446 section 4.2.11
-PskIdentity = Struct(
+PskIdentity = structure(
+    "PskIdentity",
+    "RFC 8446 section 4.2.11",
     "identity" / opaque(1, 2**16 - 1),
     "obfuscated_ticket_age" / uint32,
 )
 
 PskBinderEntry = opaque(32, 255)
 
-OfferedPsks = Struct(
+OfferedPsks = structure(
+    "OfferedPsks",
+    "RFC 8446 section 4.2.11",
     "identities" / vector(PskIdentity, 7, 2**16 - 1),
     "binders" / vector(PskBinderEntry, 33, 2**16 - 1),
 )
 
-SelectedPsk = Struct("selected_identity" / uint16)
+SelectedPsk = structure("SelectedPsk", "RFC 8446 section 4.2.11", "selected_identity" / uint16)
 
 register(
     41,
@@ -62,8 +66,9 @@ register(
     reference="RFC 8446 section 4.2.11",
 )
 
-# RFC 8446 section 4.2.10
-EarlyDataIndication = Struct("max_early_data_size" / uint32)
+EarlyDataIndication = structure(
+    "EarlyDataIndication", "RFC 8446 section 4.2.10", "max_early_data_size" / uint32
+)
 
 register(
     42,
@@ -84,8 +89,7 @@ register(
     reference="draft-ietf-tls-tls13-19 section 4.6.1",
 )
 
-# RFC 8446 section 4.2.2
-Cookie = Struct("cookie" / opaque(1, 2**16 - 1))
+Cookie = structure("Cookie", "RFC 8446 section 4.2.2", "cookie" / opaque(1, 2**16 - 1))
 
 register(
     44,
@@ -94,8 +98,9 @@ register(
     reference="RFC 8446 section 4.2.2",
 )
 
-# RFC 8446 section 4.2.9
-PskKeyExchangeModes = Struct(
+PskKeyExchangeModes = structure(
+    "PskKeyExchangeModes",
+    "RFC 8446 section 4.2.9",
     "ke_modes" / vector(enumeration(uint8, names.PSK_KEY_EXCHANGE_MODES), 1, 255),
 )
 
@@ -106,7 +111,6 @@ register(
     reference="RFC 8446 section 4.2.9",
 )
 
-# RFC 8773 section 4
 register(
     33,
     "tls_cert_with_extern_psk",
@@ -114,25 +118,34 @@ register(
     reference="RFC 8773 section 4",
 )
 
-# RFC 9149 section 2
-TicketRequestContents = Struct(
+ClientTicketRequest = structure(
+    "ClientTicketRequest",
+    "RFC 9149 section 2",
     "new_session_count" / uint8,
     "resumption_count" / uint8,
+)
+
+ServerTicketRequestHint = structure(
+    "ServerTicketRequestHint", "RFC 9149 section 2", "expected_count" / uint8
 )
 
 register(
     58,
     "ticket_request",
     {
-        "client_hello": TicketRequestContents,
-        "encrypted_extensions": Struct("expected_count" / uint8),
+        "client_hello": ClientTicketRequest,
+        "encrypted_extensions": ServerTicketRequestHint,
     },
     reference="RFC 9149 section 2",
 )
 
-# RFC 8672 section 3: a client without a ticket sends it empty
-PinningTicketClient = Struct("ticket" / if_present(opaque(0, 2**16 - 1)))
-PinningTicketServer = Struct(
+# A client without a ticket sends it empty.
+PinningTicketClient = structure(
+    "PinningTicketClient", "RFC 8672 section 3", "ticket" / if_present(opaque(0, 2**16 - 1))
+)
+PinningTicketServer = structure(
+    "PinningTicketServer",
+    "RFC 8672 section 3",
     "proof" / opaque(0, 2**8 - 1),
     "ticket" / opaque(0, 2**16 - 1),
     "lifetime" / uint32,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from construct import Construct, Struct, Switch, this
+from construct import Construct, Switch, this
 
 from .. import names
 from ..language import (
@@ -13,6 +13,7 @@ from ..language import (
     opaque,
     remaining,
     repeated,
+    structure,
     uint16,
     uint32,
     varint,
@@ -22,8 +23,9 @@ from .extension import register
 __all__ = ["PreferredAddress", "TransportParameter", "TransportParameters"]
 
 
-# RFC 9000 section 18.2
-PreferredAddress = Struct(
+PreferredAddress = structure(
+    "PreferredAddress",
+    "RFC 9000 section 18.2",
     "ipv4_address" / Bytes(4),
     "ipv4_port" / uint16,
     "ipv6_address" / Bytes(16),
@@ -32,8 +34,9 @@ PreferredAddress = Struct(
     "stateless_reset_token" / Bytes(16),
 )
 
-# RFC 9368 section 3
-VersionInformation = Struct(
+VersionInformation = structure(
+    "VersionInformation",
+    "RFC 9368 section 3",
     "chosen_version" / uint32,
     "available_versions" / repeated(uint32),
 )
@@ -71,12 +74,16 @@ _PARAMETERS: dict[int, Construct] = {
     0xBAAD: Empty,
 }
 
-TransportParameter = Struct(
+TransportParameter = structure(
+    "TransportParameter",
+    "RFC 9000 section 18",
     "id" / enumeration(varint, names.QUIC_TRANSPORT_PARAMETERS),
     "value" / block(varint, Switch(this.id, _PARAMETERS, default=remaining())),
 )
 
-TransportParameters = Struct("parameters" / repeated(TransportParameter))
+TransportParameters = structure(
+    "TransportParameters", "RFC 9000 section 18", "parameters" / repeated(TransportParameter)
+)
 
 for _code, _name, _reference in (
     (57, "quic_transport_parameters", "RFC 9001 section 8.2"),

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from construct import Struct
-
 from .. import names
-from ..language import Empty, enumeration, opaque, remaining, uint8, uint16, vector
+from ..language import Empty, enumeration, opaque, remaining, structure, uint8, uint16, vector
 from .extension import register
 
 __all__ = [
@@ -21,8 +19,9 @@ __all__ = [
 _IN_HELLOS = ("client_hello", "server_hello")
 _IN_ALL_HELLOS = ("client_hello", "server_hello", "encrypted_extensions")
 
-# RFC 6066 section 4
-MaxFragmentLength = Struct(
+MaxFragmentLength = structure(
+    "MaxFragmentLength",
+    "RFC 6066 section 4",
     "max_fragment_length" / enumeration(uint8, names.MAX_FRAGMENT_LENGTHS),
 )
 
@@ -35,8 +34,9 @@ register(
 
 register(4, "truncated_hmac", dict.fromkeys(_IN_HELLOS, Empty), reference="RFC 6066 section 7")
 
-# RFC 5764 section 4.1.1
-UseSRTPData = Struct(
+UseSRTPData = structure(
+    "UseSRTPData",
+    "RFC 5764 section 4.1.1",
     "SRTPProtectionProfiles"
     / vector(enumeration(uint16, names.SRTP_PROTECTION_PROFILES), 2, 2**16 - 1),
     "srtp_mki" / opaque(0, 255),
@@ -49,8 +49,9 @@ register(
     reference="RFC 5764 section 4.1.1",
 )
 
-# RFC 6520 section 2
-HeartbeatExtension = Struct("mode" / enumeration(uint8, names.HEARTBEAT_MODES))
+HeartbeatExtension = structure(
+    "HeartbeatExtension", "RFC 6520 section 2", "mode" / enumeration(uint8, names.HEARTBEAT_MODES)
+)
 
 register(
     15,
@@ -59,8 +60,8 @@ register(
     reference="RFC 6520 section 2",
 )
 
-# RFC 7685 section 3: zeros
-Padding = Struct("padding" / remaining())
+# Zeros.
+Padding = structure("Padding", "RFC 7685 section 3", "padding" / remaining())
 
 register(21, "padding", {"client_hello": Padding}, reference="RFC 7685 section 3")
 register(35655, "padding_draft", {"client_hello": Padding}, reference="draft-agl-tls-padding-03")
@@ -73,9 +74,14 @@ register(
     reference="RFC 7627 section 5.1",
 )
 
-# RFC 8472 section 2
-TokenBindingParameters = Struct(
-    "token_binding_version" / Struct("major" / uint8, "minor" / uint8),
+TB_ProtocolVersion = structure(
+    "TB_ProtocolVersion", "RFC 8472 section 2", "major" / uint8, "minor" / uint8
+)
+
+TokenBindingParameters = structure(
+    "TokenBindingParameters",
+    "RFC 8472 section 2",
+    "token_binding_version" / TB_ProtocolVersion,
     "key_parameters_list"
     / vector(enumeration(uint8, names.TOKEN_BINDING_KEY_PARAMETERS), 1, 2**8 - 1),
 )
@@ -87,8 +93,7 @@ register(
     reference="RFC 8472 section 2",
 )
 
-# RFC 8449 section 4
-RecordSizeLimit = Struct("record_size_limit" / uint16)
+RecordSizeLimit = structure("RecordSizeLimit", "RFC 8449 section 4", "record_size_limit" / uint16)
 
 register(
     28,
@@ -99,21 +104,28 @@ register(
 
 # RFC 8870 section 5.2.2
 EKTCipherType = uint8
-_SelectedEKTCipher = Struct("selected_cipher" / EKTCipherType)
+
+SupportedEKTCiphers = structure(
+    "SupportedEKTCiphers",
+    "RFC 8870 section 5.2.2",
+    "supported_ciphers" / vector(EKTCipherType, 1, 254),
+)
+SelectedEKTCipher = structure(
+    "SelectedEKTCipher", "RFC 8870 section 5.2.2", "selected_cipher" / EKTCipherType
+)
 
 register(
     39,
     "supported_ekt_ciphers",
     {
-        "client_hello": Struct("supported_ciphers" / vector(EKTCipherType, 1, 254)),
-        "server_hello": _SelectedEKTCipher,
-        "encrypted_extensions": _SelectedEKTCipher,
+        "client_hello": SupportedEKTCiphers,
+        "server_hello": SelectedEKTCipher,
+        "encrypted_extensions": SelectedEKTCipher,
     },
     reference="RFC 8870 section 5.2.2",
 )
 
-# RFC 9146 section 3
-ConnectionId = Struct("cid" / opaque(0, 2**8 - 1))
+ConnectionId = structure("ConnectionId", "RFC 9146 section 3", "cid" / opaque(0, 2**8 - 1))
 
 CONNECTION_ID = 54
 
@@ -130,29 +142,36 @@ register(
     reference="draft-ietf-tls-dtls-connection-id-07 section 3",
 )
 
-# RFC 8844 section 3.2 and 4.2
+ExternalIdentityHash = structure(
+    "ExternalIdentityHash", "RFC 8844 section 3.2", "binding_hash" / opaque(0, 32)
+)
+ExternalSessionId = structure(
+    "ExternalSessionId", "RFC 8844 section 4.2", "session_id" / opaque(20, 255)
+)
+
 register(
     55,
     "external_id_hash",
-    dict.fromkeys(_IN_ALL_HELLOS, Struct("binding_hash" / opaque(0, 32))),
+    dict.fromkeys(_IN_ALL_HELLOS, ExternalIdentityHash),
     reference="RFC 8844 section 3.2",
 )
 register(
     56,
     "external_session_id",
-    dict.fromkeys(_IN_ALL_HELLOS, Struct("session_id" / opaque(20, 255))),
+    dict.fromkeys(_IN_ALL_HELLOS, ExternalSessionId),
     reference="RFC 8844 section 4.2",
 )
 
 register(61, "rrc", dict.fromkeys(_IN_HELLOS, Empty), reference="draft-ietf-tls-dtls-rrc section 3")
 
-# draft-ietf-tls-tlsflags section 2: a bit for each flag, the lowest first
-TLSFlags = Struct("flags" / opaque(0, 255))
+# A bit for each flag, the lowest first.
+TLSFlags = structure("TLSFlags", "draft-ietf-tls-tlsflags section 2", "flags" / opaque(0, 255))
 
 register(62, "tls_flags", TLSFlags, reference="draft-ietf-tls-tlsflags section 2")
 
-# RFC 5746 section 3.2
-RenegotiationInfo = Struct("renegotiated_connection" / opaque(0, 255))
+RenegotiationInfo = structure(
+    "RenegotiationInfo", "RFC 5746 section 3.2", "renegotiated_connection" / opaque(0, 255)
+)
 
 register(
     65281,

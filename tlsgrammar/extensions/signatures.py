@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from construct import Struct
-
 from .. import names
-from ..language import enumeration, opaque, uint16, uint32, vector
+from ..language import enumeration, opaque, structure, uint16, uint32, vector
 from .extension import register
 
 __all__ = ["Credential", "DelegatedCredential", "SignatureScheme", "SignatureSchemeList"]
@@ -13,7 +11,9 @@ __all__ = ["Credential", "DelegatedCredential", "SignatureScheme", "SignatureSch
 # RFC 8446 section 4.2.3; the two bytes of a SignatureAndHashAlgorithm in TLS 1.2
 SignatureScheme = enumeration(uint16, names.SIGNATURE_SCHEMES)
 
-SignatureSchemeList = Struct(
+SignatureSchemeList = structure(
+    "SignatureSchemeList",
+    "RFC 8446 section 4.2.3",
     "supported_signature_algorithms" / vector(SignatureScheme, 2, 2**16 - 2),
 )
 
@@ -31,14 +31,17 @@ register(
     reference="RFC 8446 section 4.2.3",
 )
 
-# RFC 9345 section 4
-Credential = Struct(
+Credential = structure(
+    "Credential",
+    "RFC 9345 section 4",
     "valid_time" / uint32,
     "dc_cert_verify_algorithm" / SignatureScheme,
     "ASN1_subjectPublicKeyInfo" / opaque(1, 2**24 - 1),
 )
 
-DelegatedCredential = Struct(
+DelegatedCredential = structure(
+    "DelegatedCredential",
+    "RFC 9345 section 4",
     "cred" / Credential,
     "algorithm" / SignatureScheme,
     "signature" / opaque(1, 2**16 - 1),

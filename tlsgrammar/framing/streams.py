@@ -15,9 +15,10 @@ from typing import NamedTuple
 from .. import sslv2
 from ..handshake import HandshakeHeader
 from ..language import GrammarError
+from ..language.api import parameters, parse_at
 from ..language.compiler import fields
 from ..names import ContentType, HandshakeType
-from ..record import RecordHeader
+from ..record import RecordHeader, RecordStart
 from ..versions import SSL20, SSL30, TLS12
 
 __all__ = [
@@ -39,7 +40,10 @@ MAXIMUM_HANDSHAKE_LENGTH = 2**20
 
 _RECORD_HEADER_SIZE = RecordHeader.sizeof()
 _HANDSHAKE_HEADER_SIZE = HandshakeHeader.sizeof()
+_RECORD_START_SIZE = RecordStart.sizeof()
+_record_start = fields(RecordStart)
 _record_header = fields(RecordHeader)
+_sslv2_start = fields(sslv2.RecordStart)
 _handshake_header = fields(HandshakeHeader)
 _APPLICATION_DATA = ContentType.application_data.value
 _HELLOS = (HandshakeType.client_hello.value, HandshakeType.server_hello.value)
@@ -61,23 +65,27 @@ def recognise(head: bytes | bytearray, *, is_orig: bool, peer: Protocol | None) 
         is_orig: whether it is the originator's direction.
         peer: what the other direction has been recognised as, if it has.
     """
-    if len(head) >= 3 and 20 <= head[0] <= 30 and SSL30 <= head[1] << 8 | head[2] <= TLS12:
-        return Protocol.TLS
     if not head:
         return None
-    high_bit = head[0] & 0x80
-    sslv2_types = (sslv2.CLIENT_HELLO,) if is_orig else (sslv2.SERVER_HELLO, sslv2.ERROR)
-    may_be_sslv2 = bool(high_bit) and (is_orig or peer is Protocol.SSLV2)
     may_be_tls = 20 <= head[0] <= 30 or peer is Protocol.TLS
+    may_be_sslv2 = sslv2.may_begin_message(head[0]) and (is_orig or peer is Protocol.SSLV2)
     if not may_be_tls and not may_be_sslv2:
         return Protocol.OTHER
-    if len(head) < 3:
+    if len(head) < _RECORD_START_SIZE:
         return None
-    if may_be_tls and SSL30 <= int.from_bytes(head[1:3], "big") <= TLS12:
-        return Protocol.TLS
-    if may_be_sslv2 and head[2] in sslv2_types:
-        return Protocol.SSLV2
+    if may_be_tls:
+        _, version = _record_start(head, 0)
+        if SSL30 <= version <= TLS12:
+            return Protocol.TLS
+    if may_be_sslv2:
+        _, msg_type = _sslv2_start(head, 0)
+        if msg_type in (_SSLV2_FROM_CLIENT if is_orig else _SSLV2_FROM_SERVER):
+            return Protocol.SSLV2
     return Protocol.OTHER
+
+
+_SSLV2_FROM_CLIENT = (sslv2.CLIENT_HELLO,)
+_SSLV2_FROM_SERVER = (sslv2.SERVER_HELLO, sslv2.ERROR)
 
 
 def recognise_after_client_hello(
@@ -92,7 +100,7 @@ def recognise_after_client_hello(
     """
     if peer is not None:
         return peer
-    if len(head) < 3:
+    if len(head) < _RECORD_START_SIZE:
         return None
     if recognise(head, is_orig=True, peer=None) is Protocol.TLS:
         return Protocol.TLS
@@ -121,9 +129,12 @@ def client_or_server(head: bytes | bytearray) -> bool | None:
     None where they do not tell.
     """
     size = _RECORD_HEADER_SIZE + 1
-    if len(head) >= size and head[0] & 0x80:
-        return {sslv2.CLIENT_HELLO: True, sslv2.SERVER_HELLO: False}.get(head[2])
-    if len(head) < size or recognise(head, is_orig=True, peer=None) is not Protocol.TLS:
+    if len(head) < size:
+        return None
+    if sslv2.may_begin_message(head[0]):
+        _, msg_type = _sslv2_start(head, 0)
+        return {sslv2.CLIENT_HELLO: True, sslv2.SERVER_HELLO: False}.get(msg_type)
+    if recognise(head, is_orig=True, peer=None) is not Protocol.TLS:
         return None
     if head[0] != ContentType.handshake:
         return None
@@ -139,7 +150,7 @@ class Record(NamedTuple):
     Attributes:
         type: its content type; 0 in SSL 2.0, which has none.
         version: the version in its header.
-        length: of its fragment, in bytes.
+        length: of its fragment, in bytes, with the padding that SSL 2.0 may add to it.
         fragment: its content; None where that was passed over.
         offset: where it begins, in bytes from the start of the direction.
         fragment_offset: where its fragment begins, likewise.
@@ -156,8 +167,8 @@ class Record(NamedTuple):
 # What a NamedTuple does when it is called, without the call.
 _tuple = tuple.__new__
 
-# A header: the type, version and length of a record, and the header's own size.
-_Header = tuple[int, int, int, int]
+# A header: the type, version and length of a record, the header's own size, and how much of the length is padding.
+_Header = tuple[int, int, int, int, int]
 
 
 def _tls_header(data: bytes | bytearray, at: int, offset: int) -> _Header | None:
@@ -170,18 +181,25 @@ def _tls_header(data: bytes | bytearray, at: int, offset: int) -> _Header | None
             offset + 1,
             "TLSPlaintext.legacy_record_version",
         )
-    return content_type, version, length, _RECORD_HEADER_SIZE
+    return content_type, version, length, _RECORD_HEADER_SIZE, 0
 
 
 def _sslv2_header(data: bytes | bytearray, at: int, offset: int) -> _Header | None:
-    """Two bytes, the first with its high bit set, and 15 bits of length; or three, with 14 bits of length and
-    a byte of padding length ("The SSL Protocol", 1995, "SSL Record Header Format").
-    """
-    size = 2 if at < len(data) and data[at] & 0x80 else 3
-    if len(data) - at < size:
-        return None
-    length = (data[at] << 8 | data[at + 1]) & (0x7FFF if size == 2 else 0x3FFF)
-    return 0, SSL20, length, size
+    try:
+        header, end = parse_at(sslv2.RecordHeader, data, at, _NO_PARAMETERS)
+    except GrammarError:
+        return None  # any bytes are a header, if there are enough
+    length, padding = header["length"], header["padding"] or 0
+    if padding > length:
+        raise GrammarError(
+            f"{padding} bytes of padding in a record of {length}",
+            offset + 2,
+            "RecordHeader.padding",
+        )
+    return 0, SSL20, length, end - at, padding
+
+
+_NO_PARAMETERS = parameters({})
 
 
 class RecordReader:
@@ -255,20 +273,20 @@ class RecordReader:
         header = self._read_header(data, at, self._base + at)
         if header is None:
             return None
-        content_type, version, length, size = header
+        content_type, version, length, size, padding = header
         start = at + size
         end = start + length
         if end > len(data):
             return self._next_in_parts(header, start)
         self._at = end
         passed_over = self.pass_over or content_type == _APPLICATION_DATA
-        fragment = None if passed_over else bytes(data[start:end])
+        fragment = None if passed_over else bytes(data[start : end - padding])
         offset = self._base + at
         return _tuple(Record, (content_type, version, length, fragment, offset, offset + size))
 
     def _next_in_parts(self, header: _Header, at: int) -> Record | None:
         """The next record, of which there is its header, and its fragment has not arrived whole before."""
-        content_type, version, length, size = header
+        content_type, version, length, size, padding = header
         passed_over = self.pass_over or content_type == _APPLICATION_DATA
         if self._header is None:
             self._header = header
@@ -286,7 +304,7 @@ class RecordReader:
         else:
             if left < length:
                 return None
-            fragment = bytes(self._data[self._at : self._at + length])
+            fragment = bytes(self._data[self._at : self._at + length - padding])
             self._at += length
         self._header = None
         fragment_offset = self.offset - length

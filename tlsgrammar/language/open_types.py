@@ -238,6 +238,10 @@ class OpenTypes:
         """The names that were added, by code point."""
         return self._names.get(names, ({}, {}))[0]
 
+    def named(self) -> Iterable[Names]:
+        """The names that others were added to."""
+        return self._names.keys()
+
     # What others leave here
 
     def attach(self, to: Construct | tuple[str, Any], thing: Any, label: str) -> None:
