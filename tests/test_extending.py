@@ -498,7 +498,7 @@ def test_rare_cases_and_all_extensions_are_met_soon() -> None:
     extensions: set[int] = set()
     with_extensions = 0
 
-    @settings(max_examples=400, database=None)
+    @settings(max_examples=800, database=None)
     @given(values(rare), values(tlsgrammar.ClientHello))
     def draw(value: Any, hello: Any) -> None:
         nonlocal with_extensions
@@ -509,7 +509,7 @@ def test_rare_cases_and_all_extensions_are_met_soon() -> None:
     draw()
     assert met[7] > 20
     assert met[9] > 20
-    assert with_extensions > 220
+    assert with_extensions > 400
     registered = {
         code for code, entry in DEFAULT.extensions.items() if "client_hello" in entry.schemas
     }
@@ -572,7 +572,9 @@ def register(registry):
 """
 
 
-@pytest.mark.parametrize("options", [[], ["--event", "ssl_server_hello"], ["-j", "2"]])
+@pytest.mark.parametrize(
+    "options", [[], ["--event", "ssl_server_hello", "--event", "ssl_mine"], ["-j", "2"]]
+)
 def test_the_command_tells_of_a_failed_function_once(tmp_path: Path, options: list[str]) -> None:
     info = tmp_path / "mine-1.0.dist-info"
     info.mkdir()

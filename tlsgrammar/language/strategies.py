@@ -65,6 +65,9 @@ __all__ = ["register", "values"]
 _LONGEST = 40
 """How many bytes are drawn at most beyond those that a schema demands."""
 
+_ENOUGH = 100
+"""After how many bytes a list of structures has enough of them."""
+
 _DEPTH = 4
 """How deep structures are drawn that contain themselves."""
 
@@ -268,7 +271,8 @@ def _asked_for(draw: Draw, field: Construct, asker: _Asker, scope: Container) ->
     else:
         cases = [int(case) for case in asker if isinstance(case, int)]
     if cases and draw(st.integers(0, 7)):
-        return draw(st.sampled_from(cases))
+        # Not sampled_from, which prefers the first of many.
+        return cases[int.from_bytes(draw(st.binary(min_size=2, max_size=2)), "big") % len(cases)]
     return _value(draw, field, scope)
 
 
@@ -517,11 +521,11 @@ def _repeat(draw: Draw, schema: Construct, of: Repeat, context: Any) -> list[Any
     minimum = of.minimum
     maximum = minimum + _LONGEST if of.maximum is None else min(of.maximum, minimum + _LONGEST)
     ends = context["_params"].get("_drawn", 0) >= _DEPTH
-    wide = maximum - minimum
-    # Long enough for a structure or two, even where those are long.
-    enough = max(wide, min(4 * least_size(of.part), (of.maximum or wide) - minimum))
+    enough = maximum - minimum
+    if isinstance(_of(of.part), Record):  # a few of them, however long each is
+        enough = min(_ENOUGH, (_ENOUGH if of.maximum is None else of.maximum) - minimum)
     size = 0
-    while size < minimum or (not ends and size < minimum + enough and draw(st.integers(0, 3))):
+    while size < minimum or (not ends and size < minimum + enough and draw(st.integers(0, 9))):
         context["_index"] = len(items)
         item = _value(draw, of.part, context)
         taken = len(_built(of.part, item, context))
