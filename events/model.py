@@ -27,6 +27,7 @@ from .meanings import (
     Time,
     Version,
 )
+from .shown import shown
 
 __all__ = [
     "DOCUMENTED",
@@ -73,6 +74,16 @@ class Connection(msgspec.Struct, frozen=True, gc=False):
     resp_p: int | None = None
     start_time: float | None = None
 
+    def __repr__(self) -> str:
+        return f"Connection({', '.join(filter(None, (self.ends, self.proto, self.uid)))})"
+
+    @property
+    def ends(self) -> str:
+        """Both sides, as `192.0.2.1:49152 > 198.51.100.2:443`; empty where neither is known."""
+        if self.orig_h is None and self.resp_h is None:
+            return ""
+        return f"{address(self.orig_h, self.orig_p)} > {address(self.resp_h, self.resp_p)}"
+
 
 def address(host: str | None, port: int | None) -> str:
     """An address and port for people; `-` where it is not known."""
@@ -98,6 +109,11 @@ class Event(_Timed, frozen=True):
 
     name: ClassVar[str] = ""
     c: Connection
+
+    def __repr__(self) -> str:
+        c, ts = self.c, self.ts
+        ends = (c.ends or c.uid or "") if isinstance(c, Connection) else repr(c)
+        return shown(self, ts="" if ts is None else repr(ts), c=ends)
 
 
 class SslAlert(Event, frozen=True):

@@ -23,6 +23,7 @@ from .meanings import (
     Version,
 )
 from .model import Connection, Event
+from .shown import shown
 
 __all__ = [
     "MODERN",
@@ -75,6 +76,8 @@ class PSKIdentity(msgspec.Struct, frozen=True):
 
     identity: bytes
     obfuscated_ticket_age: int
+
+    __repr__ = shown
 
 
 class SslExtensionSignatureAlgorithm(Event, frozen=True):

@@ -20,6 +20,7 @@ from events import (
     MODERN,
     Connection,
     Event,
+    PSKIdentity,
     SecondsSinceEpoch,
     SignatureAndHashAlgorithm,
     SslAlert,
@@ -38,7 +39,7 @@ from events import (
 )
 from tlsgrammar import names
 from tlsgrammar.language import uint16
-from tlsgrammar.registry import DEFAULT
+from tlsgrammar.registry import DEFAULT, Registry
 
 C = Connection(
     uid="CHhAvVGS1DHFjwGM9",
@@ -317,3 +318,77 @@ def test_a_time_that_is_in_no_year_is_a_number(seconds: int) -> None:
     assert text_line(SslAlert(C, True, 2, 40, ts=float(seconds))).startswith(
         f"{float(seconds)} ".encode()
     )
+
+
+# At a prompt
+
+
+@pytest.mark.parametrize(
+    ("thing", "shown"),
+    [
+        (
+            SslAlert(C, True, 2, 40, ts=1.5),
+            "SslAlert(ts=1.5, c=192.0.2.1:49152 > 198.51.100.2:443, is_orig=True, level=2 (fatal), "
+            "desc=40 (handshake_failure))",
+        ),
+        (
+            SslAlert(Connection(), True, 2, 40),
+            "SslAlert(is_orig=True, level=2 (fatal), desc=40 (handshake_failure))",
+        ),
+        (
+            SslExtension(Connection(uid="C1"), True, 0, bytes(17)),
+            "SslExtension(c=C1, is_orig=True, code=0 (server_name), "
+            "val=00000000000000000000000000000000... (17 bytes))",
+        ),
+        (
+            SslExtensionServerName(Connection(), True, [b"a.example"] * 5),
+            "SslExtensionServerName(is_orig=True, names=['a.example', 'a.example', 'a.example', "
+            "'a.example', ... 5 in all])",
+        ),
+        (
+            Anything(Connection(), {"a": b"", "b": PSKIdentity(b"\xab", 1)}),
+            "Anything(value={a=b'', b=PSKIdentity(identity=ab, obfuscated_ticket_age=1)})",
+        ),
+        (C, "Connection(192.0.2.1:49152 > 198.51.100.2:443, tcp, CHhAvVGS1DHFjwGM9)"),
+        (Connection(orig_h="2001:db8::1", orig_p=1), "Connection([2001:db8::1]:1 > -)"),
+        (Connection(), "Connection()"),
+        (events.Analyzer(), "<Analyzer: no hello yet>"),
+        (Registry(), "<Registry: empty>"),
+    ],
+)
+def test_shown_at_a_prompt(thing: object, shown: str) -> None:
+    assert repr(thing) == shown
+
+
+def test_what_is_shown_is_short_and_on_one_line() -> None:
+    hello = SslClientHello(C, 0x0303, 0, bytes(28), bytes(32), [0x1301] * 1000)
+    error = events.ReporterError(C, "line\n" * 1000, "")
+    for event in (hello, error, Anything(C, "x\n" * 1000), Anything(C, [["\n"] * 1000] * 1000)):
+        assert len(repr(event)) < 600
+        assert repr(event).isprintable()
+
+
+def test_an_analyzer_shows_how_far_it_has_come() -> None:
+    analyzer = events.Analyzer(C)
+    ends = "192.0.2.1:49152 > 198.51.100.2:443"
+    assert repr(analyzer) == f"<Analyzer {ends}: no hello yet>"
+    client_hello = bytes.fromhex(f"160301002d 01000029 0303 {'00' * 32} 00 0002c02f 0100")
+    server_hello = bytes.fromhex(f"160303002a 02000026 0303 {'00' * 32} 00 c02f 00")
+    analyzer.deliver(client_hello, is_orig=True)
+    assert repr(analyzer) == f"<Analyzer {ends}: in the handshake>"
+    analyzer.deliver(server_hello, is_orig=False)
+    assert repr(analyzer) == f"<Analyzer {ends}: TLSv12, in the handshake>"
+    for is_orig in (True, False):
+        analyzer.deliver(bytes.fromhex("1403030001 01 1603030001 00"), is_orig)
+    assert repr(analyzer) == f"<Analyzer {ends}: TLSv12, established, finished>"
+    assert repr(events.DatagramAnalyzer(C)) == f"<DatagramAnalyzer {ends}: no hello yet>"
+
+
+def test_a_registry_shows_what_it_has() -> None:
+    registry = Registry()
+    registry.register(0xFE01, "greeting", uint16)
+    registry.register_message(98, "greeting_message", uint16)
+    registry.register_message(99, "other_message", uint16)
+    assert repr(registry) == "<Registry: 1 extension, 2 handshake messages, 2 names>"
+    assert "70 extensions" in repr(DEFAULT)
+    assert "names" not in repr(DEFAULT.copy())
