@@ -9,6 +9,7 @@
 from .analyzer import Analyzer
 from .capture import CaptureError, read_capture, read_captures
 from .datagrams import DatagramAnalyzer
+from .meanings import Meaning, SecondsSinceEpoch, Text
 from .model import (
     DOCUMENTED,
     Connection,
@@ -67,10 +68,12 @@ __all__ = [
     "DatagramAnalyzer",
     "Event",
     "MODERN",
+    "Meaning",
     "Occasion",
     "PSKIdentity",
     "ProtocolViolation",
     "ReporterError",
+    "SecondsSinceEpoch",
     "SignatureAndHashAlgorithm",
     "SslAlert",
     "SslCertificateRequest",
@@ -107,6 +110,7 @@ __all__ = [
     "SslServerSignature",
     "SslSessionTicketHandshake",
     "SslStapledOcsp",
+    "Text",
     "json_line",
     "json_lines",
     "known_events",

@@ -2,7 +2,8 @@
 
 What belongs here: the shape of events, and nothing of when they are raised. The seventeen classes down
 to `SslStapledOcsp` are the SSL/TLS events that Zeek (formerly Bro) documents, with its names and
-parameters. Numbers are code points as they stand on the wire; `tlsgrammar.names` has their names.
+parameters. Numbers are code points as they stand on the wire. What they
+mean is said by their declarations (see `meanings`), which all output goes by.
 """
 
 from __future__ import annotations
@@ -10,6 +11,23 @@ from __future__ import annotations
 from typing import ClassVar
 
 import msgspec
+
+from .meanings import (
+    AlertDescription,
+    AlertLevel,
+    CipherSuite,
+    CompressionMethod,
+    ContentType,
+    ExtensionType,
+    Group,
+    HandshakeType,
+    HeartbeatMessageType,
+    PointFormat,
+    TextBytes,
+    Time,
+    Version,
+)
+from .shown import shown
 
 __all__ = [
     "DOCUMENTED",
@@ -56,6 +74,23 @@ class Connection(msgspec.Struct, frozen=True, gc=False):
     resp_p: int | None = None
     start_time: float | None = None
 
+    def __repr__(self) -> str:
+        return f"Connection({', '.join(filter(None, (self.ends, self.proto, self.uid)))})"
+
+    @property
+    def ends(self) -> str:
+        """Both sides, as `192.0.2.1:49152 > 198.51.100.2:443`; empty where neither is known."""
+        if self.orig_h is None and self.resp_h is None:
+            return ""
+        return f"{address(self.orig_h, self.orig_p)} > {address(self.resp_h, self.resp_p)}"
+
+
+def address(host: str | None, port: int | None) -> str:
+    """An address and port for people; `-` where it is not known."""
+    if host is None:
+        return "-"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
 
 # Events are no concern of the garbage collector (gc=False): nothing in them refers back to them.
 class _Timed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -75,6 +110,11 @@ class Event(_Timed, frozen=True):
     name: ClassVar[str] = ""
     c: Connection
 
+    def __repr__(self) -> str:
+        c, ts = self.c, self.ts
+        ends = (c.ends or c.uid or "") if isinstance(c, Connection) else repr(c)
+        return shown(self, ts="" if ts is None else repr(ts), c=ends)
+
 
 class SslAlert(Event, frozen=True):
     """An unencrypted alert; or the ERROR of SSL 2.0, as a fatal one.
@@ -88,8 +128,8 @@ class SslAlert(Event, frozen=True):
     name: ClassVar[str] = "ssl_alert"
     c: Connection
     is_orig: bool
-    level: int
-    desc: int
+    level: AlertLevel
+    desc: AlertDescription
 
 
 class SslChangeCipherSpec(Event, frozen=True):
@@ -117,11 +157,11 @@ class SslClientHello(Event, frozen=True):
 
     name: ClassVar[str] = "ssl_client_hello"
     c: Connection
-    version: int
-    possible_ts: int
+    version: Version
+    possible_ts: Time
     client_random: bytes
     session_id: bytes
-    ciphers: list[int]
+    ciphers: list[CipherSuite]
 
 
 class SslDhServerParams(Event, frozen=True):
@@ -152,7 +192,7 @@ class SslEncryptedData(Event, frozen=True):
     name: ClassVar[str] = "ssl_encrypted_data"
     c: Connection
     is_orig: bool
-    content_type: int
+    content_type: ContentType
     length: int
 
 
@@ -175,7 +215,7 @@ class SslExtension(Event, frozen=True):
     name: ClassVar[str] = "ssl_extension"
     c: Connection
     is_orig: bool
-    code: int
+    code: ExtensionType
     val: bytes
 
 
@@ -190,7 +230,7 @@ class SslExtensionApplicationLayerProtocolNegotiation(Event, frozen=True):
     name: ClassVar[str] = "ssl_extension_application_layer_protocol_negotiation"
     c: Connection
     is_orig: bool
-    protocols: list[bytes]
+    protocols: list[TextBytes]
 
 
 class SslExtensionEcPointFormats(Event, frozen=True):
@@ -204,7 +244,7 @@ class SslExtensionEcPointFormats(Event, frozen=True):
     name: ClassVar[str] = "ssl_extension_ec_point_formats"
     c: Connection
     is_orig: bool
-    point_formats: list[int]
+    point_formats: list[PointFormat]
 
 
 class SslExtensionEllipticCurves(Event, frozen=True):
@@ -218,7 +258,7 @@ class SslExtensionEllipticCurves(Event, frozen=True):
     name: ClassVar[str] = "ssl_extension_elliptic_curves"
     c: Connection
     is_orig: bool
-    curves: list[int]
+    curves: list[Group]
 
 
 class SslExtensionServerName(Event, frozen=True):
@@ -232,7 +272,7 @@ class SslExtensionServerName(Event, frozen=True):
     name: ClassVar[str] = "ssl_extension_server_name"
     c: Connection
     is_orig: bool
-    names: list[bytes]
+    names: list[TextBytes]
 
 
 class SslHandshakeMessage(Event, frozen=True):
@@ -247,7 +287,7 @@ class SslHandshakeMessage(Event, frozen=True):
     name: ClassVar[str] = "ssl_handshake_message"
     c: Connection
     is_orig: bool
-    msg_type: int
+    msg_type: HandshakeType
     length: int
 
 
@@ -266,7 +306,7 @@ class SslHeartbeat(Event, frozen=True):
     c: Connection
     is_orig: bool
     length: int
-    heartbeat_type: int
+    heartbeat_type: HeartbeatMessageType
     payload_length: int
     payload: bytes
 
@@ -280,7 +320,7 @@ class SslServerCurve(Event, frozen=True):
 
     name: ClassVar[str] = "ssl_server_curve"
     c: Connection
-    curve: int
+    curve: Group
 
 
 class SslServerHello(Event, frozen=True):
@@ -297,12 +337,12 @@ class SslServerHello(Event, frozen=True):
 
     name: ClassVar[str] = "ssl_server_hello"
     c: Connection
-    version: int
-    possible_ts: int
+    version: Version
+    possible_ts: Time
     server_random: bytes
     session_id: bytes
-    cipher: int
-    comp_method: int
+    cipher: CipherSuite
+    comp_method: CompressionMethod
 
 
 class SslSessionTicketHandshake(Event, frozen=True):

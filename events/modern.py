@@ -6,11 +6,24 @@ What belongs here: their shape. They are raised where they are asked for by name
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import msgspec
 
+from .meanings import (
+    ClientCertificateType,
+    ContentType,
+    Group,
+    HpkeAead,
+    HpkeKdf,
+    NameOfSignature,
+    PskKeyExchangeMode,
+    SctVersion,
+    SignatureScheme,
+    Version,
+)
 from .model import Connection, Event
+from .shown import shown
 
 __all__ = [
     "MODERN",
@@ -49,6 +62,10 @@ class SignatureAndHashAlgorithm(msgspec.Struct, frozen=True):
     SignatureAlgorithm: int
 
 
+SignaturePair = Annotated[SignatureAndHashAlgorithm, NameOfSignature]
+"""A pair that is read by the name of the SignatureScheme of the same bytes."""
+
+
 class PSKIdentity(msgspec.Struct, frozen=True):
     """A pre-shared key that a client offers.
 
@@ -59,6 +76,8 @@ class PSKIdentity(msgspec.Struct, frozen=True):
 
     identity: bytes
     obfuscated_ticket_age: int
+
+    __repr__ = shown
 
 
 class SslExtensionSignatureAlgorithm(Event, frozen=True):
@@ -72,7 +91,7 @@ class SslExtensionSignatureAlgorithm(Event, frozen=True):
     name: ClassVar[str] = "ssl_extension_signature_algorithm"
     c: Connection
     is_client: bool
-    signature_algorithms: list[SignatureAndHashAlgorithm]
+    signature_algorithms: list[SignaturePair]
 
 
 class SslExtensionSignatureAlgorithmsCert(Event, frozen=True):
@@ -86,7 +105,7 @@ class SslExtensionSignatureAlgorithmsCert(Event, frozen=True):
     name: ClassVar[str] = "ssl_extension_signature_algorithms_cert"
     c: Connection
     is_client: bool
-    signature_schemes: list[int]
+    signature_schemes: list[SignatureScheme]
 
 
 class SslExtensionKeyShare(Event, frozen=True):
@@ -100,7 +119,7 @@ class SslExtensionKeyShare(Event, frozen=True):
     name: ClassVar[str] = "ssl_extension_key_share"
     c: Connection
     is_client: bool
-    curves: list[int]
+    curves: list[Group]
 
 
 class SslExtensionPreSharedKeyClientHello(Event, frozen=True):
@@ -138,7 +157,7 @@ class SslExtensionSignedCertificateTimestamp(Event, frozen=True):
 
     Attributes:
         is_client: whether the TLS client sent it.
-        version: 0 for the only one that there is.
+        version: 0 for the only one that there is (`names.SCT_VERSIONS`).
         logid: the log, by the hash of its key.
         timestamp: in milliseconds since the epoch.
         signature_and_hashalgorithm: how the log signs.
@@ -148,10 +167,10 @@ class SslExtensionSignedCertificateTimestamp(Event, frozen=True):
     name: ClassVar[str] = "ssl_extension_signed_certificate_timestamp"
     c: Connection
     is_client: bool
-    version: int
+    version: SctVersion
     logid: bytes
     timestamp: int
-    signature_and_hashalgorithm: SignatureAndHashAlgorithm
+    signature_and_hashalgorithm: SignaturePair
     signature: bytes
 
 
@@ -166,7 +185,7 @@ class SslExtensionSupportedVersions(Event, frozen=True):
     name: ClassVar[str] = "ssl_extension_supported_versions"
     c: Connection
     is_client: bool
-    versions: list[int]
+    versions: list[Version]
 
 
 class SslExtensionPskKeyExchangeModes(Event, frozen=True):
@@ -180,7 +199,7 @@ class SslExtensionPskKeyExchangeModes(Event, frozen=True):
     name: ClassVar[str] = "ssl_extension_psk_key_exchange_modes"
     c: Connection
     is_client: bool
-    modes: list[int]
+    modes: list[PskKeyExchangeMode]
 
 
 class SslExtensionConnectionId(Event, frozen=True):
@@ -211,8 +230,8 @@ class SslExtensionEncryptedClientHello(Event, frozen=True):
     name: ClassVar[str] = "ssl_extension_encrypted_client_hello"
     c: Connection
     is_client: bool
-    kdf_id: int
-    aead_id: int
+    kdf_id: HpkeKdf
+    aead_id: HpkeAead
     config_id: int
     enc: bytes
     payload_length: int
@@ -228,7 +247,7 @@ class SslEcdhServerParams(Event, frozen=True):
 
     name: ClassVar[str] = "ssl_ecdh_server_params"
     c: Connection
-    curve: int
+    curve: Group
     point: bytes
 
 
@@ -278,7 +297,7 @@ class SslServerSignature(Event, frozen=True):
 
     name: ClassVar[str] = "ssl_server_signature"
     c: Connection
-    signature_and_hashalgorithm: SignatureAndHashAlgorithm
+    signature_and_hashalgorithm: SignaturePair
     signature: bytes
 
 
@@ -295,8 +314,8 @@ class SslCertificateRequest(Event, frozen=True):
     name: ClassVar[str] = "ssl_certificate_request"
     c: Connection
     is_client: bool
-    certificate_types: list[int]
-    supported_signature_algorithms: list[SignatureAndHashAlgorithm]
+    certificate_types: list[ClientCertificateType]
+    supported_signature_algorithms: list[SignaturePair]
     certificate_authorities: list[bytes]
 
 
@@ -313,8 +332,8 @@ class SslPlaintextData(Event, frozen=True):
     name: ClassVar[str] = "ssl_plaintext_data"
     c: Connection
     is_client: bool
-    record_version: int
-    content_type: int
+    record_version: Version
+    content_type: ContentType
     length: int
 
 

@@ -1,60 +1,78 @@
-"""Events for people and for programs: text lines and JSON lines."""
+"""Events for people and for programs: text lines and JSON lines.
+
+What may live here: how a value is printed, in either format. What it means is said by the declaration of its event.
+"""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from datetime import UTC, datetime
 from functools import cache, lru_cache, partial
 from typing import Any
 
 import msgspec
 
-from tlsgrammar import names
-from tlsgrammar.registry import DEFAULT
+from tlsgrammar.registry import DEFAULT, Registry
 
-from .model import Connection, Event
-from .modern import SignatureAndHashAlgorithm
+from .declarations import NOTHING, Declared, declared_fields, has_names, named_items
+from .meanings import Text
+from .model import Connection, Event, address
 
 __all__ = ["FORMATS", "json_line", "json_lines", "text_line", "text_lines"]
 
-_PRINTABLE = {
-    byte: "\\\\" if byte == 0x5C else chr(byte) if 0x20 <= byte < 0x7F else f"\\x{byte:02x}"
-    for byte in range(256)
-}
+
+@cache
+def _parameters(kind: type[Event]) -> list[tuple[str, Declared]]:
+    """The parameters of a class of events."""
+    fields = declared_fields(kind).items()
+    return [(field, declared) for field, declared in fields if field not in ("c", "ts")]
 
 
-def _text(data: bytes) -> str:
-    r"""Bytes that are meant as text: a backslash is doubled, and what is not printable ASCII is `\xNN`."""
-    text = data.decode("latin-1")
-    if data.isascii() and text.isprintable() and "\\" not in text:
-        return text
-    return "".join(_PRINTABLE[byte] for byte in data)
+_BYTES = (bytes, bytearray, memoryview)
+_LISTS = (list, tuple, Set)
 
 
-# The parameters that are text on the wire. Other bytes are printed in hexadecimal.
-_TEXT_PARAMETERS = {"names", "protocols"}
-
-
-def _plain(parameter: str, value: Any) -> Any:
-    if isinstance(value, bytes):
-        return _text(value) if parameter in _TEXT_PARAMETERS else value.hex()
-    if isinstance(value, list):
-        if value and isinstance(value[0], int):
-            return value
-        return [_plain(parameter, item) for item in value]
-    if isinstance(value, msgspec.Struct):
-        return {name: _plain(name, item) for name, item in msgspec.structs.asdict(value).items()}
-    return value
-
+# JSON
 
 _encode = msgspec.json.Encoder().encode
 
 
-@cache
-def _parameters(kind: type[Event]) -> list[str]:
-    """The names of the parameters of a class of events."""
-    return [field for field in kind.__struct_fields__ if field not in ("c", "ts")]
+def _json(value: Any) -> str:
+    return _encode(value).decode()
+
+
+def _plain(declared: Declared, value: Any) -> Any:
+    """A value in the types of JSON, whatever it is."""
+    kind: type = type(value)
+    if value is None or kind is int or kind is bool or kind is float:
+        return value
+    # The types that are met all the time come before those that are looked for by their base classes.
+    if kind is bytes or isinstance(value, _BYTES):
+        text = declared.meaning.words(value) if isinstance(declared.meaning, Text) else None
+        return value.hex() if text is None else text
+    if kind is list or isinstance(value, _LISTS):
+        of_items = declared.of_items
+        return [_plain(of_items, item) for item in value]
+    if isinstance(value, msgspec.Struct):
+        fields = declared_fields(kind).items()
+        return {name: _plain(of, getattr(value, name)) for name, of in fields}
+    if isinstance(value, str):
+        # A lone surrogate has no UTF-8.
+        return str.encode(value, errors="backslashreplace").decode()
+    if has_names(value):
+        return {name: _plain(of, item) for name, item, of in named_items(value, declared)}
+    if isinstance(value, int | float):
+        return int(value) if isinstance(value, int) else float(value)
+    try:
+        return _plain(declared, msgspec.to_builtins(value, builtin_types=_BYTES))
+    except TypeError:  # msgspec does not know its type
+        return _plain(declared, str(value))
+
+
+def _json_list(value: Any) -> str:
+    """A list that is declared to have integers only, as it nearly always has."""
+    line = _json(value)
+    return _json(_plain(NOTHING, value)) if '"' in line else line
 
 
 @lru_cache(maxsize=1024)
@@ -68,32 +86,27 @@ def _of_connection(c: Connection) -> str:
         "id.resp_h": c.resp_h,
         "id.resp_p": c.resp_p,
     }
-    return _json(parameters)[1:-1]
-
-
-def _json(value: Any) -> str:
-    return _encode(value).decode()
+    return _json(_plain(NOTHING, parameters))[1:-1]
 
 
 _BOOLEANS = {True: "true", False: "false"}
 
 # How a value is written that is declared as of a type, as a part of an f-string: much faster than to look at each
 # value.
-_WRITTEN: dict[str, str] = {
-    "int": "{event.%s:d}",
-    "bool": "{BOOLEANS[event.%s]}",
-    "bytes": '"{event.%s.hex()}"',
-    "list[int]": "{json(event.%s)}",
+_WRITTEN: dict[type, str] = {
+    int: "{event.%s:d}",
+    bool: "{BOOLEANS[event.%s]}",
+    bytes: '"{event.%s.hex()}"',
 }
 
 
-def _declared(kind: type[Event], field: str) -> str:
-    """The type that a field is declared with, as it is written."""
-    for each in kind.__mro__:
-        declared = inspect.get_annotations(each).get(field)
-        if declared is not None:
-            return declared.__name__ if type(declared) is type else str(declared)
-    return ""
+def _written(declared: Declared) -> str | None:
+    """How a value is written by what is declared of it; None where it has to be looked at."""
+    if isinstance(declared.meaning, Text):
+        return None
+    if declared.kind is list and declared.item is not None and declared.item.kind is int:
+        return "{json_list(event.%s)}"
+    return _WRITTEN.get(declared.kind)
 
 
 _LineFunction = Callable[[Event, str], str]
@@ -102,15 +115,20 @@ _LineFunction = Callable[[Event, str], str]
 def _line_function(kind: type[Event]) -> _LineFunction:
     """A function that writes an event of a class behind what is the same for several."""
     line = "{head}{name}"
-    names: dict[str, Any] = {"BOOLEANS": _BOOLEANS, "json": _json, "name": _json(kind.name)}
-    for field in _parameters(kind):
-        written = _WRITTEN.get(_declared(kind, field)) if field not in _TEXT_PARAMETERS else None
+    known: dict[str, Any] = {
+        "BOOLEANS": _BOOLEANS,
+        "json": _json,
+        "json_list": _json_list,
+        "name": _json(kind.name),
+    }
+    for field, declared in _parameters(kind):
+        written = _written(declared)
         if written is None:
-            names[f"plain_{field}"] = partial(_plain, field)
+            known[f"plain_{field}"] = partial(_plain, declared)
             written = f"{{json(plain_{field}(event.%s))}}"
         line += f',"{field}":{written % field}'
     source = f"lambda event, head: f{line + '}}'!r}"
-    function: _LineFunction = eval(source, names)
+    function: _LineFunction = eval(source, known)
     return function
 
 
@@ -132,8 +150,9 @@ def json_line(event: Event) -> bytes:
     r"""An event as a JSON object, without the end of the line.
 
     Its keys are `ts` (seconds since the epoch), `uid`, `proto`, `id.orig_h`, `id.orig_p`, `id.resp_h`,
-    `id.resp_p`, `event`, and the documented parameters. Bytes are lowercase hexadecimal; `names` and
-    `protocols` are text, with `\\` for a backslash and `\xNN` for what is not printable ASCII.
+    `id.resp_p`, `event`, and the documented parameters. Numbers are numbers. Bytes are lowercase hexadecimal, at any
+    depth; those that are declared as `Text` (`names` and `protocols` of the library's events) are text, with `\\` for
+    a backslash and `\xNN` for what is not printable ASCII. Structures and mappings are objects.
     """
     return json_lines((event,))[:-1]
 
@@ -161,83 +180,85 @@ def json_lines(events: Iterable[Event]) -> bytes:
 
 def _any_line(event: Event, head: str) -> str:
     """The line of an event with a value that is not of the type that its class declares."""
-    rest = {field: _plain(field, getattr(event, field)) for field in _parameters(type(event))}
+    rest = {
+        field: _plain(declared, getattr(event, field))
+        for field, declared in _parameters(type(event))
+    }
     return head + _json(event.name) + ("," + _json(rest)[1:] if rest else "}")
 
 
-def _hello_time(value: int) -> str:
-    return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+# Text
 
 
-_NAMED: dict[str, Callable[[int], str]] = {
-    "version": names.VERSIONS.name,
-    "level": names.ALERT_LEVELS.name,
-    "desc": names.ALERT_DESCRIPTIONS.name,
-    "content_type": names.CONTENT_TYPES.name,
-    "code": DEFAULT.name,
-    "point_formats": names.EC_POINT_FORMATS.name,
-    "curves": names.SUPPORTED_GROUPS.name,
-    "curve": names.SUPPORTED_GROUPS.name,
-    "msg_type": names.HANDSHAKE_TYPES.name,
-    "heartbeat_type": names.HEARTBEAT_MESSAGE_TYPES.name,
-    "comp_method": names.COMPRESSION_METHODS.name,
-    "ciphers": names.cipher_name,
-    "cipher": names.cipher_name,
-    "possible_ts": _hello_time,
-    "versions": names.VERSIONS.name,
-    "record_version": names.VERSIONS.name,
-    "signature_schemes": names.SIGNATURE_SCHEMES.name,
-    "modes": names.PSK_KEY_EXCHANGE_MODES.name,
-    "certificate_types": names.CLIENT_CERTIFICATE_TYPES.name,
-    "kdf_id": names.HPKE_KDFS.name,
-    "aead_id": names.HPKE_AEADS.name,
-}
-"""How the numbers in a parameter are read by people."""
-
-
-def _readable(parameter: str, value: Any) -> str:
-    if isinstance(value, list):
-        return "[" + ",".join(_readable(parameter, item) for item in value) + "]"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int) and parameter in _NAMED:
-        return _NAMED[parameter](value)
-    if isinstance(value, SignatureAndHashAlgorithm):
-        return names.SIGNATURE_SCHEMES.name(value.HashAlgorithm << 8 | value.SignatureAlgorithm)
-    if isinstance(value, msgspec.Struct):
-        fields = msgspec.structs.asdict(value)
-        return "{" + ",".join(f"{name}={_readable(name, x)}" for name, x in fields.items()) + "}"
-    value = _plain(parameter, value)
-    if isinstance(value, str) and " " in value:
-        return f'"{value}"'
-    return str(value)
-
-
-def _address(host: str | None, port: int | None) -> str:
-    if host is None:
+def _readable(value: Any, declared: Declared, registry: Registry) -> str:
+    """A value as people read it."""
+    if value is None:
         return "-"
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    if isinstance(value, bool):
+        return _BOOLEANS[value]
+    if isinstance(value, _LISTS):
+        of_items = declared.of_items
+        return "[" + ",".join([_readable(item, of_items, registry) for item in value]) + "]"
+    text = declared.meaning.words(value, registry) if declared.meaning is not None else None
+    if text is None:
+        if isinstance(value, int):
+            return f"{value:d}"
+        if isinstance(value, _BYTES):
+            return value.hex()
+        if has_names(value):
+            items = named_items(value, declared)
+            return "{" + ",".join([f"{k}={_readable(x, of, registry)}" for k, x, of in items]) + "}"
+        text = f"{value}"
+    return f'"{text}"' if " " in text else text
 
 
-def text_line(event: Event) -> bytes:
-    """An event as a line for people, with names instead of numbers, without the end of the line."""
+def _on_one_line(line: str) -> str:
+    """A line without control characters, and whatever else would break it or cannot be seen."""
+    if line.isprintable():
+        return line
+    return "".join(
+        x if x.isprintable() else x.encode("unicode_escape").decode("ascii") for x in line
+    )
+
+
+def _time(ts: float | None) -> str:
+    if ts is None:
+        return "-"
+    try:
+        return datetime.fromtimestamp(ts, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    except (ValueError, OverflowError, OSError):
+        return str(ts)
+
+
+def text_line(event: Event, *, extensions: Registry | None = None) -> bytes:
+    """An event as a line for people, with names instead of numbers, without the end of the line.
+
+    What a number means is said by the declaration of the event, such as `Annotated[int, names.ALERT_LEVELS]`; one of
+    which nothing is said is printed as it is. Bytes are lowercase hexadecimal, unless they are declared as `Text`. What
+    is not printable in text is escaped. `-` is what is not known.
+
+    Args:
+        event: the event.
+        extensions: the registry that has the names; the default registry where it is None.
+    """
+    registry = DEFAULT if extensions is None else extensions
     c = event.c
-    time = "-"
-    if event.ts is not None:
-        time = datetime.fromtimestamp(event.ts, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     parameters = " ".join(
-        f"{field}={_readable(field, getattr(event, field))}" for field in _parameters(type(event))
+        [
+            f"{field}={_readable(getattr(event, field), declared, registry)}"
+            for field, declared in _parameters(type(event))
+        ]
     )
     line = (
-        f"{time} {c.uid or '-'} {_address(c.orig_h, c.orig_p)} > {_address(c.resp_h, c.resp_p)} "
+        f"{_time(event.ts)} {c.uid or '-'} {address(c.orig_h, c.orig_p)} > {address(c.resp_h, c.resp_p)} "
         f"{event.name} {parameters}"
     )
-    return line.rstrip().encode()
+    return _on_one_line(line.rstrip()).encode()
 
 
-def text_lines(events: Iterable[Event]) -> bytes:
+def text_lines(events: Iterable[Event], *, extensions: Registry | None = None) -> bytes:
     """Several events as `text_line` prints them, each with the end of its line."""
-    return b"".join(text_line(event) + b"\n" for event in events)
+    return b"".join([text_line(event, extensions=extensions) + b"\n" for event in events])
 
 
 FORMATS: dict[str, Callable[[Iterable[Event]], bytes]] = {"text": text_lines, "json": json_lines}

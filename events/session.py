@@ -17,7 +17,7 @@ from tlsgrammar import Handshake, Registry
 from tlsgrammar.framing import HandshakeMessage
 from tlsgrammar.handshake import negotiated_version
 from tlsgrammar.language.api import parameters, reader
-from tlsgrammar.names import CONTENT_TYPES, ContentType, HandshakeType
+from tlsgrammar.names import CONTENT_TYPES, VERSIONS, ContentType, HandshakeType
 from tlsgrammar.registry import CONTENT_TYPE, DEFAULT
 from tlsgrammar.versions import is_supported, is_tls13
 
@@ -132,6 +132,18 @@ class Session:
         self._established = False
         self._out: list[Event] = []
         self._ts: float | None = None
+
+    def __repr__(self) -> str:
+        of = " ".join(filter(None, (type(self).__name__, self.c.ends or self.c.uid)))
+        if self._established:
+            state = "established"
+        elif self._hello_seen:
+            state = "in the handshake"
+        else:
+            state = "no hello yet"
+        version = "" if self._version is None else VERSIONS.name(self._version)
+        known = filter(None, (version, state, "finished" if self.finished else ""))
+        return f"<{of}: {', '.join(known)}>"
 
     def _taken(self) -> list[Event]:
         """The events that were raised since it was last asked."""

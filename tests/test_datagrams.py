@@ -189,12 +189,12 @@ def test_datagrams_of_a_flight_in_any_order(name: str) -> None:
         flights[-1].append(chunk)
     # What a ServerKeyExchange holds is not known before the ServerHello.
     wanted = {event.name for event in events.DOCUMENTED} - {"ssl_server_curve"}
-    expected = sorted(map(repr, analyze(chunks, wanted=wanted)))
+    expected = sorted(map(events.json_line, analyze(chunks, wanted=wanted)))
     # The last two flights change to encryption, which is an order.
     for seed in range(20):
         shuffled = [random.Random(seed).sample(f, len(f)) for f in flights[:-3]] + flights[-3:]
         found = analyze([chunk for flight in shuffled for chunk in flight], wanted=wanted)
-        assert sorted(map(repr, found)) == expected
+        assert sorted(map(events.json_line, found)) == expected
 
 
 @pytest.mark.parametrize("name", CAPTURES)
@@ -205,16 +205,22 @@ def test_other_datagrams_in_between_change_nothing(name: str) -> None:
         for index, chunk in enumerate(chunks)
         for piece in (((index % 2) == 0, (STUN, TURN, RTP)[index % 3]), chunk)
     ]
-    assert [repr(e) for e in analyze(between)] == [repr(e) for e in analyze(chunks)]
+    assert [events.json_line(e) for e in analyze(between)] == [
+        events.json_line(e) for e in analyze(chunks)
+    ]
 
 
 @pytest.mark.parametrize("name", CAPTURES)
 def test_any_loss_raises_nothing_that_did_not_happen(name: str) -> None:
     chunks = said(name)
-    everything = {repr(e) for e in analyze(chunks) if not isinstance(e, ProtocolViolation)}
+    everything = {
+        events.json_line(e) for e in analyze(chunks) if not isinstance(e, ProtocolViolation)
+    }
     for lost in range(len(chunks)):
         found = analyze(chunks[:lost] + chunks[lost + 1 :])
-        assert {repr(e) for e in found if not isinstance(e, ProtocolViolation)} <= everything
+        assert {
+            events.json_line(e) for e in found if not isinstance(e, ProtocolViolation)
+        } <= everything
 
 
 @pytest.mark.parametrize("name", CAPTURES)

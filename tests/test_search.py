@@ -88,8 +88,8 @@ def analyze(chunks: Iterable[Chunk], **options: object) -> list[Event]:
     return out + analyzer.end()
 
 
-def plain(found: Iterable[Event]) -> list[str]:
-    return [repr(event) for event in found]
+def plain(found: Iterable[Event]) -> list[bytes]:
+    return [events.json_line(event) for event in found]
 
 
 @pytest.mark.parametrize("protocol", CLEARTEXT)

@@ -1,8 +1,8 @@
 """Code point <-> name, for every registry that the structures and the events refer to.
 
-What belongs here: the registries, each as one mapping. Most are read from the tables in
-`tlsgrammar/registries` (taken from the IANA registries and from what implementations use), when
-they are first asked.
+What belongs here: the registries, each as one mapping. A name comes from the IANA registry, or from the
+document that registered the code point; what has neither, such as a private experiment, has no name. Most are
+read from the tables in `tlsgrammar/registries`, when they are first asked.
 
     >>> CIPHER_SUITES.name(0x1301), CIPHER_SUITES.name(0xfafa), CIPHER_SUITES.name(0x4321)
     ('TLS_AES_128_GCM_SHA256', 'GREASE-0xfafa', 'unknown-0x4321')
@@ -67,8 +67,9 @@ __all__ = [
 
 
 class ContentType(enum.IntEnum):
-    """RFC 8446 section 5.1; heartbeat: RFC 6520 section 3; tls12_cid: RFC 9146 section 3; ACK: RFC 9147
-    section 7.
+    """The content types that the library has to know. `CONTENT_TYPES` has the names of all.
+
+    RFC 8446 section 5.1; heartbeat: RFC 6520 section 3; tls12_cid: RFC 9146 section 3; ACK: RFC 9147 section 7.
     """
 
     change_cipher_spec = 20
@@ -81,7 +82,10 @@ class ContentType(enum.IntEnum):
 
 
 class HandshakeType(enum.IntEnum):
-    """RFC 8446 section 4, with the types that only older versions and other RFCs have."""
+    """The handshake types that the library has to know. `HANDSHAKE_TYPES` has the names of all.
+
+    RFC 8446 section 4, with the types that only older versions and other RFCs have.
+    """
 
     hello_request = 0
     client_hello = 1
@@ -163,18 +167,14 @@ def _grease8(code: int) -> bool:
     return code in (0x0B, 0x2A, 0x49, 0x68, 0x87, 0xA6, 0xC5, 0xE4)
 
 
-def _table(filename: str, column: str = "name") -> Callable[[], Mapping[int, str]]:
+def _table(filename: str) -> Callable[[], Mapping[int, str]]:
     def load() -> Mapping[int, str]:
-        import csv  # both here, because many programs never ask for a name
-        import pkgutil
+        import pkgutil  # here, because many programs never ask for a name
 
         data = pkgutil.get_data(__name__, f"registries/{filename}")
         assert data is not None, "the loader of this package gives no data"
-        text = data.decode()
-        return {
-            int(row["code"], 0): row[column] or row["label"].lower().replace(" ", "_")
-            for row in csv.DictReader(text.splitlines())
-        }
+        rows = (line.split(",") for line in data.decode().splitlines()[1:])
+        return {int(code, 0): name for code, name, *_ in rows}
 
     return load
 
@@ -184,8 +184,8 @@ def _enum(enumeration: type[enum.IntEnum]) -> Callable[[], Mapping[int, str]]:
 
 
 VERSIONS = Names("protocol version", 4, _table("versions.csv"), _grease16)
-CONTENT_TYPES = Names("content type", 2, _enum(ContentType))
-HANDSHAKE_TYPES = Names("handshake type", 2, _enum(HandshakeType))
+CONTENT_TYPES = Names("content type", 2, _table("content_types.csv"))
+HANDSHAKE_TYPES = Names("handshake type", 2, _table("handshake_types.csv"))
 ALERT_LEVELS = Names("alert level", 2, _enum(AlertLevel))
 ALERT_DESCRIPTIONS = Names("alert description", 2, _table("alert_descriptions.csv"))
 HEARTBEAT_MESSAGE_TYPES = Names("heartbeat message type", 2, _enum(HeartbeatMessageType))
@@ -197,7 +197,9 @@ EC_CURVE_TYPES = Names("curve type", 2, _enum(ECCurveType))
 SIGNATURE_SCHEMES = Names("signature scheme", 4, _table("signature_schemes.csv"), _grease16)
 NAME_TYPES = Names("name type", 2, _enum(NameType))
 CERTIFICATE_STATUS_TYPES = Names("certificate status type", 2, _enum(CertificateStatusType))
-CLIENT_CERTIFICATE_TYPES = Names("client certificate type", 2, _table("certificate_types.csv"))
+CLIENT_CERTIFICATE_TYPES = Names(
+    "client certificate type", 2, _table("client_certificate_types.csv")
+)
 CERTIFICATE_COMPRESSION_ALGORITHMS = Names(
     "certificate compression algorithm", 4, _table("certificate_compression_algorithms.csv")
 )
@@ -230,12 +232,14 @@ IDENTIFIER_TYPES = Names(
 AUTHZ_DATA_FORMATS = Names(
     "authorization data format",
     2,
-    # RFC 5878 section 2.3; RFC 7562 section 4.
+    # RFC 5878 section 2.3; RFC 6042 section 2; RFC 7562 section 4.
     lambda: {
         0: "x509_attr_cert",
         1: "saml_assertion",
         2: "x509_attr_cert_url",
         3: "saml_assertion_url",
+        64: "keynote_assertion_list",
+        65: "keynote_assertion_list_url",
         66: "dtcp_authorization",
     },
 )
@@ -261,13 +265,13 @@ VERSIONED_TRANS_TYPES = Names(
     4,
     # RFC 9162 section 4.5.
     lambda: {
-        1: "x509_entry_v2",
-        2: "precert_entry_v2",
-        3: "x509_sct_v2",
-        4: "precert_sct_v2",
-        5: "signed_tree_head_v2",
-        6: "consistency_proof_v2",
-        7: "inclusion_proof_v2",
+        0x0100: "x509_entry_v2",
+        0x0101: "precert_entry_v2",
+        0x0102: "x509_sct_v2",
+        0x0103: "precert_sct_v2",
+        0x0104: "signed_tree_head_v2",
+        0x0105: "consistency_proof_v2",
+        0x0106: "inclusion_proof_v2",
     },
 )
 TOKEN_BINDING_KEY_PARAMETERS = Names(

@@ -263,7 +263,7 @@ TransItem = structure(
     "data"
     / Switch(
         this.versioned_type,
-        {3: SignedCertificateTimestampDataV2, 4: SignedCertificateTimestampDataV2},
+        {0x0102: SignedCertificateTimestampDataV2, 0x0103: SignedCertificateTimestampDataV2},
         default=remaining(),
     ),
 )

@@ -75,7 +75,7 @@ KeyShareHelloRetryRequest = structure(
 
 for _code, _name, _reference in (
     (51, "key_share", "RFC 8446 section 4.2.8"),
-    (40, "key_share_draft", "draft-ietf-tls-tls13-22 section 4.2.7"),
+    (40, "key_share_reserved", "draft-ietf-tls-tls13-22 section 4.2.7"),
 ):
     register(
         _code,

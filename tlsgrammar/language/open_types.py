@@ -84,8 +84,15 @@ class OpenTypes:
         self.derived: dict[Any, dict[Any, Any]] = {}
 
     def __repr__(self) -> str:
-        counts = ", ".join(f"{len(known)} of type {kind}" for kind, known in self._entries.items())
-        return f"<{type(self).__name__}: {counts or 'empty'}>"
+        counts = {kind: len(known) for kind, known in self._entries.items()}
+        # Those that their tables have not.
+        counts["name"] = sum(
+            of.get(code) != name
+            for of, (by_code, _) in self._names.items()
+            for code, name in by_code.items()
+        )
+        some = [f"{n} {kind}{'s' if n > 1 else ''}" for kind, n in counts.items() if n]
+        return f"<{type(self).__name__}: {', '.join(some) or 'empty'}>"
 
     # Entries
 
