@@ -55,7 +55,6 @@ from .shape import (
     Unknown,
     evaluate,
     fixed_size,
-    least_size,
     parts,
     shape,
 )
