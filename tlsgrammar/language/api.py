@@ -102,7 +102,9 @@ def reader(schema: Construct) -> Callable[[bytes, Container], tuple[Any, Sequenc
     return read_one
 
 
-def parse_at(schema: Construct, data: bytes | bytearray, at: int, params: Container) -> tuple[Any, int]:
+def parse_at(
+    schema: Construct, data: bytes | bytearray, at: int, params: Container
+) -> tuple[Any, int]:
     """The value of a structure that begins somewhere in the bytes, and where it ends.
 
     Raises:
