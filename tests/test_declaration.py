@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pydoc
+import re
 import subprocess
 import sys
 import typing
@@ -170,7 +171,7 @@ def test_what_a_registry_has() -> None:
     assert "        case client_hello: ClientHello;\n" in text
     assert "    } body;  /* behind its length, a uint24 */\n" in text
     text = declaration(Extension("server_hello"))
-    assert "case key_share_draft, key_share: KeyShareServerHello;" in text
+    assert re.search(r"case \w+, key_share: KeyShareServerHello;", text)
     assert "case client_hello" not in text
     assert "    } body;  /* in extension_data */\n" in text
     text = declaration(key_exchange.ClientKeyExchange)

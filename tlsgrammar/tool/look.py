@@ -43,6 +43,7 @@ from ..language import GrammarError, read, remaining
 from ..language.api import parameters, parse_at
 from ..language.compiler import fields
 from ..language.presentation import Structure
+from ..language.shape import Repeat, shape
 from ..language.tree import Node, follow
 from ..names import ContentType, HandshakeType
 from ..record import Alert, RecordHeader, TLSPlaintext
@@ -318,7 +319,7 @@ class Look:
         self._note(error, begin.__add__)
         _moved(node, begin.__add__)
         # A list without a name of its own tells nothing beside its elements.
-        return [node] if isinstance(schema, Structure) else node.children or [node]
+        return node.children if isinstance(shape(schema), Repeat) and node.children else [node]
 
     def _messages(self) -> Iterator[Node]:
         reader = HandshakeReader()
