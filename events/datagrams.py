@@ -98,7 +98,10 @@ class DatagramAnalyzer(Session):
         base = sender.offset
         sender.offset += len(datagram)
         records, error = read_records(
-            bytes(datagram), cid_length=self._cid_length(sender), unified=is_tls13(self._version)
+            bytes(datagram),
+            cid_length=self._cid_length(sender),
+            unified=is_tls13(self._version),
+            registry=self._registry,
         )
         if not records or (error is not None and not self._recognised):
             return []

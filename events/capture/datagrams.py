@@ -9,7 +9,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator
 
+from tlsgrammar import Registry
 from tlsgrammar.framing import is_dtls, may_be_dtls, sent_by_server
+from tlsgrammar.registry import DEFAULT
 
 from ..datagrams import DatagramAnalyzer
 from ..model import Connection, Event
@@ -45,10 +47,14 @@ class DatagramFlows:
 
     Args:
         analyzer: makes the analyzer of a flow.
+        registry: that of the content types by which DTLS is told from other things.
     """
 
-    def __init__(self, analyzer: Callable[[Connection], DatagramAnalyzer]) -> None:
+    def __init__(
+        self, analyzer: Callable[[Connection], DatagramAnalyzer], registry: Registry = DEFAULT
+    ) -> None:
         self._analyzer = analyzer
+        self._registry = registry
         # By the keys of both directions.
         self._flows: dict[bytes, _Flow] = {}
         self._next_sweep = 0.0
@@ -81,7 +87,7 @@ class DatagramFlows:
             return
         datagram = buffer[payload:end]
         if flow.analyzer is None:
-            if not is_dtls(datagram):
+            if not is_dtls(datagram, self._registry):
                 return
             flow.analyzer = self._analyzer(connection("udp", flow.originator, flow.start_time))
         events += flow.analyzer.deliver(datagram, key == flow.originator, ts)

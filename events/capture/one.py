@@ -8,6 +8,7 @@ from itertools import chain
 
 from tlsgrammar import Registry
 from tlsgrammar.framing import DEFAULT_SEARCH_LIMIT
+from tlsgrammar.registry import DEFAULT
 
 from ..analyzer import Analyzer
 from ..datagrams import DatagramAnalyzer
@@ -73,7 +74,9 @@ def read_capture(
         )
 
     return chain.from_iterable(
-        _events(capture, Connections(analyzer), DatagramFlows(datagram_analyzer))
+        _events(
+            capture, Connections(analyzer), DatagramFlows(datagram_analyzer, extensions or DEFAULT)
+        )
     )
 
 

@@ -17,6 +17,7 @@ from ..language import GrammarError
 from ..language.api import parameters, parse_at
 from ..language.compiler import fields
 from ..names import ContentType, HandshakeType
+from ..registry import DEFAULT, Registry
 from ..versions import DTLS10, DTLS12
 from .streams import MAXIMUM_HANDSHAKE_LENGTH, SENT_BY_SERVER, HandshakeMessage
 
@@ -61,7 +62,11 @@ class DatagramRecord(NamedTuple):
 
 
 def read_records(
-    datagram: bytes, *, cid_length: int | None = None, unified: bool = False
+    datagram: bytes,
+    *,
+    cid_length: int | None = None,
+    unified: bool = False,
+    registry: Registry = DEFAULT,
 ) -> tuple[list[DatagramRecord], GrammarError | None]:
     """The DTLS records of a datagram.
 
@@ -69,17 +74,18 @@ def read_records(
         datagram: its payload.
         cid_length: of the connection ids that its receiver chose, in bytes; None where it chose none.
         unified: whether there may be unified headers, those of DTLS 1.3.
+        registry: that of the content types.
 
     Returns:
         The records, and what is wrong with the bytes behind them, if there are such. Without any record the
         datagram is something else.
     """
     records: list[DatagramRecord] = []
-    params = parameters({"cid_length": cid_length})
+    params = parameters({"cid_length": cid_length, "extensions": registry})
     at = 0
     while at < len(datagram):
         try:
-            record, at = _read_record(datagram, at, cid_length is not None, unified, params)
+            record, at = _read_record(datagram, at, unified, params)
         except GrammarError as error:
             return records, error
         records.append(record)
@@ -87,8 +93,9 @@ def read_records(
 
 
 def _read_record(
-    datagram: bytes, at: int, has_cid: bool, unified: bool, params: Container
+    datagram: bytes, at: int, unified: bool, params: Container
 ) -> tuple[DatagramRecord, int]:
+    has_cid = params["cid_length"] is not None
     if unified and datagram[at] >> 5 == _UNIFIED:
         value, end = parse_at(DTLSCiphertext, datagram, at, params)
         header = value["unified_hdr"]
@@ -99,7 +106,11 @@ def _read_record(
         epoch = header["epoch"] or 4
         content_type, version = ContentType.application_data.value, DTLS12
     else:
-        if datagram[at] not in _CONTENT_TYPES:
+        content_type = datagram[at]
+        if (
+            content_type not in _CONTENT_TYPES
+            and content_type not in params["extensions"].content_types
+        ):
             raise GrammarError("no DTLS record", at, "DTLSPlaintext.type")
         if len(datagram) - at >= _RECORD_START_SIZE:
             _, version = _record_start(datagram, at)
@@ -119,11 +130,11 @@ def may_be_dtls(first_byte: int) -> bool:
     return 20 <= first_byte < 64
 
 
-def is_dtls(datagram: bytes) -> bool:
-    """Whether a datagram holds well-formed DTLS records, and nothing else."""
+def is_dtls(datagram: bytes, registry: Registry = DEFAULT) -> bool:
+    """Whether a datagram holds well-formed DTLS records, of content types that a registry has, and nothing else."""
     if not may_be_dtls(datagram[0]):
         return False
-    records, error = read_records(datagram)
+    records, error = read_records(datagram, registry=registry)
     return bool(records) and error is None
 
 
