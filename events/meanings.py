@@ -131,7 +131,7 @@ class Text(Meaning):
         if not isinstance(value, bytes):
             return None
         text = value.decode("latin-1")
-        if value.isascii() and text.isprintable() and "\\" not in text:
+        if text.isascii() and text.isprintable() and "\\" not in text:
             return text
         return "".join(_PRINTABLE[byte] for byte in value)
 

@@ -75,6 +75,12 @@ def _json_list(value: Any) -> str:
     return _json(_plain(NOTHING, value)) if '"' in line else line
 
 
+def _json_texts(text: Text, value: Any) -> str:
+    """A list that is declared to have bytes only, which are text."""
+    words = [text.words(item) for item in value]
+    return _json(words if None not in words else _plain(Declared(meaning=text), value))
+
+
 @lru_cache(maxsize=1024)
 def _of_connection(c: Connection) -> str:
     """The part of a line that all events of a connection share."""
@@ -86,7 +92,10 @@ def _of_connection(c: Connection) -> str:
         "id.resp_h": c.resp_h,
         "id.resp_p": c.resp_p,
     }
-    return _json(_plain(NOTHING, parameters))[1:-1]
+    try:
+        return _json(parameters)[1:-1]
+    except UnicodeEncodeError:  # a lone surrogate in a name that a caller gave
+        return _json(_plain(NOTHING, parameters))[1:-1]
 
 
 _BOOLEANS = {True: "true", False: "false"}
@@ -123,6 +132,10 @@ def _line_function(kind: type[Event]) -> _LineFunction:
     }
     for field, declared in _parameters(kind):
         written = _written(declared)
+        text = declared.of_items.meaning
+        if declared.kind is list and isinstance(text, Text):
+            known[f"texts_{field}"] = partial(_json_texts, text)
+            written = f"{{texts_{field}(event.%s)}}"
         if written is None:
             known[f"plain_{field}"] = partial(_plain, declared)
             written = f"{{json(plain_{field}(event.%s))}}"

@@ -507,7 +507,7 @@ def _select(draw: Draw, schema: Construct, of: Select, context: Any) -> Any:
     return _fitting(draw, schema, context, lambda: _value(draw, field, context))
 
 
-def _repeat(draw: Draw, schema: Construct, of: Repeat, context: Any) -> list[Any]:
+def _repeat(draw: Draw, schema: Construct, of: Repeat, context: Any) -> Any:
     items: list[Any] = []
     count = None if of.count is None else _known_length(of.count, context)
     if of.ends == "count":
@@ -538,7 +538,7 @@ def _repeat(draw: Draw, schema: Construct, of: Repeat, context: Any) -> list[Any
     return items
 
 
-def _until(draw: Draw, schema: Any, of: Repeat, context: Any) -> list[Any]:
+def _until(draw: Draw, schema: Any, of: Repeat, context: Any) -> Any:
     def one() -> list[Any]:
         items = construct.ListContainer()
         for context["_index"] in range(_LONGEST):
@@ -548,7 +548,7 @@ def _until(draw: Draw, schema: Any, of: Repeat, context: Any) -> list[Any]:
                 return items
         raise construct.RepeatError("no element ends the list")
 
-    return _fitting(draw, schema, context, one)  # type: ignore[no-any-return]
+    return _fitting(draw, schema, context, one)
 
 
 def _for_building(context: Any, *, parsing: bool) -> Container:
