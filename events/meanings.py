@@ -61,7 +61,7 @@ class Meaning:
         Returns:
             None where the value does not have this meaning, so that it is printed as it is.
         """
-        raise NotImplementedError
+        return None
 
 
 class NameOf(Meaning):

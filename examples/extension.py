@@ -35,7 +35,7 @@ class SslExtensionGreeting(events.Event, frozen=True):
 @events.raises(SslExtensionGreeting, on_extension="greeting")
 def ssl_extension_greeting(body: Any, at: events.Occasion) -> SslExtensionGreeting:
     """The body of the extension, parsed, as an event."""
-    return SslExtensionGreeting(at.c, at.is_orig, body.words, ts=at.ts)
+    return SslExtensionGreeting(at.c, at.is_orig, body.words)
 
 
 def main() -> None:

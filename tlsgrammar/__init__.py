@@ -77,7 +77,7 @@ from .record import (
 )
 from .registry import Registry
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 __all__ = [
     "Alert",

@@ -539,7 +539,7 @@ def _repeat(draw: Draw, schema: Construct, of: Repeat, context: Any) -> Any:
 
 
 def _until(draw: Draw, schema: Any, of: Repeat, context: Any) -> Any:
-    def one() -> list[Any]:
+    def one() -> Any:
         items = construct.ListContainer()
         for context["_index"] in range(_LONGEST):
             data = _built(of.part, _value(draw, of.part, context), context)
