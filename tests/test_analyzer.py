@@ -5,6 +5,7 @@ the bytes are cut; and what becomes of what cannot be read.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from hypothesis import given
@@ -53,7 +54,10 @@ def analyze(chunks: list[Chunk], *, end: bool = True, **options: object) -> list
     return out + (analyzer.end() if end else [])
 
 
-def of(kind: type[Event], found: list[Event]) -> list[Event]:
+E = TypeVar("E", bound=Event)
+
+
+def of(kind: type[E], found: list[Event]) -> list[E]:
     return [event for event in found if isinstance(event, kind)]
 
 

@@ -59,7 +59,7 @@ def test_a_capture_gives_the_events_of_its_bytes(path: Path) -> None:
 
 def test_connection_and_time(events_of: EventsOf) -> None:
     found = events_of(packets(conversation(), start=1_700_000_000.25))
-    c = found[0].c  # type: ignore[attr-defined]
+    c = found[0].c
     assert (c.proto, c.orig_h, c.orig_p) == ("tcp", "192.0.2.1", 49152)
     assert (c.resp_h, c.resp_p) == ("198.51.100.2", 443)
     assert c.start_time == 1_700_000_000.25
@@ -67,8 +67,8 @@ def test_connection_and_time(events_of: EventsOf) -> None:
     again = events_of(packets(conversation(), start=1_700_000_000.25))
     other = events_of(packets(conversation(), start=1_700_000_001.25))
     assert again == found
-    assert other[0].c.uid != c.uid  # type: ignore[attr-defined]
-    assert len({e.c.uid for e in found}) == 1  # type: ignore[attr-defined]
+    assert other[0].c.uid != c.uid
+    assert len({e.c.uid for e in found}) == 1
 
 
 @pytest.mark.parametrize("mss", [1, 7, 536, 65000])
@@ -155,7 +155,7 @@ def test_without_a_syn_the_client_is_the_originator(events_of: EventsOf) -> None
     pure_ack = frame(Ends(), False, 5001, 1001, ACK)
     assert bare(events_of([(whole[0][0], pure_ack), *whole[3:]])) == expected
     server_first = events_of(whole[4:])
-    assert server_first[0].c.orig_p == 49152  # type: ignore[attr-defined]
+    assert server_first[0].c.orig_p == 49152
     assert not any(e[1] for e in bare(server_first)[:3])
 
 
@@ -190,7 +190,7 @@ def test_a_port_that_is_used_again(events_of: EventsOf) -> None:
     found = events_of(first + second)
     once = bare(events_of(first))
     assert bare(found) == once + once
-    assert len({e.c.uid for e in found}) == 2  # type: ignore[attr-defined]
+    assert len({e.c.uid for e in found}) == 2
 
 
 def test_a_port_that_is_used_again_after_a_silence(events_of: EventsOf) -> None:
@@ -231,7 +231,7 @@ def test_connections_interleaved(events_of: EventsOf) -> None:
     ]
     found = events_of(sorted(packet for run in runs for packet in run))
     for index, run in enumerate(runs):
-        own = [e for e in found if e.c.orig_p == 50000 + index]  # type: ignore[attr-defined]
+        own = [e for e in found if e.c.orig_p == 50000 + index]
         assert bare(own) == bare(events_of(run))
 
 
@@ -328,7 +328,7 @@ def test_ipv6(events_of: EventsOf) -> None:
     ends = Ends("2001:db8::1", 49152, "2001:db8::2", 443)
     found = events_of(packets(conversation(), ends=ends))
     assert bare(found) == bare(events_of(packets(conversation())))
-    assert found[0].c.orig_h == "2001:db8::1"  # type: ignore[attr-defined]
+    assert found[0].c.orig_h == "2001:db8::1"
 
 
 def fragmented(data: bytes, size: int) -> list[bytes]:

@@ -229,8 +229,10 @@ def _is_long(context: dict[str, int]) -> bool:
 
 
 Inner = Struct("value" / uint8)
-Tree = structure("Tree", "ours", "children" / vector(construct.LazyBound(lambda: Tree), 0, 255))
-Loop = Struct("inside" / construct.Optional(construct.LazyBound(lambda: Loop)))
+Tree: Construct = structure(
+    "Tree", "ours", "children" / vector(construct.LazyBound(lambda: Tree), 0, 255)
+)
+Loop: Construct = Struct("inside" / construct.Optional(construct.LazyBound(lambda: Loop)))
 
 
 @pytest.mark.parametrize(

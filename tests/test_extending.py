@@ -281,7 +281,9 @@ def test_an_exception_costs_its_own_event() -> None:
 
 def test_what_is_no_event_is_an_error_of_its_function() -> None:
     registry = registry_with(Struct("value" / uint8))
-    events.raises(SslMine, on_extension="mine", registry=registry)(lambda body, at: ["no event"])  # type: ignore[arg-type, list-item]
+    events.raises(SslMine, on_extension="mine", registry=registry)(
+        lambda body, at: ["no event"]  # type: ignore[list-item]
+    )
     found = events.Analyzer(extensions=registry).deliver(hello_with(b"\x00"), is_orig=True)
     assert names(found)[0] == "reporter_error"
 
@@ -459,7 +461,7 @@ def test_what_raises_takes() -> None:
     with pytest.raises(TypeError, match="Nameless has no name"):
         events.raises(Nameless, tlsgrammar.Alert)
     with pytest.raises(TypeError, match=r"a subclass of events\.Event"):
-        events.raises(int, tlsgrammar.Alert)  # type: ignore[type-var]
+        events.raises(int, tlsgrammar.Alert)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="schemas, which are constructs; 21"):
         events.raises(SslMine, 21)
     with pytest.raises(ValueError, match="no extension 64206 is registered"):

@@ -164,8 +164,8 @@ def test_registries_do_not_see_each_other() -> None:
         "ssl_client_hello",
         "ssl_handshake_message",
     ]
-    for registry in (yours, None):
-        other = events.Analyzer(extensions=registry).deliver(data, is_orig=True)
+    for apart in (yours, None):
+        other = events.Analyzer(extensions=apart).deliver(data, is_orig=True)
         assert "ssl_extension_mine" not in [event.name for event in other]
     few = events.Analyzer(extensions=mine, wanted={"ssl_extension_mine"})
     assert len(few.deliver(data, is_orig=True)) == 2

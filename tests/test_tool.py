@@ -104,7 +104,7 @@ def test_names_are_found(words: tuple[str, ...], line: str) -> None:
 
 def test_names_that_were_added() -> None:
     mine = tlsgrammar.extensions.DEFAULT.copy()
-    own = tlsgrammar.names.Names("colour", 2, lambda: {1: "red"})
+    own = tlsgrammar.language.Names("colour", 2, lambda: {1: "red"})
     mine.register_name(tlsgrammar.names.SUPPORTED_GROUPS, 0xF123, "my_group")
     mine.register_name(own, 2, "green")
     mine.register(0xFE42, "my_extension", uint8)

@@ -44,7 +44,11 @@ class Run(NamedTuple):
     folder: str | None = None
 
 
-def openssl(version: str, *options: str, listen: bool = False, mtu: int = 0) -> list[list[str]]:
+Commands = tuple[list[str], list[str]]
+"""That of the server, and that of the client."""
+
+
+def openssl(version: str, *options: str, listen: bool = False, mtu: int = 0) -> Commands:
     small = ["-mtu", str(mtu)] if mtu else []
     server = [
         "openssl",
@@ -59,17 +63,19 @@ def openssl(version: str, *options: str, listen: bool = False, mtu: int = 0) -> 
     ]
     client = ["openssl", "s_client", "-connect", "127.0.0.1:{}", "-servername", "server.example"]
     common = [version, "-cipher", OLD, *small, *options]
-    return [[*server, *common, *(["-listen"] if listen else [])], [*client, *common]]
+    return [*server, *common, *(["-listen"] if listen else [])], [*client, *common]
 
 
-def gnutls_udp(priority: str, mtu: int) -> list[list[str]]:
-    return [[*command, "--udp", "--mtu", str(mtu)] for command in gnutls(priority=priority)]
+def gnutls_udp(priority: str, mtu: int) -> Commands:
+    server, client = gnutls(priority=priority)
+    more = ["--udp", "--mtu", str(mtu)]
+    return [*server, *more], [*client, *more]
 
 
-def wolfssl(*options: str, mtu: int = 1400) -> list[list[str]]:
+def wolfssl(*options: str, mtu: int = 1400) -> Commands:
     server = f"./examples/server/server -u {mtu} -v 4 -p {{}} -d".split()
     client = f"./examples/client/client -u {mtu} -v 4 -p {{}} -d -S server.example".split()
-    return [[*server, *options], [*client, *options]]
+    return [*server, *options], [*client, *options]
 
 
 WOLFSSL = os.environ.get("WOLFSSL", "")
