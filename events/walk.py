@@ -262,11 +262,11 @@ class Walker:
         self._registry = registry
         self._wants: dict[type[Event], bool] = {}
         # These are emptied when the registry changes.
-        self._visits: dict[Any, Visit | None] = registry.derived.setdefault(("visits", wanted), {})
-        self._roots: dict[Construct, Visit | None] = registry.derived.setdefault(
+        self._visits: dict[Any, Visit | None] = registry.walked.setdefault(("visits", wanted), {})
+        self._roots: dict[Construct, Visit | None] = registry.walked.setdefault(
             ("roots", wanted), {}
         )
-        self._heard: dict[Construct, bool] = registry.derived.setdefault(("heard", wanted), {})
+        self._heard: dict[Construct, bool] = registry.walked.setdefault(("heard", wanted), {})
         self._message_names: dict[int, str] = registry.derived.setdefault("message names", {})
         self.wants_encrypted_data = self.wants(SslEncryptedData)
         self.wants_plaintext_data = self.wants(SslPlaintextData)
@@ -679,7 +679,7 @@ def _finds_reader(schema: Construct, registry: Registry) -> bool:
 
 def walker(wanted: frozenset[str] | None, registry: Registry) -> Walker:
     """The walk for a set of events, which all connections share."""
-    walkers: dict[frozenset[str] | None, Walker] = registry.derived.setdefault("walkers", {})
+    walkers: dict[frozenset[str] | None, Walker] = registry.walked.setdefault("walkers", {})
     known = walkers.get(wanted)
     if known is None:
         known = walkers[wanted] = Walker(wanted, registry)

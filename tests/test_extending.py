@@ -123,6 +123,18 @@ def test_analyzers_that_exist_follow_what_is_registered() -> None:
     assert names(events.Analyzer(extensions=registry).deliver(hello, is_orig=True)) == names(found)
 
 
+def test_analyzers_that_exist_raise_what_is_asked_for_later() -> None:
+    registry = registry_with(Struct("value" / uint8))
+    analyzer = events.Analyzer(extensions=registry)
+    assert "ssl_mine" not in names(analyzer.deliver(hello_with(b"\x01"), is_orig=True))
+
+    @events.raises(SslMine, on_extension="mine", registry=registry)
+    def ssl_mine(body: Any, at: events.Occasion) -> SslMine:
+        return SslMine(at.c, body.value)
+
+    assert "ssl_mine" in names(analyzer.deliver(hello_with(b"\x01"), is_orig=True))
+
+
 def test_a_structure_is_heard_in_its_registry_only() -> None:
     mine = DEFAULT.copy()
 

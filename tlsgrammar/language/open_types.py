@@ -72,8 +72,9 @@ class OpenTypes:
     """The entries of open types, by the type and the code point.
 
     Attributes:
-        derived: tables of what others have made from the entries, under keys of their own. Each change empties the
-            tables; they stay the same objects.
+        derived: tables of what others have made from the entries and names, under keys of their own. Each change
+            empties the tables; they stay the same objects.
+        walked: likewise, of what is made from the attachments too.
     """
 
     def __init__(self) -> None:
@@ -82,6 +83,7 @@ class OpenTypes:
         self._entered: set[str] = set()
         self._names: dict[Names, tuple[dict[int, str], dict[str, int]]] = {}
         self.derived: dict[Any, dict[Any, Any]] = {}
+        self.walked: dict[Any, dict[Any, Any]] = {}
 
     def __repr__(self) -> str:
         counts = {kind: len(known) for kind, known in self._entries.items()}
@@ -180,7 +182,7 @@ class OpenTypes:
 
     def changed(self) -> None:
         """Take note that what was made of the entries holds no more."""
-        for table in self.derived.values():
+        for table in (*self.derived.values(), *self.walked.values()):
             table.clear()
 
     # Names
@@ -261,7 +263,8 @@ class OpenTypes:
         """
         key = bare(to) if isinstance(to, Construct) else to
         self._attached[key] = (*self.attached(key), Attachment(thing, label))
-        self.changed()
+        for table in self.walked.values():
+            table.clear()
 
     def attached(self, to: Construct | tuple[str, Any]) -> tuple[Attachment, ...]:
         """What was left with a structure or an entry, in order."""
