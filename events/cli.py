@@ -56,13 +56,13 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument(
         "--all-events",
         action="store_true",
-        help="print the events that have been added since the documented seventeen too",
+        help="also print the events that Zeek has added since the documented seventeen",
     )
     parser.add_argument(
         "--disable-analyzer-after-detection",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="end with a connection once ssl_established has been raised (default: yes)",
+        help="stop analysing a connection after ssl_established (default: yes)",
     )
     parser.add_argument(
         "--search-limit",

@@ -75,7 +75,7 @@ class Connection(msgspec.Struct, frozen=True, gc=False):
     start_time: float | None = None
 
     def __repr__(self) -> str:
-        return f"Connection({', '.join(filter(None, (self.ends, self.proto, self.uid)))})"
+        return f"Connection({', '.join(str(x) for x in (self.ends, self.proto, self.uid) if x)})"
 
     @property
     def ends(self) -> str:

@@ -577,6 +577,8 @@ def _raising(functions: tuple[Function, ...], report: bool) -> RaiseEvents:
 
 
 def _several(result: Any, occasion: Occasion) -> list[Event]:
+    if not isinstance(result, Iterable) or isinstance(result, (str, bytes)):
+        raise TypeError(f"an event function returns events, not {result!r}")
     found = []
     for event in result:
         if not isinstance(event, Event):
@@ -593,12 +595,13 @@ def reporter_error(function: Any, error: Exception, occasion: Occasion) -> Repor
     """What becomes of an exception in a function: where in it, and which."""
     code = getattr(function, "__code__", None)
     traceback = error.__traceback__
-    where = traceback
+    # Where what it returned is at fault, it is not in the traceback.
+    location = f"{code.co_filename}, line {code.co_firstlineno}" if code is not None else ""
     while traceback is not None:
-        if traceback.tb_frame.f_code is code or code is None:
-            where = traceback
+        frame = traceback.tb_frame.f_code
+        if frame is code or code is None:
+            location = f"{frame.co_filename}, line {traceback.tb_lineno}"
         traceback = traceback.tb_next
-    location = f"{where.tb_frame.f_code.co_filename}, line {where.tb_lineno}" if where else ""
     name = getattr(function, "__name__", repr(function))
     message = f"{name}: {type(error).__name__}: {error}"
     return ReporterError(occasion.c, message, location, ts=occasion.ts)

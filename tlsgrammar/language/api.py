@@ -47,12 +47,14 @@ def parse(schema: Construct, data: bytes, **context: Any) -> Any:
 
     Raises:
         GrammarError: the bytes do not follow the schema, or more follow.
+        TypeError: the schema is no construct, or the data no bytes.
     """
     if type(data) is not bytes:
-        data = bytes(data)
+        data = _bytes_of(data)
     params = _shared(context) if context else _NOTHING
     value = _well_formed(schema, data, params)
     if value is _DEVIATES:
+        _check_schema(schema)
         value, error = interpreted(schema, data, parameters(params))
         if error is not None:
             raise error
@@ -73,7 +75,8 @@ def read(schema: Construct, data: bytes, **context: Any) -> tuple[Any, list[Gram
         of them has `ends_early`, the structure ended before its own lengths say.
     """
     if type(data) is not bytes:
-        data = bytes(data)
+        data = _bytes_of(data)
+    _check_schema(schema)
     params = _shared(context)
     value = _well_formed(schema, data, params)
     return _what_can_be_read(schema, data, params) if value is _DEVIATES else (value, [])
@@ -220,6 +223,7 @@ def build(schema: Construct, value: Any, **context: Any) -> bytes:
         GrammarError: the value lacks a field, has one that the schema does not have, or does not fit the schema;
             `offset` counts the bytes that come before what could not be built, and `path` says what that is.
     """
+    _check_schema(schema)
     stream = Output(0)
     params = parameters(context, parsing=False)
     try:
@@ -229,6 +233,18 @@ def build(schema: Construct, value: Any, **context: Any) -> bytes:
     except Exception as error:  # as above; and values of a wrong type raise whatever they raise
         raise as_grammar_error(error, stream, "(building)") from error
     return stream.getvalue()
+
+
+def _check_schema(schema: object) -> None:
+    if not isinstance(schema, Construct):
+        what = f"{schema!r} is no construct"
+        raise TypeError(f"{what}; call it with its argument" if callable(schema) else what)
+
+
+def _bytes_of(data: object) -> bytes:
+    if isinstance(data, (bytearray, memoryview)):
+        return bytes(data)
+    raise TypeError(f"bytes expected, not {type(data).__name__}")
 
 
 def _shared(context: dict[str, Any]) -> Container:

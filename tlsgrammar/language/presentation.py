@@ -17,6 +17,8 @@ follows is still sure.
 from __future__ import annotations
 
 import io
+import re
+import struct
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any, ClassVar
@@ -27,6 +29,7 @@ from construct import (
     Construct,
     ConstructError,
     Container,
+    FormatFieldError,
     Int8ub,
     Int16ub,
     Int24ub,
@@ -182,6 +185,10 @@ def as_grammar_error(error: Exception, stream: Any, path: str | None) -> Grammar
     stream_position, path = getattr(error, "_where", None) or (position(stream), path)
     own_path = getattr(error, "path", None)
     text = str(error).split("\n", 1)[1] if own_path and "\n" in str(error) else str(error)
+    if isinstance(error, FormatFieldError) and (given := _GIVEN.match(text)):
+        low, high = _range_of(given[1])
+        text = f"an integer of {low} to {high} expected, not {given[2]}"
+    text = text.replace("given non-bytes value, perhaps unicode?", "bytes expected, not text:")
     if isinstance(error, KeyError):
         text = f"no value for the field {error.args[0]!r}"
     ends_early = "could not read enough bytes" in text or "stream read less than" in text
@@ -190,6 +197,17 @@ def as_grammar_error(error: Exception, stream: Any, path: str | None) -> Grammar
     if not text:
         text = f"{type(error).__name__} in a function of the schema"
     return GrammarError(text, stream_position, render_path(own_path or path), ends_early)
+
+
+_GIVEN = re.compile(
+    r"struct '[<>=]([bBhHlLqQ])' error during building, given value (.*)", re.DOTALL
+)
+
+
+def _range_of(code: str) -> tuple[int, int]:
+    """The integers that a code of `struct` has room for."""
+    bits = 8 * struct.calcsize(f">{code}")
+    return (0, 2**bits - 1) if code.isupper() else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 
 
 def note(

@@ -94,7 +94,8 @@ class _Followed(Subconstruct):  # type: ignore[misc]
             node.value = self.subcon._parsereport(stream, context, path)
         finally:
             trail.nodes.pop()
-        node.end = around.end if trail.elsewhere else position(stream)
+        # Bits have no bytes of their own: theirs are those of what they stand in.
+        node.end = node.start if trail.elsewhere else position(stream)
         return node.value
 
 
