@@ -8,7 +8,6 @@ records is for `analyzer`.
 from __future__ import annotations
 
 from collections.abc import Collection
-from functools import lru_cache
 from typing import Any, ClassVar
 
 from construct import Construct, Container
@@ -38,22 +37,31 @@ _CLIENT_HELLO = HandshakeType.client_hello.value
 _SERVER_HELLOS = (HandshakeType.server_hello.value, HandshakeType.hello_retry_request.value)
 
 
-@lru_cache(maxsize=4096)
+_MAXIMUM_KEPT = 4096
+
+
 def _parameters(
-    extensions: Registry | None,
+    registry: Registry,
     version: int | None,
     cipher_suite: int | None,
     datagrams: bool,
 ) -> Container:
     """The context to read structures with, which many connections share."""
-    return parameters(
+    known: dict[Any, Container] = registry.derived.setdefault("parameters", {})
+    key = (version, cipher_suite, datagrams)
+    if key in known:
+        return known[key]
+    if len(known) >= _MAXIMUM_KEPT:
+        known.clear()
+    known[key] = made = parameters(
         {
-            "extensions": extensions,
+            "extensions": None if registry is DEFAULT else registry,
             "version": version,
             "cipher_suite": cipher_suite,
             "datagrams": datagrams,
         }
     )
+    return made
 
 
 class Side:
@@ -92,7 +100,6 @@ class Session:
         "_client_is_orig",
         "_disable",
         "_established",
-        "_extensions",
         "_hello_seen",
         "_out",
         "_params",
@@ -123,10 +130,9 @@ class Session:
         self._walker = walker(check_wanted(wanted, extensions), self._registry)
         self._disable = disable_analyzer_after_detection
         self._sides = sides
-        self._extensions = extensions
         self._version: int | None = None
         self._cipher_suite: int | None = None
-        self._params = _parameters(extensions, None, None, self._over_datagrams)
+        self._params = _parameters(self._registry, None, None, self._over_datagrams)
         self._client_is_orig = True
         self._hello_seen = False
         self._established = False
@@ -227,7 +233,12 @@ class Session:
             self._client_is_orig = side.is_orig == (msg_type == _CLIENT_HELLO)
         self._walk(Handshake, value, side, self._walker.message_name(msg_type), malformed)
         if is_hello and value["body"] is not None and not malformed:
-            self._learn(side, value["body"], msg_type != _CLIENT_HELLO, message.offset(0))
+            try:
+                self._learn(side, value["body"], msg_type != _CLIENT_HELLO, message.offset(0))
+            except (AttributeError, KeyError, TypeError) as error:
+                # A registry may have another schema for a hello, or for what is read of it here.
+                reason = f"nothing is learnt from this hello: {type(error).__name__}: {error}"
+                self._violation(side, message.offset(0), reason)
         for defect in defects:
             self._violation(side, message.offset(defect.offset), defect.reason, defect.path)
         return not malformed
@@ -242,7 +253,7 @@ class Session:
             if hello["cipher_suite"] is not None:
                 self._cipher_suite = hello["cipher_suite"]
             self._params = _parameters(
-                self._extensions, version, self._cipher_suite, self._over_datagrams
+                self._registry, version, self._cipher_suite, self._over_datagrams
             )
 
     def _is_client(self, side: Side) -> bool:

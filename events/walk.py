@@ -261,15 +261,18 @@ class Walker:
         self._wanted = wanted
         self._registry = registry
         self._wants: dict[type[Event], bool] = {}
-        # These are emptied when the registry changes.
-        self._visits: dict[Any, Visit | None] = registry.walked.setdefault(("visits", wanted), {})
-        self._roots: dict[Construct, Visit | None] = registry.walked.setdefault(
-            ("roots", wanted), {}
-        )
-        self._heard: dict[Construct, bool] = registry.walked.setdefault(("heard", wanted), {})
+        self._visits: dict[Any, Visit | None] = {}
+        self._roots: dict[Construct, Visit | None] = {}
+        self._heard: dict[Construct, bool] = {}
+        registry.tell(self)
         self._message_names: dict[int, str] = registry.derived.setdefault("message names", {})
         self.wants_encrypted_data = self.wants(SslEncryptedData)
         self.wants_plaintext_data = self.wants(SslPlaintextData)
+
+    def forget(self) -> None:
+        """Find out anew who wants to hear of what: the registry has changed."""
+        for table in (self._visits, self._roots, self._heard):
+            table.clear()
 
     def wants(self, event: type[Event]) -> bool:
         """Whether the events of a class are asked for."""
@@ -419,7 +422,7 @@ class Walker:
 
     def _focus_visit(self, of: Focus) -> Visit | None:
         names = [field.name for field in of.fields]
-        if callable(of.name) or of.name not in names:
+        if not isinstance(of.name, str) or of.name not in names:
             return None
         visit_part = self._visit(of.fields[names.index(of.name)])
 
@@ -602,8 +605,12 @@ def reporter_error(function: Any, error: Exception, occasion: Occasion) -> Repor
         if frame is code or code is None:
             location = f"{frame.co_filename}, line {traceback.tb_lineno}"
         traceback = traceback.tb_next
-    name = getattr(function, "__name__", repr(function))
-    message = f"{name}: {type(error).__name__}: {error}"
+    name = getattr(function, "__name__", type(function).__name__)
+    try:
+        what = str(error)
+    except Exception:  # an exception of a user's own, which may fail at that too
+        what = "(it does not say what)"
+    message = f"{name}: {type(error).__name__}: {what}"
     return ReporterError(occasion.c, message, location, ts=occasion.ts)
 
 
@@ -682,11 +689,16 @@ def _finds_reader(schema: Construct, registry: Registry) -> bool:
 
 def walker(wanted: frozenset[str] | None, registry: Registry) -> Walker:
     """The walk for a set of events, which all connections share."""
-    walkers: dict[frozenset[str] | None, Walker] = registry.walked.setdefault("walkers", {})
+    walkers: dict[frozenset[str] | None, Walker] = registry.derived.setdefault("walkers", {})
     known = walkers.get(wanted)
     if known is None:
+        if len(walkers) >= _MAXIMUM_WALKERS:
+            walkers.clear()  # what analyzers use stays with them
         known = walkers[wanted] = Walker(wanted, registry)
     return known
+
+
+_MAXIMUM_WALKERS = 64
 
 
 class _Scope(dict[str, Any]):

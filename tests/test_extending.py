@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import subprocess
 import sys
 import threading
+import weakref
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -319,6 +322,85 @@ def test_an_event_takes_the_time_of_its_occasion_and_the_name_of_the_message() -
     )
     assert [event.ts for event in found if isinstance(event, SslMine)] == [7.0, 1.0]
     assert met == ["client_hello", "alert"]
+
+
+def test_a_function_of_a_schema_that_raises_costs_its_message() -> None:
+    registry = DEFAULT.copy()
+    registry.register_message(200, "mine", Struct("a" / uint8, "b" / Computed(lambda c: 1 // c.a)))
+    broken_message = record("handshake", bytes.fromhex("c800000100"))
+    analyzer = events.Analyzer(extensions=registry)
+    found = analyzer.deliver(hello_with(b"") + broken_message, is_orig=True)
+    assert names(found)[-2:] == ["ssl_handshake_message", "protocol_violation"]
+
+
+def test_a_hello_of_another_schema_costs_what_is_learnt_from_it() -> None:
+    changes: list[Any] = [
+        lambda r: r.register(43, "supported_versions", Struct("rest" / remaining()), replace=True),
+        lambda r: r.register_message(1, "client_hello", Struct("rest" / remaining()), replace=True),
+        lambda r: r.register_message(2, "server_hello", remaining(), replace=True),
+    ]
+    for change in changes:
+        registry = DEFAULT.copy()
+        change(registry)
+        found = analyze(said("tls13"), extensions=registry)
+        reasons = [event.reason for event in found if isinstance(event, events.ProtocolViolation)]
+        assert any("nothing is learnt from this hello" in reason for reason in reasons)
+
+
+def test_an_exception_that_does_not_say_what_it_is() -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    def mute(body: Any, at: events.Occasion) -> SslMine:
+        raise Mute
+
+    registry = registry_with(Struct("value" / uint8))
+    events.raises(SslMine, on_extension="mine", registry=registry)(mute)
+    found = events.Analyzer(extensions=registry).deliver(hello_with(b"\x00"), is_orig=True)
+    assert names(found)[:2] == ["reporter_error", "ssl_extension"]
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        lambda inner: Struct("n" / uint8, inner),
+        lambda inner: construct.FocusedSeq(lambda context: "i", "n" / uint8, "i" / inner),
+        lambda inner: construct.Array(2, inner, discard=True),
+        lambda inner: OfItsOwn(inner),
+    ],
+)
+def test_what_a_value_does_not_hold_is_not_passed_over(schema: Any) -> None:
+    inner = Struct("q" / uint8)
+    registry = registry_with(schema(inner))
+    with pytest.raises(ValueError, match="ssl_mine would be missing"):
+        events.raises(SslMine, inner, registry=registry)
+
+
+class OfItsOwn(construct.Subconstruct):  # type: ignore[misc]
+    """What parses in a way of its own."""
+
+    def _parse(self, stream: Any, context: Any, path: str) -> Any:
+        return self.subcon._parsereport(stream, context, path)
+
+
+def test_walks_and_registries_that_nobody_uses_are_let_go() -> None:
+    known = events.known_events()
+    data = record("alert", b"\x02\x28")
+    before = len(DEFAULT.derived)
+    for first, second in pairwise(known):
+        for third in known[:8]:
+            events.Analyzer(wanted={first, second, third}).deliver(data, is_orig=True)
+    assert len(DEFAULT.derived) - before < 8
+    registries = []
+    for _ in range(20):
+        registry = DEFAULT.copy()
+        events.Analyzer(extensions=registry).deliver(data, is_orig=True)
+        tlsgrammar.parse(tlsgrammar.Alert, b"\x02\x28", extensions=registry)
+        registries.append(weakref.ref(registry))
+    del registry
+    gc.collect()
+    assert [ref for ref in registries if ref() is not None] == []
 
 
 # Many captures

@@ -249,6 +249,8 @@ def _bytes_of(data: object) -> bytes:
 
 def _shared(context: dict[str, Any]) -> Container:
     """The context of a structure, which those that are parsed alike share."""
+    if context.get("extensions") is not None:
+        return parameters(context)  # which would keep the registry alive
     try:
         return _kept(**context)
     except TypeError:  # something in it that cannot be a key

@@ -1033,7 +1033,7 @@ def _emit_of(schema: Construct) -> _Emit | None:
             if ends == "count" and not least_size(part):
                 return None  # a count alone could keep it busy for long
         case Focus(name=name, fields=fields):
-            if name not in [field.name for field in fields]:
+            if not isinstance(name, str) or name not in [field.name for field in fields]:
                 return None
         case Record(fields=fields):
             if not all(_stops_here(field) for field in fields if may_stop(field)):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Protocol
+from weakref import WeakSet
 
 from construct import Construct, Container
 
@@ -68,13 +69,19 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
+class Walk(Protocol):
+    """Something that is made from the entries of a registry and from what is attached to them."""
+
+    def forget(self) -> None:
+        """Make it anew: the registry has changed."""
+
+
 class OpenTypes:
     """The entries of open types, by the type and the code point.
 
     Attributes:
         derived: tables of what others have made from the entries and names, under keys of their own. Each change
             empties the tables; they stay the same objects.
-        walked: likewise, of what is made from the attachments too.
     """
 
     def __init__(self) -> None:
@@ -83,7 +90,7 @@ class OpenTypes:
         self._entered: set[str] = set()
         self._names: dict[Names, tuple[dict[int, str], dict[str, int]]] = {}
         self.derived: dict[Any, dict[Any, Any]] = {}
-        self.walked: dict[Any, dict[Any, Any]] = {}
+        self._walks: WeakSet[Walk] = WeakSet()
 
     def __repr__(self) -> str:
         counts = {kind: len(known) for kind, known in self._entries.items()}
@@ -131,7 +138,7 @@ class OpenTypes:
                 )
             if not isinstance(schema, Construct):
                 raise TypeError(f"{what}: the schema for {where} is not a construct but {schema!r}")
-        known = self._entries.setdefault(kind, {})
+        known = dict(self._entries.get(kind, {}))
         holder = known.get(entry.code)
         if holder is not None and not replace:
             raise ValueError(
@@ -144,10 +151,14 @@ class OpenTypes:
             raise ValueError(
                 f"{what}: the name is held by code point {namesake.code}; pass replace=True to take it"
             )
+        attached = dict(self._attached)
         for taken in filter(None, (holder, namesake)):
             del known[taken.code]
-            self._attached.pop((kind, taken.code), None)
+            attached.pop((kind, taken.code), None)
         known[entry.code] = entry
+        # Other threads may read: they see the old tables or the new ones.
+        self._attached = attached
+        self._entries = {**self._entries, kind: known}
         self.changed()
         self._warn_of_hidden(entry)
 
@@ -158,7 +169,14 @@ class OpenTypes:
             return
         from .sight import hidden  # which is about registries too
 
-        found = hidden([(entry.name, schema) for schema in entry.schemas.values()], self)
+        try:
+            found = hidden([(entry.name, schema) for schema in entry.schemas.values()], self)
+        except Exception as error:  # of a LazyBound, which may name what is not there yet
+            warnings.warn(
+                f"{entry.name}: whether events are missing in it is not known: {error}",
+                stacklevel=4,
+            )
+            return
         for schema in attached:
             if schema in found:
                 path, why = found[schema]
@@ -182,8 +200,9 @@ class OpenTypes:
 
     def changed(self) -> None:
         """Take note that what was made of the entries holds no more."""
-        for table in (*self.derived.values(), *self.walked.values()):
+        for table in tuple(self.derived.values()):
             table.clear()
+        self._tell_walks()
 
     # Names
 
@@ -262,9 +281,18 @@ class OpenTypes:
             label: what it is, for people.
         """
         key = bare(to) if isinstance(to, Construct) else to
-        self._attached[key] = (*self.attached(key), Attachment(thing, label))
-        for table in self.walked.values():
-            table.clear()
+        # Other threads may read: they see the old tables or the new ones.
+        several = (*self.attached(key), Attachment(thing, label))
+        self._attached = {**self._attached, key: several}
+        self._tell_walks()
+
+    def tell(self, walk: Walk) -> None:
+        """Tell a walk of each change, as long as it is there."""
+        self._walks.add(walk)
+
+    def _tell_walks(self) -> None:
+        for walk in tuple(self._walks):
+            walk.forget()
 
     def attached(self, to: Construct | tuple[str, Any]) -> tuple[Attachment, ...]:
         """What was left with a structure or an entry, in order."""

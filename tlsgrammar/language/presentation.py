@@ -503,8 +503,10 @@ def parse_whole(schema: Construct, window: Window, context: Any, path: str, afte
     """Parse a structure that must fill its window; `after` says what bytes that are left over come after."""
     try:
         value = schema._parsereport(window, context, path)
-    except ConstructError as error:
-        raise as_grammar_error(error, window, path) from None
+    except GrammarError:
+        raise
+    except Exception as error:  # a user's schema may hold any function, and that may raise anything
+        raise as_grammar_error(error, window, path) from error
     left = window.size - window.tell()
     if left < 0:
         reason = f"it reads {-left} bytes behind the end"

@@ -607,7 +607,7 @@ def _known(schema: Construct) -> _Known | None:
         if known is not None:
             own = any(
                 getattr(kind, name) is not getattr(base, name) or name in vars(schema)
-                for name in ("_parse", "_build")
+                for name in ("_parse", "_build", "_parsereport")
             )
             return None if own else known
     return None

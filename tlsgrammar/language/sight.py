@@ -10,7 +10,21 @@ from collections.abc import Iterable, Iterator
 from construct import Construct
 
 from .open_types import OpenTypes
-from .shape import Adapted, Deferred, Open, Sealed, Select, Text, Unknown, bare, parts, shape
+from .shape import (
+    Adapted,
+    Deferred,
+    Focus,
+    Open,
+    Record,
+    Repeat,
+    Sealed,
+    Select,
+    Text,
+    Unknown,
+    bare,
+    parts,
+    shape,
+)
 
 __all__ = ["Hidden", "blindness", "hidden", "inner"]
 
@@ -33,6 +47,10 @@ def inner(schema: Construct, registry: OpenTypes) -> list[Construct]:
     found = parts(schema)
     if isinstance(of, Sealed):
         found = list(of.parts)
+    if isinstance(of, Unknown):
+        found = [x for x in vars(schema).values() if isinstance(x, Construct)]
+        several = [x for x in vars(schema).values() if isinstance(x, list)]
+        found += [x for held in several for x in held if isinstance(x, Construct)]
     return found or [part for part in [getattr(of, "part", None)] if part is not None]
 
 
@@ -87,4 +105,20 @@ def _hidden(
     if isinstance(shape(schema), Open):
         return  # what a registry has is a root of its own
     for part in inner(schema, registry):
-        yield from _hidden(part, path, registry, hiding, seen)
+        yield from _hidden(part, path, registry, hiding or _left_out(schema, part, path), seen)
+
+
+def _left_out(schema: Construct, part: Construct, path: str) -> Hidden | None:
+    """Where a part stands whose value that of the whole does not hold."""
+    of = shape(schema)
+    match of:
+        case Record(fields=fields, keys=keys):
+            held = any(key for key, field in zip(keys, fields, strict=True) if field is part)
+        case Focus(name=name):
+            held = isinstance(name, str) and part.name == name
+        case Repeat(kept=kept):
+            held = kept
+        case _:
+            held = True
+    why = f"{type(schema).__name__}: its value does not hold that of this part"
+    return None if held else (path, why)

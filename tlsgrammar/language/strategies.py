@@ -511,7 +511,8 @@ def _repeat(draw: Draw, schema: Construct, of: Repeat, context: Any) -> Any:
     items: list[Any] = []
     count = None if of.count is None else _known_length(of.count, context)
     if of.ends == "count":
-        count = draw(st.integers(0, 5)) if count is None else count
+        ends = context["_params"].get("_drawn", 0) >= _DEPTH
+        count = draw(st.integers(0, 0 if ends else 5)) if count is None else count
         for context["_index"] in range(count):
             items.append(_value(draw, of.part, context))
         return items
