@@ -25,7 +25,6 @@ from typing import Any, NamedTuple
 import construct
 from construct import Construct, ConstructError, Container, ListContainer
 
-from .errors import GrammarError
 from .expressions import Reads, field_of_this, operands, reading
 from .guard import guarded
 from .open_types import OpenChoice, OpenTypes, nests, registry_of
@@ -311,12 +310,10 @@ class _Emitter:
         self._lines: list[str] = []
         self._depth = 1
         self._names: dict[str, Any] = {
-            "ConstructError": ConstructError,
             "Container": Container,
             "Deviation": Deviation,
             "ExplicitError": construct.ExplicitError,
             "GIVES_UP": GIVES_UP,
-            "GrammarError": GrammarError,
             "ListContainer": ListContainer,
             "StopFieldError": construct.StopFieldError,
             "by_itself": _by_itself,

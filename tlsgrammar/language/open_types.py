@@ -315,10 +315,6 @@ class OpenTypes:
         """Whether what a source brings along has been registered."""
         return source in self._entered
 
-    def leave(self, source: str) -> None:
-        """Take back that a source has been registered."""
-        self._entered.discard(source)
-
     def copy_to(self, other: OpenTypes) -> None:
         """Make another registry, which is new, one of the same entries."""
         other._entries.update((kind, dict(known)) for kind, known in self._entries.items())

@@ -47,7 +47,6 @@ __all__ = [
     "Nothing",
     "Number",
     "Open",
-    "Parts",
     "Raw",
     "Record",
     "Repeat",
@@ -623,8 +622,6 @@ def shape(schema: Construct) -> Shape:
 
 
 # Parts
-
-Parts = Iterable[Construct]
 
 
 def _constructs(held: Any) -> list[Construct]:

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from .expressions import field_of_this
 from .guard import guarded
-from .open_types import OpenChoice, OpenTypes, registry_of
+from .open_types import OpenChoice, registry_of
 from .presentation import MAXIMUM_DEPTH
 from .shape import (
     Adapted,
@@ -117,13 +117,13 @@ def values(draw: Draw, /, schema: Construct, **context: Any) -> Any:
     Raises:
         NoStrategyError: the schema holds a construct that no strategy is known for (see `register`); a TypeError.
     """
-    check_drawable(schema, registry_of({"_params": context}))
+    check_drawable(schema)
     params = Container(context, _parsing=False, _building=True, _sizing=False)
     params["_params"] = params
     return _value(draw, schema, params)
 
 
-def check_drawable(schema: Construct, registry: OpenTypes | None = None) -> None:
+def check_drawable(schema: Construct) -> None:
     """That values of a schema can be drawn.
 
     Raises:
