@@ -23,7 +23,7 @@ from tlsgrammar.versions import is_supported, is_tls13
 from . import mapping  # noqa: F401  (fills the table that the walker reads)
 from .model import Connection, Event, ProtocolViolation, SslEncryptedData, SslEstablished
 from .modern import SslPlaintextData
-from .walk import Occasion, check_wanted, reporter_error, walker
+from .walk import Occasion, check_wanted, schema_error, walker
 
 __all__ = ["Session", "Side"]
 
@@ -213,10 +213,8 @@ class Session:
         params = self._params
         try:
             visit(value, params, params, occasion, self._out)
-        except (
-            Exception
-        ) as error:  # of a function in a user's schema, which does not see all that it saw parsing
-            self._raise(reporter_error(visit, error, occasion))
+        except Exception as error:  # a function in a user's schema does not see all that it saw
+            self._raise(schema_error(error, occasion))
 
     def _message(self, side: Side, message: HandshakeMessage) -> bool:
         """Read a handshake message, and raise its events.

@@ -8,8 +8,9 @@ somebody wants to hear of. What nobody wants is not walked.
 
 The plan: for each schema one function, a visit, made when the schema is first met and kept as long as the registry stays
 as it is. The traps: a visit has to decide for the cases that the parser decided for, from the value alone, so that it
-makes the context again where an expression reads more than a field beside it; and a structure may contain itself, so
-that whether anybody wants what it holds is found out before the visits of what it holds are made.
+makes the context again, field by field as the parser did, where an expression reads more than a field beside it; and a
+structure may contain itself, so that whether anybody wants what it holds is found out before the visits of what it
+holds are made.
 """
 
 from __future__ import annotations
@@ -357,25 +358,24 @@ class Walker:
     def _struct_visit(
         self, schema: Construct, of: Record, functions: tuple[Function, ...]
     ) -> Visit | None:
-        fields = [
-            (key, found)
-            for key, field in zip(of.keys, of.fields, strict=True)
-            if key and (found := self._visit(field)) is not None
-        ]
-        if not fields and not functions:
+        # Of two fields of one name the value holds the last.
+        last = {key: field for key, field in zip(of.keys, of.fields, strict=True) if key}
+        visits = [(key, self._visit(field)) for key, field in last.items()]
+        if not functions and not any(visit_field for _, visit_field in visits):
             return None
-        needs_scope = _reads_scope(schema, self._registry)
-        whole = not any(map(may_stop, of.fields))
         raise_events = self._raising(functions) if functions else None
+        if _reads_scope(schema, self._registry):
+            return _in_scope(visits, raise_events)
+        fields = [(key, found) for key, found in visits if found is not None]
+        whole = not any(map(may_stop, of.fields))
 
         def visit(
             value: Any, around: Any, params: Any, occasion: Occasion, raised: list[Event]
         ) -> None:
             if value is None:
                 return
-            scope = _Scope(value, around, params) if needs_scope else value
             for name, visit_field in fields if whole else [f for f in fields if f[0] in value]:
-                visit_field(value[name], scope, params, occasion, raised)
+                visit_field(value[name], value, params, occasion, raised)
             if raise_events is not None:
                 raise_events(value, occasion, raised)
 
@@ -405,18 +405,17 @@ class Walker:
         return visit if visits else None
 
     def _row_visit(self, of: Row) -> Visit | None:
-        visits = [self._visit(field) for field in of.fields]
+        visits = [(field.name, self._visit(field)) for field in of.fields]
 
         def visit(
             value: Any, around: Any, params: Any, occasion: Occasion, raised: list[Event]
         ) -> None:
-            named = {
-                f.name: item for f, item in zip(of.fields, value or (), strict=False) if f.name
-            }
-            scope = _Scope(named, around, params)
-            for visit_part, item in zip(visits, value or (), strict=False):
+            scope = _Scope(around, params)
+            for (name, visit_part), item in zip(visits, value or (), strict=False):
                 if visit_part is not None:
                     visit_part(item, scope, params, occasion, raised)
+                if name:
+                    scope[name] = item
 
         return visit
 
@@ -430,8 +429,7 @@ class Walker:
             value: Any, around: Any, params: Any, occasion: Occasion, raised: list[Event]
         ) -> None:
             if value is not None and visit_part is not None:
-                scope = _Scope({of.name: value}, around, params)
-                visit_part(value, scope, params, occasion, raised)
+                visit_part(value, _Scope(around, params), params, occasion, raised)
 
         return visit
 
@@ -595,7 +593,7 @@ def _timed(event: Event, occasion: Occasion) -> Event:
 
 
 def reporter_error(function: Any, error: Exception, occasion: Occasion) -> ReporterError:
-    """What becomes of an exception in a function: where in it, and which."""
+    """What becomes of an exception in a function that raises events: where in it, and which."""
     code = getattr(function, "__code__", None)
     traceback = error.__traceback__
     # Where what it returned is at fault, it is not in the traceback.
@@ -606,12 +604,53 @@ def reporter_error(function: Any, error: Exception, occasion: Occasion) -> Repor
             location = f"{frame.co_filename}, line {traceback.tb_lineno}"
         traceback = traceback.tb_next
     name = getattr(function, "__name__", type(function).__name__)
+    return ReporterError(occasion.c, f"{name}: {_said(error)}", location, ts=occasion.ts)
+
+
+def schema_error(error: Exception, occasion: Occasion) -> ReporterError:
+    """What becomes of an exception in a function of a schema, once its structure is parsed: it was given what it reads
+    then, and is not given all of that now.
+    """
+    location, traceback = "", error.__traceback__
+    while traceback is not None:
+        file = traceback.tb_frame.f_code.co_filename
+        if file != __file__ or not location:
+            location = f"{file}, line {traceback.tb_lineno}"
+        traceback = traceback.tb_next
+    message = (
+        f"events of this {occasion.message} may be missing: "
+        f"which case was parsed cannot be told from the value: {_said(error)}"
+    )
+    return ReporterError(occasion.c, message, location, ts=occasion.ts)
+
+
+def _said(error: Exception) -> str:
     try:
         what = str(error)
     except Exception:  # an exception of a user's own, which may fail at that too
         what = "(it does not say what)"
-    message = f"{name}: {type(error).__name__}: {what}"
-    return ReporterError(occasion.c, message, location, ts=occasion.ts)
+    return f"{type(error).__name__}: {what}"
+
+
+def _in_scope(visits: list[tuple[str, Visit | None]], raise_events: RaiseEvents | None) -> Visit:
+    """The visit of a structure in which something reads more than the fields beside it."""
+
+    def visit(
+        value: Any, around: Any, params: Any, occasion: Occasion, raised: list[Event]
+    ) -> None:
+        if value is None:
+            return
+        scope = _Scope(around, params)
+        for name, visit_field in visits:
+            if name not in value:
+                break  # the structure ended before it
+            if visit_field is not None:
+                visit_field(value[name], scope, params, occasion, raised)
+            scope[name] = value[name]
+        if raise_events is not None:
+            raise_events(value, occasion, raised)
+
+    return visit
 
 
 def _with(visit_inner: Visit | None, raise_events: RaiseEvents) -> Visit:
@@ -702,14 +741,14 @@ _MAXIMUM_WALKERS = 64
 
 
 class _Scope(dict[str, Any]):
-    """The fields of a structure, as the expressions of its schema see them: with the structure around it
-    as `_`, and what the parser was told as `_params`.
+    """The fields of a structure that are parsed already, as the expressions of its schema see them: with the structure
+    around it as `_`, and what the parser was told as `_params`.
     """
 
     __slots__ = ()
 
-    def __init__(self, value: Any, around: Any, params: Any) -> None:
-        super().__init__(value)
+    def __init__(self, around: Any, params: Any) -> None:
+        super().__init__()
         self["_"] = around
         self["_params"] = params
         self["_root"] = around["_root"] if isinstance(around, _Scope) else self

@@ -27,6 +27,7 @@ from tlsgrammar import GrammarError, Registry
 from tlsgrammar.language import (
     MAXIMUM_DEPTH,
     Bytes,
+    compiler,
     remaining,
     strategies,
     uint8,
@@ -84,6 +85,78 @@ def test_a_case_that_a_field_further_out_decides_for_is_heard() -> None:
 
     found = events.Analyzer(extensions=registry).deliver(hello_with(b"\x01\x07"), is_orig=True)
     assert [event.value for event in found if isinstance(event, SslMine)] == [7]
+
+
+BODIES_THAT_READ_AROUND = {
+    "a field of the extension": Struct("code" / Computed(this._.extension_type)),
+    "a field of the hello": Struct("version" / Computed(this._._.legacy_version)),
+    "a choice": Struct("x" / Switch(this._.extension_type, {0xFE00: uint16}, default=uint8)),
+    "an expression": Struct("x" / Bytes(this._.extension_type & 3), "rest" / remaining()),
+    "deeper inside": Struct(
+        "in" / Struct("x" / If(this._._.extension_type == 0xFE00, uint8)), "y" / uint8
+    ),
+    "a function": Struct("seen" / Computed(lambda c: sorted(k for k in c._ if k[0] != "_"))),
+    "the outermost": Struct("seen" / Computed(lambda c: sorted(k for k in c._root if k[0] != "_"))),
+    "without a structure": If(this.extension_type == 0xFE00, uint16),
+    "in a list": vector(Struct("x" / If(this._.extension_type == 0xFE00, uint8)), 0, 255),
+    "what may not fit": Struct(
+        "may" / construct.Optional(Struct("x" / construct.Const(this._.extension_type & 1, uint8)))
+    ),
+    "a lazy one": LazyBound(lambda: Struct("code" / Computed(this._.extension_type))),
+}
+
+
+@pytest.mark.parametrize("body", BODIES_THAT_READ_AROUND.values(), ids=BODIES_THAT_READ_AROUND)
+@pytest.mark.parametrize("given", [b"", b"\x01", b"\x00\x01", b"\x01\x00\x02\x03"])
+def test_a_body_sees_the_structures_around_it(body: construct.Construct, given: bytes) -> None:
+    registry = registry_with(body)
+    for message in (client_hello((0xFE00, given)), client_hello((0xFE01, given), (0xFE00, given))):
+        assert_same(tlsgrammar.Handshake, message, extensions=registry)
+        assert_same(tlsgrammar.ClientHello, message[4:], extensions=registry)
+
+
+def test_a_body_in_a_body_sees_the_structures_around_it() -> None:
+    registry = registry_with(Struct("inner" / tlsgrammar.Extension("client_hello")))
+    registry.register(0xFE01, "inner", Struct("around" / Computed(this._._._.extension_type)))
+    message = client_hello((0xFE00, b"\xfe\x01\x00\x00"))
+    hello = tlsgrammar.parse(tlsgrammar.ClientHello, message[4:], extensions=registry)
+    assert hello.extensions[0].body.inner.body.around == 0xFE00
+    assert_same(tlsgrammar.ClientHello, message[4:], extensions=registry)
+
+
+def test_no_body_of_the_library_reads_around() -> None:
+    """It would be parsed twice, and the second time with more contexts than it needs."""
+    for kind, _, entry in DEFAULT.everything():
+        for schema in entry.schemas.values():
+            assert not compiler._reaches_out(schema, 0), (kind, entry.name)
+
+
+def test_a_condition_is_decided_by_what_stood_before_it() -> None:
+    inner, other = Struct("x" / uint8), Struct("x" / uint8)
+    body = Struct(
+        "either" / construct.IfThenElse(lambda c: "later" in c, inner, other),
+        "later" / uint8,
+        "then" / construct.IfThenElse(lambda c: "later" in c, inner, other),
+    )
+    registry = registry_with(body)
+
+    @events.raises(SslMine, inner, registry=registry)
+    def ssl_mine(found: Any, at: events.Occasion) -> SslMine:
+        return SslMine(at.c, found.x)
+
+    found = events.Analyzer(extensions=registry).deliver(hello_with(b"\x01\x02\x03"), is_orig=True)
+    assert [event.value for event in found if isinstance(event, SslMine)] == [3]
+
+
+def test_a_condition_that_cannot_be_decided_again_is_told() -> None:
+    inner = Struct("x" / uint8)
+    body = Struct("either" / If(lambda c: c._io.tell() == 0, inner))
+    registry = registry_with(body)
+    events.raises(SslMine, inner, registry=registry)(lambda found, at: SslMine(at.c, found.x))
+    found = events.Analyzer(extensions=registry).deliver(hello_with(b"\x01"), is_orig=True)
+    (error,) = [event for event in found if isinstance(event, events.ReporterError)]
+    assert error.message.startswith("events of this client_hello may be missing")
+    assert __file__ in error.location
 
 
 def test_a_condition_on_a_field_further_out_is_compiled() -> None:
@@ -368,6 +441,7 @@ def test_an_exception_that_does_not_say_what_it_is() -> None:
         lambda inner: construct.FocusedSeq(lambda context: "i", "n" / uint8, "i" / inner),
         lambda inner: construct.Array(2, inner, discard=True),
         lambda inner: OfItsOwn(inner),
+        lambda inner: Struct("n" / inner, "n" / uint8),
     ],
 )
 def test_what_a_value_does_not_hold_is_not_passed_over(schema: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from construct import Construct, Container
 
-from .compiler import GIVES_UP, compiled_alone
+from .compiler import GIVES_UP, NotAtHand, compiled_alone
 from .errors import GrammarError
 from .guard import guarded
 from .presentation import Output, Window, as_grammar_error, parse_whole, without_streams
@@ -171,7 +171,11 @@ def _strictly_read(
 
 
 def _must_agree(schema: Construct, gave_up: Exception | None, failed: Exception | None) -> None:
-    """That a compiled parser gave up for a declared reason, or for the schema's own; and that the schema fails too."""
+    """That a compiled parser gave up for a declared reason, or for the schema's own, and that the schema fails too; or
+    that it gave up because only the schema can do it.
+    """
+    if isinstance(gave_up, NotAtHand):
+        return
     if failed is None:
         raise CompilerError(f"{schema!r}, compiled, does not parse what follows it") from gave_up
     if gave_up is None or isinstance(gave_up, GIVES_UP):

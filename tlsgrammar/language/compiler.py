@@ -13,7 +13,9 @@ The traps. The function knows only the happy path: whatever is wrong with the by
 and the caller has the schema itself parse them again, which knows what is wrong and where. So it may not give up on
 bytes that follow the schema (slow), nor take any that do not (wrong), nor catch what `Optional` or `Peek` would not.
 Fields of the same name stand in different structures: `this.x` is the variable only where `x` is a field of this
-structure, and a context that anything reads has to be that of the innermost structure around it.
+structure, and a context that anything reads has to be that of the innermost structure around it. What a registry has
+for a code point is not known when the structure around it is compiled, and may read that structure all the same: then
+the parser stops, and another one takes its place which makes every context.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from typing import Any, NamedTuple
 import construct
 from construct import Construct, ConstructError, Container, ListContainer
 
-from .expressions import Reads, field_of_this, operands, reading
+from .expressions import Reads, field_of_this, levels_of_this, operands, reading
 from .guard import guarded
 from .open_types import OpenChoice, OpenTypes, nests, registry_of
 from .presentation import Window, deeper, without_streams
@@ -47,11 +49,13 @@ from .shape import (
     Raw,
     Record,
     Repeat,
+    Row,
     Shape,
     Sized,
     Stop,
     Tell,
     Text,
+    Unknown,
     functions,
     least_size,
     may_stop,
@@ -59,7 +63,16 @@ from .shape import (
     shape,
 )
 
-__all__ = ["GIVES_UP", "Deviation", "Parser", "compiled", "compiled_alone", "fields", "is_compiled"]
+__all__ = [
+    "GIVES_UP",
+    "Deviation",
+    "NotAtHand",
+    "Parser",
+    "compiled",
+    "compiled_alone",
+    "fields",
+    "is_compiled",
+]
 
 Parser = Callable[[bytes | bytearray, int, int, int, Any], tuple[Any, int]]
 """A compiled schema: takes the data, where the structure begins in them, where at the latest it ends, where
@@ -82,23 +95,57 @@ class _TooDeep(Exception):
     """A schema is nested deeper than Python's source can be."""
 
 
+class _ReadsAround(Exception):
+    """What a registry has for a code point reads a structure around it, whose context was not made."""
+
+
+class NotAtHand(Exception):
+    """A function reads of its context what construct alone can put there: the stream, the constructs of the structure."""
+
+
+class _NotAtHand:
+    """Stands in a context for what is not at hand."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        raise NotAtHand(name)
+
+    def __getitem__(self, key: Any) -> Any:
+        raise NotAtHand
+
+    def __iter__(self) -> Any:
+        raise NotAtHand
+
+
+_NOT_AT_HAND = _NotAtHand()
+
+
 _parsers: dict[Construct, Parser] = {}
+_in_contexts: dict[Construct, Parser] = {}
 _alone: dict[Construct, Parser] = {}
 _readers: dict[tuple[Construct, bool], bool] = {}  # what _reads_context has found
 
 
-def compiled(schema: Construct) -> Parser:
-    """The parser of a schema, which is compiled at its first use."""
-    parser = _parsers.get(schema)
+def compiled(schema: Construct, contexts: bool = False) -> Parser:
+    """The parser of a schema, which is compiled at its first use.
+
+    Args:
+        schema: the schema.
+        contexts: whether it makes the context of every structure, for what is looked up in a registry, and not only
+            of those in which something is known to read it.
+    """
+    known = _in_contexts if contexts else _parsers
+    parser = known.get(schema)
     if parser is None:
-        if len(_parsers) >= _MAXIMUM_KEPT:  # of a program that makes schemas as it runs
-            _parsers.clear()
+        if len(known) >= _MAXIMUM_KEPT:  # of a program that makes schemas as it runs
+            known.clear()
             _readers.clear()
         try:
-            parser = _Emitter().compile(schema)
+            parser = _Emitter(contexts).compile(schema)
         except _TooDeep:
             parser = _interpreter(schema)
-        _parsers[schema] = parser
+        known[schema] = parser
     return parser
 
 
@@ -111,8 +158,25 @@ def compiled_alone(schema: Construct) -> Parser:
         parser = compiled(schema)
         if _reads_context(schema, False):
             parser = _in_own_context(parser)
+        if nests(schema):
+            parser = _or_in_contexts(parser, schema)
         _alone[schema] = parser
     return parser
+
+
+def _or_in_contexts(parser: Parser, schema: Construct) -> Parser:
+    """A parser that begins again, with all contexts, where something that it meets reads one that it has not made."""
+
+    def parse_or_in_contexts(
+        data: bytes | bytearray, p: int, end: int, start: int, context: Any
+    ) -> tuple[Any, int]:
+        try:
+            return parser(data, p, end, start, context)
+        except _ReadsAround:
+            again = _in_own_context(compiled(schema, True))
+        return again(data, p, end, start, context)
+
+    return parse_or_in_contexts
 
 
 def _in_own_context(parser: Parser) -> Parser:
@@ -175,6 +239,8 @@ def _context(around: Any) -> Container:
     context["_parsing"] = True
     context["_building"] = False
     context["_sizing"] = False
+    context["_subcons"] = _NOT_AT_HAND
+    context["_io"] = _NOT_AT_HAND
     context["_index"] = around.get("_index")
     return context
 
@@ -205,17 +271,33 @@ _INTEGERS = {code: _Layouts(code) for code in "bhHlLqQefd"}
 class _Cases(dict[Any, Parser]):
     """The parsers of the cases of a choice, each compiled when it is first met."""
 
-    def __init__(self, choice: Choice) -> None:
+    def __init__(self, choice: Choice, contexts: bool) -> None:
         super().__init__()
         self._choice = choice
+        self._contexts = contexts
 
     def __missing__(self, key: Any) -> Parser:
         case = self._choice.cases.get(key)
         if case is None:
             # Not kept under its key: there is no end of keys.
-            return compiled(self._choice.default)
-        parser = self[key] = compiled(case)
+            return compiled(self._choice.default, self._contexts)
+        parser = self[key] = compiled(case, self._contexts)
         return parser
+
+
+class _LookedUp(NamedTuple):
+    """How what stands in an open type is looked up.
+
+    Attributes:
+        choice, where: in the registry.
+        body: whether it brings along the bytes that it stands in.
+        contexts: whether all contexts are made around it.
+    """
+
+    choice: OpenChoice
+    where: str
+    body: bool
+    contexts: bool
 
 
 class _Opened(dict[Any, Parser | None]):
@@ -223,30 +305,32 @@ class _Opened(dict[Any, Parser | None]):
     or None where there is nothing to parse then.
     """
 
-    def __init__(self, registry: OpenTypes, choice: OpenChoice, where: str, body: bool) -> None:
+    def __init__(self, registry: OpenTypes, by: _LookedUp) -> None:
         super().__init__()
-        self._kind = None if body else choice.kind  # by way of which its depth is counted
+        self._kind = None if by.body else by.choice.kind  # by way of which its depth is counted
         self._registry = registry
-        self._choice = choice
-        self._where = where
+        self._by = by
 
     def __missing__(self, code: Any) -> Parser | None:
-        schema = self._choice.look_up(self._registry, code, self._where)
-        parser = None if schema is construct.Pass else compiled(schema)
-        if parser is not None and nests(schema, self._kind) and schema is not self._choice.default:
+        choice, where, _, contexts = self._by
+        schema = choice.look_up(self._registry, code, where)
+        if not contexts and schema is not choice.default and _reaches_out(schema, 0):
+            raise _ReadsAround
+        parser = None if schema is construct.Pass else compiled(schema, contexts)
+        if parser is not None and nests(schema, self._kind) and schema is not choice.default:
             parser = _limited(parser)
         if len(self) < _MAXIMUM_KEPT:
             self[code] = parser
         return parser
 
 
-def _opened(registry: OpenTypes | None, choice: OpenChoice, where: str, body: bool) -> _Opened:
+def _opened(registry: OpenTypes | None, by: _LookedUp) -> _Opened:
     """The parsers of an open type in a registry; in the default one where it is None."""
     if registry is None:
         registry = registry_of(_NO_CONTEXT)
-    opened = registry.derived.get((choice, where))
+    opened = registry.derived.get(by)
     if opened is None:
-        opened = registry.derived[choice, where] = _Opened(registry, choice, where, body)
+        opened = registry.derived[by] = _Opened(registry, by)
     return opened  # type: ignore[return-value]
 
 
@@ -264,7 +348,7 @@ def _limited(parser: Parser) -> Parser:
     return limited
 
 
-def _deferred(function: Callable[[], Construct]) -> Parser:
+def _deferred(function: Callable[[], Construct], contexts: bool) -> Parser:
     """The parser of what a function gives; as a rule it is the same each time."""
     last: list[Any] = [None, None]
 
@@ -273,7 +357,7 @@ def _deferred(function: Callable[[], Construct]) -> Parser:
     ) -> tuple[Any, int]:
         schema = function()
         if last[0] is None:
-            last[:] = [schema, _limited(compiled(schema))]
+            last[:] = [schema, _limited(compiled(schema, contexts))]
         if last[0] is schema:
             return last[1](data, p, end, start, context)  # type: ignore[no-any-return]
         return _by_itself(guarded(schema), data, p, end, start, deeper(context, Window(b"", p), ""))
@@ -306,7 +390,8 @@ _DEEPEST = 16
 class _Emitter:
     """Writes the source of one parser, in which `p` is the offset in `data`."""
 
-    def __init__(self) -> None:
+    def __init__(self, contexts: bool = False) -> None:
+        self._contexts = contexts
         self._lines: list[str] = []
         self._depth = 1
         self._names: dict[str, Any] = {
@@ -315,6 +400,8 @@ class _Emitter:
             "ExplicitError": construct.ExplicitError,
             "GIVES_UP": GIVES_UP,
             "ListContainer": ListContainer,
+            "NotAtHand": NotAtHand,
+            "ReadsAround": _ReadsAround,
             "StopFieldError": construct.StopFieldError,
             "by_itself": _by_itself,
             "make_context": _context,
@@ -324,25 +411,23 @@ class _Emitter:
         }
         self._count = 0
         # The variables with the parsers of open types, by how those are looked up.
-        self._opened: dict[tuple[OpenChoice, str, bool], str] = {}
+        self._opened: dict[_LookedUp, str] = {}
 
     def compile(self, schema: Construct) -> Parser:
-        indexed = _reads_context(schema, False)
+        indexed = self._contexts or _reads_context(schema, False)
         value = self._emit(schema, _Place("end", "context", {}, "start", indexed))
         self._find_opened(0, self._opened)
         return self._function("data, p, end, start, context", f"{value}, p", schema)
 
-    def _find_opened(self, line: int, which: Iterable[tuple[OpenChoice, str, bool]]) -> None:
+    def _find_opened(self, line: int, which: Iterable[_LookedUp]) -> None:
         """Write before a line how the parsers of open types are found, once for all that is behind it."""
         found = []
-        for key in which:
-            choice, where, body = key
+        for by in which:
             # The table of the default registry is at hand: it is emptied, but never another one.
-            default = self._constant(_opened(None, choice, where, body))
+            default = self._constant(_opened(None, by))
             found += [
                 'r = context["_params"]["extensions"]',
-                f"{self._opened[key]} = {default} if r is None else "
-                f"opened(r, {self._constant(choice)}, {where!r}, {body})",
+                f"{self._opened[by]} = {default} if r is None else opened(r, {self._constant(by)})",
             ]
         self._lines[line:line] = [" " * self._depth + text for text in found]
 
@@ -505,8 +590,10 @@ class _Emitter:
         own_context = at.context
         own_fields = {} if value is None else {_WHOLE: value}
         whole = value is not None
-        needs_context = any(_reads_context(field, whole) for field in schemas) or (
-            not whole and any(_reads_whole(field) for field in schemas)
+        needs_context = (
+            self._contexts
+            or any(_reads_context(field, whole) for field in schemas)
+            or (not whole and any(_reads_whole(field) for field in schemas))
         )
         if needs_context:
             own_context = self._variable()
@@ -739,7 +826,10 @@ class _Emitter:
 
     def _if_fits(self, of: Maybe, at: _Place) -> str:
         return self._try(
-            of, at, "except ExplicitError: raise", "except Exception: {value} = None; p = {begin}"
+            of,
+            at,
+            "except (ExplicitError, NotAtHand, ReadsAround): raise",
+            "except Exception: {value} = None; p = {begin}",
         ).split()[0]
 
     def _peeked(self, of: Maybe, at: _Place) -> str:
@@ -762,7 +852,7 @@ class _Emitter:
             return self._if_then_else(of, at)
         value = self._variable()
         key = self._expression(of.key, at)
-        cases = self._constant(_Cases(of))
+        cases = self._constant(_Cases(of, self._contexts))
         self._line(f"{value}, p = {cases}[{key}](data, p, {at.end}, {at.start}, {at.context})")
         return value
 
@@ -782,7 +872,7 @@ class _Emitter:
         return value
 
     def _deferred(self, schema: Construct, of: Any, at: _Place) -> str:
-        value, parser = self._variable(), self._constant(_deferred(of.function))
+        value, parser = self._variable(), self._constant(_deferred(of.function, self._contexts))
         self._line(f"{value}, p = {parser}(data, p, {at.end}, {at.start}, {at.context})")
         return value
 
@@ -790,17 +880,19 @@ class _Emitter:
 
     def _parsers_of(self, of: Open, at: _Place) -> str:
         """The variable with the parsers of an open type; set once where it is known beforehand where it stands."""
-        choice, body = of.choice, of.data is not None
+        choice = of.choice
+        by = _LookedUp(choice, choice.where, of.data is not None, self._contexts)
         if callable(choice.where):
             parsers = self._variable()
             where = self._expression(choice.where, at)
             registry = 'context["_params"]["extensions"]'
-            self._line(f"{parsers} = opened({registry}, {self._constant(choice)}, {where}, {body})")
+            self._line(
+                f"{parsers} = opened({registry}, {self._constant(by)}._replace(where={where}))"
+            )
             return parsers
-        key = (choice, choice.where, body)
-        if key not in self._opened:
-            self._opened[key] = self._variable()
-        return self._opened[key]
+        if by not in self._opened:
+            self._opened[by] = self._variable()
+        return self._opened[by]
 
     def _open(self, schema: Construct, of: Any, at: _Place) -> str:
         if of.data is not None:
@@ -974,6 +1066,41 @@ def _finds_reader(schema: Construct, own: bool) -> bool:
             return True
         return _reads_context(choice.default, False)
     return any(_reads_context(part, own) for part in parts(schema))
+
+
+def _reaches_out(schema: Construct, depth: int) -> bool:
+    """Whether anything in a structure may read what is around that structure, other than what the parser was told.
+
+    Args:
+        schema: that of the structure, or of a part of it.
+        depth: how many of its own structures are around the part.
+    """
+    of = shape(schema)
+    if schema.parsed is not None or isinstance(of, Unknown | Deferred):
+        return True
+    if isinstance(of, Adapted) and not type(schema)._decode.__module__.startswith("construct"):
+        return True  # its method is given the context
+    held = [x for name, x in vars(schema).items() if not hasattr(Construct, name)]
+    if isinstance(of, Open):
+        held = [of.choice.key, of.choice.where]
+    if any(_rises(function, depth) for function in held if callable(function)):
+        return True
+    inside = depth + 1 if isinstance(of, Record | Row | Focus) else depth
+    return any(_reaches_out(part, inside) for part in parts(schema))
+
+
+def _rises(function: Any, depth: int) -> bool:
+    """Whether a function of the context may read more than so many structures."""
+    read = reading(function)
+    if read in (Reads.NOTHING, Reads.PARAMS):
+        return False
+    if read is not Reads.CONTEXT:
+        return not depth
+    levels = levels_of_this(function)
+    if levels is not None:
+        return levels >= depth
+    inside = operands(function)
+    return inside is None or any(_rises(operand, depth) for operand in inside if callable(operand))
 
 
 _Emit = Callable[[_Emitter, Construct, Any, _Place], str]

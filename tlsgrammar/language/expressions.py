@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from construct.expr import BinExpr, ExprMixin, FuncPath, Path, UniExpr
 
-__all__ = ["Reads", "field_of_this", "operands", "reading", "reads"]
+__all__ = ["Reads", "field_of_this", "levels_of_this", "operands", "reading", "reads"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -94,3 +94,21 @@ def field_of_this(function: Any) -> str | None:
         return None
     name = function.__getfield__()
     return name if isinstance(name, str) and name not in _SPECIAL else None
+
+
+def levels_of_this(function: Any) -> int | None:
+    """How many structures further out the field stands that an expression such as `this._._.name` reads: here 2.
+
+    None for an expression of another kind, and for what construct itself puts into a context, such as `this._root.name`.
+    """
+    if type(function) is not Path or function._Path__name != "this":
+        return None
+    names: list[Any] = []
+    while function is not None and function._Path__parent is not None:
+        names.append(function.__getfield__())
+        function = function._Path__parent
+    names.reverse()
+    levels = next((i for i, name in enumerate(names) if name != "_"), len(names))
+    if levels == len(names) or names[levels] in _SPECIAL:
+        return None
+    return levels

@@ -113,7 +113,8 @@ def _left_out(schema: Construct, part: Construct, path: str) -> Hidden | None:
     of = shape(schema)
     match of:
         case Record(fields=fields, keys=keys):
-            held = any(key for key, field in zip(keys, fields, strict=True) if field is part)
+            # Of two fields of one name the value holds the last.
+            held = part in {k: f for k, f in zip(keys, fields, strict=True) if k}.values()
         case Focus(name=name):
             held = isinstance(name, str) and part.name == name
         case Repeat(kept=kept):
