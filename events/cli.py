@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from tlsgrammar import __version__, load_extensions
 from tlsgrammar.framing import DEFAULT_SEARCH_LIMIT
+from tlsgrammar.language.open_types import nearest
 
 from .capture import CaptureError, read_capture, read_captures
 from .model import Event, ReporterError
@@ -50,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         "--event",
         action="append",
         metavar="NAME",
-        choices=known,
+        type=partial(_known_event, known=known),
         help="print only this event; can be given more than once. Names: " + ", ".join(known),
     )
     which.add_argument(
@@ -84,6 +85,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _known_event(name: str, known: list[str]) -> str:
+    if name not in known:
+        raise argparse.ArgumentTypeError(f"no event is named {name!r}{nearest(name, known)}")
+    return name
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
@@ -91,10 +98,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the command line after the program's name; that of the process where it is None.
 
     Returns:
-        The exit status: 0; 1 where a file could not be read to its end; 2 for wrong usage.
+        The exit status: 0; 1 where a file could not be read to its end, a function of an event failed, extensions
+        could not be loaded or the events not written; 2 for wrong usage.
     """
+    if sys.stdout is None:
+        return 1  # nobody is there to read, not even errors may be
+    failed = _Failures()
     for problem in load_extensions():
-        print(f"tls-events: {problem}", file=sys.stderr)
+        failed(problem)
     options = _parser().parse_args(arguments)
     events = known_events() if options.all_events else options.event
     # Failed functions are told of whatever is printed.
@@ -102,7 +113,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lines = FORMATS[options.format]
     if events is not None and ReporterError.name not in events:
         lines = partial(_without_reporter_errors, lines=lines)
-    failed = _Failures()
     try:
         with _workers(options) as executor:
             if executor is None:
@@ -128,6 +138,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever read the output has seen enough. What is still buffered must not be tried again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        failed(Exception(f"the events cannot be written: {error.strerror}"))
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     return 1 if failed.any else 0

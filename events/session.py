@@ -44,11 +44,11 @@ def _parameters(
     registry: Registry,
     version: int | None,
     cipher_suite: int | None,
-    datagrams: bool,
+    dtls: bool,
 ) -> Container:
     """The context to read structures with, which many connections share."""
     known: dict[Any, Container] = registry.derived.setdefault("parameters", {})
-    key = (version, cipher_suite, datagrams)
+    key = (version, cipher_suite, dtls)
     if key in known:
         return known[key]
     if len(known) >= _MAXIMUM_KEPT:
@@ -58,7 +58,7 @@ def _parameters(
             "extensions": None if registry is DEFAULT else registry,
             "version": version,
             "cipher_suite": cipher_suite,
-            "datagrams": datagrams,
+            "dtls": dtls,
         }
     )
     return made

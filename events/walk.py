@@ -111,7 +111,7 @@ def raises(
     Raises:
         TypeError: neither or both are given, a schema is not a construct, or the event is not a class of events with a
             name and the parameter `c`.
-        ValueError: no such extension is registered; or a structure stands somewhere where it cannot be told from its
+        ValueError: no such extension is registered; an event of the library has the name of the event; or a structure stands somewhere where it cannot be told from its
             value, so that its event would be missing.
     """
     if bool(on) == (on_extension is not None):
@@ -157,6 +157,11 @@ def _check_event(event: object) -> None:
         )
     if not isinstance(event.name, str) or not event.name:
         raise TypeError(f"{event.__name__} has no name: give it one, as name = 'ssl_something'")
+    listed = _LISTED.get(event.name)
+    if listed is not None and listed is not event:
+        raise ValueError(f"{event.name} is the name of an event of the library; take another")
+    if not event.name.isidentifier():
+        raise ValueError(f"{event.name!r} is no name of an event: take letters, digits and _")
     if "c" not in event.__struct_fields__:
         raise TypeError(f"{event.__name__} has no parameter c, the connection")
 
@@ -207,9 +212,11 @@ def known_events(registry: Registry = DEFAULT) -> list[str]:
     those of a user's own.
     """
     rows = [attached.thing for _, attached in registry.attachments() if _is_row(attached.thing)]
-    listed: tuple[type[Event], ...] = (*DOCUMENTED, ProtocolViolation, ReporterError, *MODERN)
-    names = [event.name for event in listed]
-    return names + sorted({row.event.name for row in rows} - set(names))
+    return [*_LISTED, *sorted({row.event.name for row in rows} - _LISTED.keys())]
+
+
+_ALL: tuple[type[Event], ...] = (*DOCUMENTED, ProtocolViolation, ReporterError, *MODERN)
+_LISTED = {event.name: event for event in _ALL}
 
 
 def check_wanted(

@@ -159,6 +159,26 @@ def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
     assert len(result.stdout.splitlines()) == 1
 
 
+def test_events_that_cannot_be_written_are_said() -> None:
+    for jobs in ("1", "2"):
+        command = [sys.executable, "-m", "events", "-j", jobs, TLS12, TLS12]
+        with open("/dev/full", "w") as full:
+            result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+        assert (result.returncode, result.stderr) == (
+            1,
+            b"tls-events: the events cannot be written: No space left on device\n",
+        )
+    command = ["bash", "-c", f"{sys.executable} -m events {TLS12} >&-"]
+    closed = subprocess.run(command, capture_output=True, check=False)
+    assert (closed.returncode, closed.stderr) == (1, b"")
+
+
+def test_a_misspelt_event_is_an_error() -> None:
+    result = run("--event", "ssl_clienthello", TLS12)
+    assert result.returncode == 2
+    assert b"'ssl_clienthello'; did you mean 'ssl_client_hello'?" in result.stderr
+
+
 def test_an_interrupt_ends_it_quietly() -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "events", "-"],

@@ -96,7 +96,7 @@ def hello_body(kind: str, *extensions: tuple[int, bytes]) -> bytes:
             "legacy_compression_method": 0,
         }
     schema = tlsgrammar.ClientHello if kind == "client_hello" else tlsgrammar.ServerHello
-    return tlsgrammar.build(schema, {**common, **hello}, datagrams=True)
+    return tlsgrammar.build(schema, {**common, **hello}, dtls=True)
 
 
 def whole(msg_type: int, body: bytes, seq: int = 0) -> bytes:
@@ -373,9 +373,9 @@ def test_connection_ids_of_dtls_1_2() -> None:
 
 
 def test_a_client_hello_without_a_cookie_field_is_malformed() -> None:
-    value = tlsgrammar.parse(tlsgrammar.ClientHello, BODY, datagrams=True)
+    value = tlsgrammar.parse(tlsgrammar.ClientHello, BODY, dtls=True)
     assert value.cookie == b"biscuit"
-    assert tlsgrammar.build(tlsgrammar.ClientHello, value, datagrams=True) == BODY
+    assert tlsgrammar.build(tlsgrammar.ClientHello, value, dtls=True) == BODY
     with pytest.raises(tlsgrammar.GrammarError, match=r"ClientHello\.cookie, offset 35: nothing"):
         tlsgrammar.build(tlsgrammar.ClientHello, value)
     over_a_stream = tlsgrammar.build(tlsgrammar.ClientHello, {**value, "cookie": None})

@@ -628,6 +628,19 @@ def test_what_raises_takes() -> None:
 
     with pytest.raises(TypeError, match="Nameless has no name"):
         events.raises(Nameless, tlsgrammar.Alert)
+
+    class Taken(events.Event, frozen=True):
+        name = "ssl_client_hello"
+        c: events.Connection
+
+    class Spaced(events.Event, frozen=True):
+        name = "ssl client hello"
+        c: events.Connection
+
+    with pytest.raises(ValueError, match="ssl_client_hello is the name of an event of the library"):
+        events.raises(Taken, tlsgrammar.Alert)
+    with pytest.raises(ValueError, match="'ssl client hello' is no name of an event"):
+        events.raises(Spaced, tlsgrammar.Alert)
     with pytest.raises(TypeError, match=r"a subclass of events\.Event"):
         events.raises(int, tlsgrammar.Alert)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="schemas, which are constructs; 21"):
@@ -660,6 +673,34 @@ def test_what_register_takes(arguments: Any, error: type[Exception], problem: st
 
 
 # Strategies
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "problem"),
+    [
+        ({"ciphersuite": 5}, TypeError, "no parameter 'ciphersuite'; did you mean 'cipher_suite'"),
+        ({"Version": 5}, TypeError, "no parameter 'Version'; did you mean 'version'"),
+        ({"version": "TLS12"}, ValueError, "version: .* 'TLS12'; did you mean 'TLSv12'"),
+        ({"version": 1.2}, TypeError, "version= takes a code point or its name, not 1.2"),
+        ({"extensions": 3}, TypeError, "extensions= takes a Registry, not 3"),
+    ],
+)
+def test_what_parse_takes(given: Any, error: type[Exception], problem: str) -> None:
+    for call in (tlsgrammar.parse, tlsgrammar.read, lambda *a, **k: follow("Alert", *a, **k)):
+        with pytest.raises(error, match=problem):
+            call(tlsgrammar.Alert, b"\x02\x28", **given)
+    with pytest.raises(error, match=problem):
+        tlsgrammar.build(tlsgrammar.Alert, {"level": 2, "description": 40}, **given)
+
+
+def test_parameters_by_name_and_of_ones_own() -> None:
+    by_name = {"version": "TLSv12", "cipher_suite": "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"}
+    by_code = {"version": 0x0303, "cipher_suite": 0xC02F}
+    data = bytes.fromhex("0300174104") + bytes(64) + b"\x04\x01\x00\x02ab"
+    schema = tlsgrammar.ServerKeyExchange
+    assert tlsgrammar.parse(schema, data, **by_name) == tlsgrammar.parse(schema, data, **by_code)
+    assert tlsgrammar.parse(schema, data, **by_name).signed_params.signature == b"ab"
+    assert tlsgrammar.parse(Struct("x" / Computed(this._params.mine)), b"", mine=[1]).x == [1]
 
 
 def test_rare_cases_and_all_extensions_are_met_soon() -> None:

@@ -56,7 +56,7 @@ def test_every_schema(name: str, version: int, data: st.DataObject) -> None:
 
 @given(data=st.data())
 def test_hellos_of_datagrams(data: st.DataObject) -> None:
-    context = {"datagrams": True}
+    context = {"dtls": True}
     value = data.draw(values(tlsgrammar.ClientHello, **context))
     assert_round_trip(tlsgrammar.ClientHello, value, **context)
     assert "cookie" in value

@@ -202,6 +202,45 @@ def test_hexadecimal_digits(source: str, tmp_path: Path) -> None:
     assert tool("parse", "Alert", *source.split()) == expected
 
 
+@pytest.mark.parametrize(
+    "dump",
+    [
+        "00000000  02 28                                             |.(|\n00000002\n",
+        "00000000: 0228                                     .(\n",
+        "0000   02 28                                             .(\n",
+        "000000 02 28                                            >.(<\n000002\n",
+        "\t0x0000:  0228                                     .(\n",
+    ],
+    ids=["hexdump -C", "xxd", "Wireshark", "od", "tcpdump -x"],
+)
+def test_dumps(dump: str) -> None:
+    assert tool("parse", "Alert", stdin=dump.encode()) == tool("parse", "Alert", "0228")
+    longer = dump.splitlines()[0] + "\n"
+    assert tool("parse", stdin=longer.encode())[0] == 0
+
+
+def test_a_dump_of_several_lines(tmp_path: Path) -> None:
+    data = b"\x15\x03\x03\x00\x02\x02\x28" * 5
+    lines = [f"{at:08x}: {data[at : at + 16].hex(' ', 2)}  text" for at in range(0, len(data), 16)]
+    assert tool("parse", stdin="\n".join(lines).encode()) == tool("parse", data.hex())
+    assert tool("parse", stdin=lines[1].encode())[0] == 1  # it does not begin at the beginning
+
+
+@pytest.mark.parametrize("arguments", [("extensions",), ("parse", "0228"), ("names", "mlkem")])
+def test_what_cannot_be_written_is_said(arguments: tuple[str, ...]) -> None:
+    command = [sys.executable, "-m", "tlsgrammar", *arguments]
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False, cwd=ROOT)
+    assert (result.returncode, result.stderr) == (
+        1,
+        b"tlsgrammar: cannot write: No space left on device\n",
+    )
+    closed = subprocess.run(
+        ["bash", "-c", f"{' '.join(command)} >&-"], capture_output=True, check=False, cwd=ROOT
+    )
+    assert (closed.returncode, closed.stderr) == (1, b"")
+
+
 def test_bytes_themselves(tmp_path: Path) -> None:
     path = tmp_path / "alert.bin"
     path.write_bytes(b"\x02\x28")
@@ -302,7 +341,7 @@ def test_what_bytes_look_like() -> None:
     }
     assert looked_at(tlsgrammar.build(tlsgrammar.ServerHello, server))[0] == "a ServerHello"
     datagram_hello = tlsgrammar.build(
-        tlsgrammar.ClientHello, {**HELLO, "legacy_version": 0xFEFD, "cookie": b"c"}, datagrams=True
+        tlsgrammar.ClientHello, {**HELLO, "legacy_version": 0xFEFD, "cookie": b"c"}, dtls=True
     )
     kind, lines, errors = looked_at(datagram_hello)
     assert (kind, errors) == ("a ClientHello", [])
@@ -575,7 +614,7 @@ def test_packages_bring_extensions_along(tmp_path: Path) -> None:
         subprocess.run(pip, check=True, capture_output=True)
 
     status, out, err = run("-m", "tlsgrammar", "extensions", python=python)
-    assert status == 0
+    assert status == 1
     assert re.search(r"^65143 +brought_along .* the package +ssl_extension_brought$", out, re.M)
     assert err.startswith(
         "tlsgrammar: extensions of 'broken' (broken:no_such_function) cannot be loaded"

@@ -67,8 +67,8 @@ def _context(options: argparse.Namespace) -> dict[str, Any]:
             context["cipher_suite"] = DEFAULT.code_of(names.CIPHER_SUITES, options.cipher_suite)
     except KeyError as error:
         raise Problem(error.args[0]) from None
-    if options.datagrams:
-        context["datagrams"] = True
+    if options.dtls:
+        context["dtls"] = True
     return context
 
 
@@ -144,7 +144,7 @@ def _build(options: argparse.Namespace) -> Iterable[str]:
         value = _from_json(json.loads(text))
     except OSError as error:
         raise Problem(f"{given}: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         where = f"{given}: " if is_file else ""
         raise Problem(f"{where}not JSON: {error}") from None
     data = build(schema, value, **_context(options))
@@ -214,7 +214,7 @@ def _parser() -> argparse.ArgumentParser:
     for command in (parse, build):
         command.add_argument("--version", metavar="NAME", help="the negotiated version, as TLSv12")
         command.add_argument("--cipher-suite", metavar="NAME", help="the negotiated cipher suite")
-        command.add_argument("--datagrams", action="store_true", help="as in DTLS")
+        command.add_argument("--dtls", action="store_true", help="a ClientHello is that of DTLS")
     return parser
 
 
@@ -225,10 +225,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the command line after the program's name; that of the process where it is None.
 
     Returns:
-        The exit status: 0; 1 where the bytes or the value do not fit, or a name is wrong; 2 for wrong usage.
+        The exit status: 0; 1 where the bytes or the value do not fit, a name is wrong, extensions could not be loaded
+        or nothing can be written; 2 for wrong usage.
     """
+    if sys.stdout is None:
+        return 1  # nobody is there to read
     options = _parser().parse_args(arguments)
-    for error in load_extensions():
+    errors = load_extensions()
+    for error in errors:
         print(f"tlsgrammar: {error}", file=sys.stderr)
     try:
         for line in options.run(options):
@@ -241,7 +245,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+    except OSError as problem:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"tlsgrammar: cannot write: {problem.strerror}", file=sys.stderr)
+        return 1
+    return 1 if errors else 0
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ from .language import (
     uint64,
     vector,
 )
+from .language.parameters import declare_parameter
 from .names import ContentType
 from .registry import DEFAULT
 
@@ -51,6 +52,9 @@ __all__ = [
     "RequestConnectionId",
     "UnifiedHeader",
 ]
+
+
+declare_parameter("cid_length")
 
 
 @reads("params")

@@ -44,6 +44,7 @@ from .language import (
     vector,
 )
 from .language.open_types import OpenChoice
+from .language.parameters import declare_parameter
 from .names import CertificateStatusType, HandshakeType
 from .registry import DEFAULT, MESSAGE
 from .versions import by_version, is_early_tls13_draft
@@ -90,9 +91,12 @@ CipherSuite = enumeration(uint16, names.CIPHER_SUITES)
 CompressionMethod = enumeration(uint8, names.COMPRESSION_METHODS)
 
 
+declare_parameter("dtls")
+
+
 @reads("params")
-def _over_datagrams(context: Any) -> bool:
-    return bool(context["_params"].get("datagrams"))
+def _in_dtls(context: Any) -> bool:
+    return bool(context["_params"].get("dtls"))
 
 
 # 32 opaque bytes in RFC 8446.
@@ -115,7 +119,7 @@ ClientHello = message(
     "random" / Random,
     "legacy_session_id" / opaque(0, 32),
     # RFC 6347 section 4.2.1, RFC 9147 section 5.3
-    "cookie" / If(_over_datagrams, Default(opaque(0, 2**8 - 1), b"")),
+    "cookie" / If(_in_dtls, Default(opaque(0, 2**8 - 1), b"")),
     "cipher_suites" / vector(CipherSuite, 0, 2**16 - 2),
     "legacy_compression_methods" / vector(CompressionMethod, 0, 2**8 - 1),
     "extensions" / if_present(vector(ClientHelloExtension, 0, 2**16 - 1, salvage=True)),

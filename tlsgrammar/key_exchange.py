@@ -27,6 +27,7 @@ from .language import (
     uint16,
 )
 from .language.open_types import OpenChoice
+from .language.parameters import declare_parameter
 from .names import ECCurveType
 from .registry import DEFAULT, KEY_EXCHANGE, Registry, registry_of
 from .versions import SSL30, has_signature_algorithm, version_of
@@ -78,6 +79,9 @@ _MAXIMUM_KEPT = 2**16
 def _algorithm_by_name(cipher_suite: str) -> str | None:
     match = _CIPHER_SUITE_NAME.match(cipher_suite)
     return match[1].lower().replace("_export1024", "_export") if match else None
+
+
+declare_parameter("cipher_suite", names.CIPHER_SUITES)
 
 
 @reads("params")

@@ -11,6 +11,8 @@ from typing import Any
 from construct import Construct, IfThenElse
 
 from .language import reads, remaining
+from .language.parameters import declare_parameter
+from .names import VERSIONS
 
 __all__ = [
     *("SSL20", "SSL30", "TLS10", "TLS11", "TLS12", "TLS13"),
@@ -59,6 +61,9 @@ def is_early_tls13_draft(version: int) -> bool:
 def is_supported(version: int) -> bool:
     """Whether a hello may have this version: SSL 3.0 to TLS 1.2, DTLS, or a TLS 1.3 of some kind."""
     return SSL30 <= version <= TLS12 or version in (DTLS10, DTLS12) or is_tls13(version)
+
+
+declare_parameter("version", VERSIONS)
 
 
 def version_of(context: Any) -> int | None:

@@ -15,6 +15,7 @@ from construct import Construct, Container
 from .compiler import GIVES_UP, NotAtHand, compiled_alone
 from .errors import GrammarError
 from .guard import guarded
+from .parameters import given
 from .presentation import Output, Window, as_grammar_error, parse_whole, without_streams
 
 __all__ = ["build", "interpreted", "parameters", "parse", "parse_at", "read", "reader"]
@@ -38,16 +39,19 @@ def parse(schema: Construct, data: bytes, **context: Any) -> Any:
         schema: any construct; of this library or not.
         data: the bytes of the whole structure.
         context: what the layout depends on beyond the bytes. For TLS: `version` (the negotiated one, such as
-            0x0303; TLS 1.2 where it is not given), `cipher_suite` (for the messages of the key exchange),
-            `extensions` (a `Registry`; the default one where it is not given), `has_cookie` (whether a ClientHello
-            has a cookie, as in DTLS).
+            0x0303 or its name; TLS 1.2 where it is not given), `cipher_suite` (likewise, for the messages of the key
+            exchange), `extensions` (a `Registry`; the default one where it is not given), `dtls` (whether a
+            ClientHello is that of DTLS, with a cookie), `cid_length` (of the connection ids in records of DTLS).
+            What else is given is for schemas of your own, which read it as `context._params.name`.
 
     Returns:
         What the schema parses to: a `construct.Container` for a `Struct`, bytes, an integer, a list.
 
     Raises:
         GrammarError: the bytes do not follow the schema, or more follow.
-        TypeError: the schema is no construct, or the data no bytes.
+        TypeError: the schema is no construct, or the data no bytes; or there is no such parameter, or it takes
+            something else.
+        ValueError: no code point has the name that is given.
     """
     if type(data) is not bytes:
         data = _bytes_of(data)
@@ -229,7 +233,7 @@ def build(schema: Construct, value: Any, **context: Any) -> bytes:
     """
     _check_schema(schema)
     stream = Output(0)
-    params = parameters(context, parsing=False)
+    params = parameters(given(context), parsing=False)
     try:
         guarded(schema)._build(value, stream, params, "(building)")
     except GrammarError:
@@ -254,11 +258,11 @@ def _bytes_of(data: object) -> bytes:
 def _shared(context: dict[str, Any]) -> Container:
     """The context of a structure, which those that are parsed alike share."""
     if context.get("extensions") is not None:
-        return parameters(context)  # which would keep the registry alive
+        return parameters(given(context))  # which would keep the registry alive
     try:
         return _kept(**context)
     except TypeError:  # something in it that cannot be a key
-        return parameters(context)
+        return parameters(given(context))
 
 
 def parameters(context: Mapping[str, Any], *, parsing: bool = True) -> Container:
@@ -277,4 +281,4 @@ _NOTHING = parameters({})
 
 @lru_cache(maxsize=256)
 def _kept(**context: Any) -> Container:
-    return parameters(context)
+    return parameters(given(context))

@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from .expressions import field_of_this
 from .guard import guarded
 from .open_types import OpenChoice, registry_of
+from .parameters import given
 from .presentation import MAXIMUM_DEPTH
 from .shape import (
     Adapted,
@@ -118,7 +119,7 @@ def values(draw: Draw, /, schema: Construct, **context: Any) -> Any:
         NoStrategyError: the schema holds a construct that no strategy is known for (see `register`); a TypeError.
     """
     check_drawable(schema)
-    params = Container(context, _parsing=False, _building=True, _sizing=False)
+    params = Container(given(context), _parsing=False, _building=True, _sizing=False)
     params["_params"] = params
     return _value(draw, schema, params)
 

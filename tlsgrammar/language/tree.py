@@ -16,6 +16,7 @@ from .api import interpreted, parameters
 from .errors import GrammarError
 from .guard import guarded, watched
 from .open_types import OpenChoice, OpenTypes, registry_of
+from .parameters import given
 from .presentation import deeper, position
 from .shape import (
     Adapted,
@@ -210,7 +211,7 @@ def follow(
     """
     root = Node(name, schema, 0)
     followed = _followed(bare(schema), _Trail(root))
-    root.value, error = interpreted(name / followed, data, parameters(context))
+    root.value, error = interpreted(name / followed, data, parameters(given(context)))
     if error is None:
         root.end = len(data)
     return root, error

@@ -170,12 +170,10 @@ class Look:
         return at == len(data) > 0
 
     def _is_client_hello(self) -> bool:
-        for datagrams in (False, True):
-            value, defects = read(
-                ClientHello, self.data, **{**self.context, "datagrams": datagrams}
-            )
+        for dtls in (False, True):
+            value, defects = read(ClientHello, self.data, **{**self.context, "dtls": dtls})
             if value is not None and not defects and is_supported(value["legacy_version"]):
-                self.context["datagrams"] = datagrams
+                self.context["dtls"] = dtls
                 return True
         return False
 
@@ -337,7 +335,7 @@ class Look:
     # Datagrams
 
     def _dtls(self) -> Iterator[Node]:
-        self.context["datagrams"] = True
+        self.context["dtls"] = True
         messages = HandshakeFragments()
         records, error = read_records(self.data, unified=True)
         at = 0
@@ -366,7 +364,7 @@ class Look:
         return _moved(node, at.__add__)
 
     def _dtls_messages(self) -> Iterator[Node]:
-        self.context["datagrams"] = True
+        self.context["dtls"] = True
         yield from self._fragments(self.data, 0, HandshakeFragments())
 
     def _fragments(self, content: bytes, begin: int, reader: HandshakeFragments) -> list[Node]:

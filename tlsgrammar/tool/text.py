@@ -42,12 +42,36 @@ def table(rows: Sequence[Sequence[str]]) -> Iterable[str]:
 _BETWEEN = re.compile(r"\\x|\b0x|[\s:,]+")
 
 
+# A line of a dump as xxd, hexdump -C, tcpdump -X and Wireshark print it: the offset, the bytes, and what they are as text.
+_DUMPED = re.compile(
+    # The offset alone might be bytes; so it has a colon, many digits or much room behind it.
+    r"\s*(?:0x)?([0-9a-fA-F]{4,8}(?=:|\s\s)|[0-9a-fA-F]{6,8}):?\s+"
+    r"((?:[0-9a-fA-F]{2}[ \t]{0,2})+)(?:[ \t]{2}.*|[|>].*)?"
+)
+
+
+def _bytes_of_dump(text: str) -> bytes | None:
+    """The bytes of a dump with an offset before each line; None where the text is something else."""
+    data = b""
+    for line in filter(str.strip, text.splitlines()):
+        found = _DUMPED.fullmatch(line)
+        if found is None or int(found[1], 16) != len(data):
+            if data and line.strip().lower().lstrip("0") == f"{len(data):x}":
+                break  # hexdump and od end with the offset of the end
+            return None
+        data += bytes.fromhex(found[2])
+    return data or None
+
+
 def bytes_of_hex(text: str) -> bytes | None:
-    """The bytes that hexadecimal digits stand for; None where the text is something else.
+    """The bytes that hexadecimal digits stand for, or a dump of such; None where the text is something else.
 
     Raises:
         Problem: there is a digit too many.
     """
+    dumped = _bytes_of_dump(text)
+    if dumped is not None:
+        return dumped
     digits = _BETWEEN.sub("", text)
     if not digits or re.search(r"[^0-9a-fA-F]", digits):
         return None
