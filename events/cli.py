@@ -210,17 +210,9 @@ def _print_one(
                 search_limit=options.search_limit,
                 progress=progress,
             )
-            _print(_noting(events, failed), lines, at_once=at_once)
+            _print(events, lines, failed, at_once=at_once)
     except (CaptureError, ImportError) as error:
         failed(error)
-
-
-def _noting(events: Iterable[Event], failed: _Failures) -> Iterator[Event]:
-    """Events, with a note of each function that failed."""
-    for event in events:
-        if type(event) is ReporterError:
-            failed.of_function(event)
-        yield event
 
 
 def _without_reporter_errors(
@@ -236,24 +228,35 @@ def _pieces(
     pieces = []
     reported: dict[str, ReporterError] = {}
     while some := list(islice(events, _MANY)):
-        for event in some:
-            if type(event) is ReporterError:
-                reported.setdefault(event.message.partition(":")[0], event)
+        for error in _reporter_errors(some):
+            reported.setdefault(error.message.partition(":")[0], error)
         pieces.append(lines(some))
     return pieces, list(reported.values())
 
 
+def _reporter_errors(events: list[Event]) -> list[ReporterError]:
+    return [event for event in events if type(event) is ReporterError]
+
+
 def _print(
-    events: Iterable[Event], lines: Callable[[list[Event]], bytes], *, at_once: bool
+    events: Iterable[Event],
+    lines: Callable[[list[Event]], bytes],
+    failed: _Failures,
+    *,
+    at_once: bool,
 ) -> None:
-    """Print events as lines, so many at a time; or, with `at_once`, each as it comes."""
+    """Print events as lines, so many at a time; or, with `at_once`, each as it comes. Take note of functions that
+    failed.
+    """
     waiting: list[Event] = []
     output = sys.stdout.buffer
 
     def write() -> None:
-        together = lines(waiting)
+        together, errors = lines(waiting), _reporter_errors(waiting)
         waiting.clear()
         output.write(together)
+        for error in errors:
+            failed.of_function(error)
         if at_once:
             output.flush()
 

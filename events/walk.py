@@ -272,6 +272,7 @@ class Walker:
         self._visits: dict[Any, Visit | None] = {}
         self._roots: dict[Construct, Visit | None] = {}
         self._heard: dict[Construct, bool] = {}
+        self._scoped: dict[Construct, bool] = {}
         registry.tell(self)
         self._message_names: dict[int, str] = registry.derived.setdefault("message names", {})
         self.wants_encrypted_data = self.wants(SslEncryptedData)
@@ -279,7 +280,7 @@ class Walker:
 
     def forget(self) -> None:
         """Find out anew who wants to hear of what: the registry has changed."""
-        for table in (self._visits, self._roots, self._heard):
+        for table in (self._visits, self._roots, self._heard, self._scoped):
             table.clear()
 
     def wants(self, event: type[Event]) -> bool:
@@ -320,19 +321,34 @@ class Walker:
 
     def _is_heard(self, schema: Construct) -> bool:
         """Whether somebody wants to hear of a structure, or of one that it contains."""
-        known = self._heard.get(schema)
-        if known is not None:
-            return known
+        return self._holds(schema, self._is_heard_itself, self._heard)
+
+    def _reads_scope(self, schema: Construct) -> bool:
+        """Whether what decides for something that is heard in a structure reads more than fields beside it."""
+        return self._holds(schema, self._is_scope_read, self._scoped)
+
+    def _is_scope_read(self, schema: Construct) -> bool:
+        return _is_scope_read(schema) and self._is_heard(schema)
+
+    def _holds(
+        self, schema: Construct, found: Callable[[Construct], bool], known: dict[Construct, bool]
+    ) -> bool:
+        """Whether something is true of a construct or of one that it contains, where a registry may let it contain
+        itself.
+        """
+        answer = known.get(schema)
+        if answer is not None:
+            return answer
         waiting, seen = [schema], {schema}
         while waiting:
             part = waiting.pop()
-            if self._heard.get(part) or self._is_heard_itself(part):
-                self._heard[schema] = True
+            if known.get(part) or found(part):
+                known[schema] = True
                 return True
             new = {bare(x) for x in inner(part, self._registry)} - seen
-            waiting += [x for x in new if self._heard.get(x) is not False]
+            waiting += [x for x in new if known.get(x) is not False]
             seen |= new
-        self._heard.update(dict.fromkeys(seen, False))
+        known.update(dict.fromkeys(seen, False))
         return False
 
     def _is_heard_itself(self, schema: Construct) -> bool:
@@ -371,7 +387,7 @@ class Walker:
         if not functions and not any(visit_field for _, visit_field in visits):
             return None
         raise_events = self._raising(functions) if functions else None
-        if _reads_scope(schema, self._registry):
+        if self._reads_scope(schema):
             return _in_scope(visits, raise_events)
         fields = [(key, found) for key, found in visits if found is not None]
         whole = not any(map(may_stop, of.fields))
@@ -444,7 +460,7 @@ class Walker:
         visit_item = self._visit(of.part)
         if visit_item is None:
             return None
-        indexed = _reads_scope(of.part, self._registry)
+        indexed = self._reads_scope(of.part)
 
         def visit(
             value: Any, around: Any, params: Any, occasion: Occasion, raised: list[Event]
@@ -710,27 +726,15 @@ def _branch_visit(
     return visit
 
 
-def _reads_scope(schema: Construct, registry: Registry) -> bool:
-    """Whether a schema decides by more than fields of the structure around it and what the parser was told."""
-    table = registry.derived.setdefault("reads scope", {})
-    known: bool | None = table.get(schema)
-    if known is None:
-        table[schema] = False  # where it contains itself, the rest of it decides
-        known = table[schema] = _finds_reader(schema, registry)
-    return known
-
-
-def _finds_reader(schema: Construct, registry: Registry) -> bool:
+def _is_scope_read(schema: Construct) -> bool:
+    """Whether a construct decides by more than fields of the structure around it and what the parser was told."""
     of = shape(schema)
-    if isinstance(of, Deferred):
-        return True
-    if isinstance(of, Choice) and reading(of.key) is Reads.CONTEXT:
-        return True
-    if isinstance(of, Open):
-        for function in (of.choice.key, of.choice.where):
-            if reading(function) is Reads.CONTEXT:
-                return True
-    return any(_reads_scope(part, registry) for part in inner(schema, registry))
+    match of:
+        case Choice(key=key):
+            return reading(key) is Reads.CONTEXT
+        case Open(choice=choice):
+            return Reads.CONTEXT in (reading(choice.key), reading(choice.where))
+    return isinstance(of, Deferred)
 
 
 def walker(wanted: frozenset[str] | None, registry: Registry) -> Walker:

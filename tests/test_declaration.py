@@ -56,7 +56,7 @@ def test_a_hello() -> None:
             ProtocolVersion legacy_version;
             Random random;
             opaque legacy_session_id<0..32>;
-            opaque cookie<0..2^8-1>;  /* if over datagrams */
+            opaque cookie<0..2^8-1>;  /* if in dtls */
             CipherSuite cipher_suites<0..2^16-2>;
             CompressionMethod legacy_compression_methods<0..2^8-1>;
             Extension extensions<0..2^16-1>;  /* may be missing */

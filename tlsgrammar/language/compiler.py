@@ -109,6 +109,8 @@ class _NotAtHand:
     __slots__ = ()
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)  # of Python, and not of a stream
         raise NotAtHand(name)
 
     def __getitem__(self, key: Any) -> Any:

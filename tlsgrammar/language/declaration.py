@@ -7,7 +7,7 @@ reads it back.
         ProtocolVersion legacy_version;
         Random random;
         opaque legacy_session_id<0..32>;
-        opaque cookie<0..2^8-1>;  /* if over datagrams */
+        opaque cookie<0..2^8-1>;  /* if in dtls */
         ...
     } ClientHello;
 

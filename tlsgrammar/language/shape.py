@@ -22,8 +22,9 @@ Constructs compare by identity, but expressions in them compare to yet other exp
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, NamedTuple, dataclass_transform
+from typing import Any, ClassVar, NamedTuple, TypeVar, dataclass_transform
 
 import construct
 from construct import Construct, Renamed
@@ -70,6 +71,8 @@ __all__ = [
     "shape",
     "with_parts",
 ]
+
+F = TypeVar("F")
 
 Length = int | Callable[[Any], int]
 """A number, or a function of the context that gives one."""
@@ -598,22 +601,55 @@ def _index(context: Any) -> Any:
     return context.get("_index", None)
 
 
+_METHODS = {"_parse", "_build", "_parsereport"}
+_by_class: dict[type, _Known | None] = {}
+
+
 def _known(schema: Construct) -> _Known | None:
     """What is known of the class of a construct, or of the next of its bases that it parses and builds as."""
     kind = type(schema)
+    try:
+        known = _by_class[kind]
+    except KeyError:
+        known = _by_class[kind] = _known_class(kind)
+    return known if known is None or _METHODS.isdisjoint(vars(schema)) else None
+
+
+def _known_class(kind: type) -> _Known | None:
     for base in kind.__mro__:
         known = _KNOWN.get(base)
         if known is not None:
-            own = any(
-                getattr(kind, name) is not getattr(base, name) or name in vars(schema)
-                for name in ("_parse", "_build", "_parsereport")
-            )
+            own = any(getattr(kind, name) is not getattr(base, name) for name in _METHODS)
             return None if own else known
     return None
 
 
+# The attribute of a construct with what was found out about it, and with the construct itself: a copy, which may be
+# given other parts, takes its attributes along.
+_FACTS = "_facts"
+
+
+def _kept(function: Callable[[Construct], F]) -> Callable[[Construct], F]:
+    """A function of a construct that is asked once for each, because all of a grammar is taken apart when it is met."""
+
+    @functools.wraps(function)
+    def ask(schema: Construct) -> F:
+        held = vars(schema).get(_FACTS)
+        if held is None or held[0] is not schema:
+            held = vars(schema)[_FACTS] = (schema, {})
+        facts: dict[Any, F] = held[1]
+        try:
+            return facts[function]
+        except KeyError:
+            found = facts[function] = function(schema)
+            return found
+
+    return ask
+
+
+@_kept
 def shape(schema: Construct) -> Shape:
-    """The shape of a construct."""
+    """The shape of a construct: what it was when that was first asked."""
     own: Callable[[Any], Shape] | None = getattr(type(schema), "_shape", None)
     if own is not None:
         return own(schema)
@@ -641,11 +677,12 @@ def _part_names(schema: Construct) -> tuple[str, ...]:
     return () if known is None else known.parts
 
 
-def parts(schema: Construct) -> list[Construct]:
+@_kept
+def parts(schema: Construct) -> tuple[Construct, ...]:
     """The constructs that a construct is made of; of a `Deferred` or `Open` one those that are not looked up."""
-    return [
+    return tuple(
         part for name in _part_names(schema) for part in _constructs(getattr(schema, name, None))
-    ]
+    )
 
 
 def with_parts(schema: Construct, replace: Callable[[Construct], Construct]) -> Construct:
@@ -771,6 +808,7 @@ def _before_stop(fields: tuple[Construct, ...]) -> Iterable[Construct]:
         yield field
 
 
+@_kept
 def may_stop(schema: Construct) -> bool:
     """Whether a construct may end the structure that it stands in (construct's StopIf)."""
     of = shape(schema)

@@ -44,7 +44,7 @@ def inner(schema: Construct, registry: OpenTypes) -> list[Construct]:
             entries = registry.entries(choice.kind).values()
             found = [e.schemas[choice.where] for e in entries if choice.where in e.schemas]
         return [*found, choice.default]
-    found = parts(schema)
+    found = list(parts(schema))
     if isinstance(of, Sealed):
         found = list(of.parts)
     if isinstance(of, Unknown):
