@@ -18,11 +18,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import events
-from events.analyzer import Analyzer
 from events.capture.connections import Connections
 from events.capture.files import open_capture
 from events.capture.headers import Decoder
-from events.model import Connection, Event
+from events.model import Event
 
 __all__ = ["write_larger"]
 
@@ -75,12 +74,9 @@ def _first_connection(capture: str) -> Iterator[tuple[float, bytes]]:
 
 
 def _bytes_per_connection(capture: str, count: int, disable: bool) -> float:
-    def analyzer(connection: Connection, **_: bool) -> Analyzer:
-        return Analyzer(connection, disable_analyzer_after_detection=disable)
-
     frames = list(_first_connection(capture))
     decode = Decoder(1).decode
-    connections = Connections(analyzer)
+    connections = Connections(events.Options(disable_analyzer_after_detection=disable))
     raised: list[Event] = []
 
     def open_one(index: int) -> None:

@@ -1,23 +1,27 @@
-"""One UDP flow: datagrams of both directions in, events out.
+"""One UDP flow that may be DTLS: datagrams of both directions in, events out.
 
-What belongs here: which datagrams are DTLS, and what becomes of their records. Sans-I/O: no files, no clocks.
+What may live here: which datagrams are DTLS, and what becomes of their records. Sans-I/O: no files, no clocks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any, ClassVar
+from typing import Unpack
 
-from tlsgrammar import Registry
-from tlsgrammar.framing import DatagramRecord, HandshakeFragments, read_records
+from tlsgrammar.framing import DatagramRecord, HandshakeFragments, read_records, sent_by_server
 from tlsgrammar.handshake import offered_connection_id
-from tlsgrammar.names import ContentType
+from tlsgrammar.names import ContentType, HandshakeType
 from tlsgrammar.versions import is_tls13
 
+from .conversation import Conversation, Fact, Side, State, Transport
 from .model import Connection, Event
-from .session import Session, Side
+from .options import Choices, Options
 
 __all__ = ["DatagramAnalyzer"]
+
+_TRANSPORT = Transport("datagram", dtls=True, type_path="DTLSPlaintext.type")
+_CHANGE_CIPHER_SPEC = ContentType.change_cipher_spec.value
+_HANDSHAKE = ContentType.handshake.value
+_HELLOS = (HandshakeType.client_hello.value, HandshakeType.server_hello.value)
 
 
 class _Sender(Side):
@@ -38,8 +42,8 @@ class _Sender(Side):
         self.cid: bytes | None = None
 
 
-class DatagramAnalyzer(Session):
-    """The events of one flow of datagrams.
+class DatagramAnalyzer:
+    """The events of DTLS in one flow of datagrams.
 
     Datagrams go in as they arrive, in any order, lost or repeated; each call returns the events that it
     completed. Datagrams that are not DTLS raise nothing. No bytes raise an exception.
@@ -52,32 +56,48 @@ class DatagramAnalyzer(Session):
         ssl_alert 2 40
 
     Args:
-        c, disable_analyzer_after_detection, wanted, extensions: as for `Analyzer`.
+        c: the connection that the events are of.
+        originator_is_guess: whether nobody knows which side began. It is the other one then where the first datagram
+            of the flow is a server's.
+        options: what is chosen, as `Options`; or by its attributes as keywords.
+        disable_analyzer_after_detection, wanted, extensions: attributes of `Options`.
+
+    Attributes:
+        c: the connection.
+        finished: whether nothing more will be raised.
     """
 
-    __slots__ = ("_originator", "_recognised", "_responder")
-
-    _over_datagrams: ClassVar[bool] = True
-    _path_of_type: ClassVar[str] = "DTLSPlaintext.type"
-    _transport: ClassVar[str] = "datagram"
+    __slots__ = ("_conversation", "_originator", "_recognised", "_responder")
 
     def __init__(
         self,
         c: Connection | None = None,
         *,
-        disable_analyzer_after_detection: bool = True,
-        wanted: Collection[str] | None = None,
-        extensions: Registry | None = None,
+        originator_is_guess: bool = False,
+        options: Options | None = None,
+        **choices: Unpack[Choices],
     ) -> None:
+        if options is None:
+            options = Options(**choices)
+        # As the caller calls them.
         self._responder, self._originator = _Sender(False), _Sender(True)
-        self._recognised = False
-        super().__init__(
-            c,
-            (self._responder, self._originator),
-            disable_analyzer_after_detection,
-            wanted,
-            extensions,
+        self._conversation = Conversation(
+            c, (self._responder, self._originator), _TRANSPORT, options, originator_is_guess
         )
+        self._recognised = False
+
+    def __repr__(self) -> str:
+        return self._conversation.shown(self)
+
+    @property
+    def c(self) -> Connection:
+        """The connection that the events are of."""
+        return self._conversation.c
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will be raised."""
+        return self._conversation.state is State.FINISHED
 
     def deliver(self, datagram: bytes, is_orig: bool, ts: float | None = None) -> list[Event]:
         """Take a datagram.
@@ -91,17 +111,23 @@ class DatagramAnalyzer(Session):
             The events that it completed, in order. The offset of a `ProtocolViolation` counts the bytes of
             all datagrams of the direction.
         """
-        if self.finished or not datagram:
+        conversation = self._conversation
+        if conversation.state is State.FINISHED or not datagram:
             return []
-        self._ts = ts
+        conversation.ts = ts
+        datagram = bytes(datagram)
         sender = self._originator if is_orig else self._responder
+        if conversation.originator_is_guess:
+            is_server = sent_by_server(datagram)
+            is_originator = False if is_server else sender.is_orig
+            conversation.settle_originator(sender, is_originator=is_originator)
         base = sender.offset
         sender.offset += len(datagram)
         records, error = read_records(
-            bytes(datagram),
+            datagram,
             cid_length=self._cid_length(sender),
-            unified=is_tls13(self._version),
-            registry=self._registry,
+            unified=is_tls13(conversation.version),
+            registry=conversation.registry,
         )
         if not records or (error is not None and not self._recognised):
             return []
@@ -112,8 +138,8 @@ class DatagramAnalyzer(Session):
             if record.fragment:
                 self._record(sender, record, base)
         if error is not None and not self.finished:
-            self._violation(sender, base + error.offset, error.reason, error.path)
-        return self._taken()
+            conversation.violation(sender, base + error.offset, error.reason, error.path)
+        return conversation.taken()
 
     def end(self, ts: float | None = None) -> list[Event]:
         """Take note that no more datagrams come.
@@ -121,49 +147,52 @@ class DatagramAnalyzer(Session):
         Returns:
             A `ProtocolViolation` for each direction with handshake messages that are not whole.
         """
-        if self.finished:
+        conversation = self._conversation
+        if conversation.state is State.FINISHED:
             return []
-        self._ts = ts
+        conversation.ts = ts
         for sender in (self._originator, self._responder):
             pending = sender.fragments.pending
             if pending:
                 reason = (
                     f"the data end with {pending} handshake messages of which there is only a part"
                 )
-                self._violation(sender, sender.offset, reason)
-        self.finished = True
-        return self._taken()
+                conversation.violation(sender, sender.offset, reason)
+        conversation.finish()
+        return conversation.taken()
 
     def _cid_length(self, sender: _Sender) -> int | None:
         """How long the connection ids are that a side sends, if both have said that they know them."""
-        receiver = self._responder if sender.is_orig else self._originator
+        receiver = self._responder if sender is self._originator else self._originator
         if receiver.cid is None or sender.cid is None:
             return None
         return len(receiver.cid)
 
-    def _learn(self, side: Side, hello: Any, from_server: bool, offset: int) -> None:
-        super()._learn(side, hello, from_server, offset)
-        sender = self._originator if side.is_orig else self._responder
-        sender.cid = offered_connection_id(hello)
-
     def _record(self, sender: _Sender, record: DatagramRecord, base: int) -> None:
-        size = len(record.fragment)
+        conversation = self._conversation
+        content_type, size = record.type, len(record.fragment)
         if record.epoch:
-            if is_tls13(self._version):
-                sender.encrypt()
-            self._encrypted(sender, record.type, size)
+            conversation.note(sender, Fact.LATER_EPOCH)
+            conversation.encrypted_record(sender, content_type, size)
             return
         offset = base + record.fragment_offset
-        if record.type == ContentType.handshake:
+        if content_type == _HANDSHAKE:
             self._handshake(sender, record.fragment, offset)
         else:
-            self._content(sender, record.type, record.fragment, base + record.offset, offset)
-        if self._walker.wants_plaintext_data:
-            self._plaintext(sender, record.version, record.type, size)
+            conversation.content(
+                sender, content_type, record.fragment, base + record.offset, offset
+            )
+            if content_type == _CHANGE_CIPHER_SPEC:
+                conversation.note(sender, Fact.CHANGE_CIPHER_SPEC)
+        if conversation.walker.wants_plaintext_data:
+            conversation.plaintext_record(sender, record.version, content_type, size)
 
     def _handshake(self, sender: _Sender, content: bytes, offset: int) -> None:
+        conversation = self._conversation
         messages, errors = sender.fragments.read(content, offset)
         for message in messages:
-            self._message(sender, message)
+            value = conversation.message(sender, message)
+            if value is not None and value["msg_type"] in _HELLOS:
+                sender.cid = offered_connection_id(value["body"])
         for error in errors:
-            self._violation(sender, error.offset, error.reason, error.path)
+            conversation.violation(sender, error.offset, error.reason, error.path)

@@ -35,6 +35,8 @@ __all__ = [
     "NameOfSignature",
     "PointFormat",
     "PskKeyExchangeMode",
+    "QuicErrorCode",
+    "QuicVersion",
     "SctVersion",
     "SecondsSinceEpoch",
     "SignatureScheme",
@@ -152,6 +154,8 @@ HpkeAead = Annotated[int, names.HPKE_AEADS]
 HpkeKdf = Annotated[int, names.HPKE_KDFS]
 PointFormat = Annotated[int, names.EC_POINT_FORMATS]
 PskKeyExchangeMode = Annotated[int, names.PSK_KEY_EXCHANGE_MODES]
+QuicErrorCode = Annotated[int, names.QUIC_ERROR_CODES]
+QuicVersion = Annotated[int, names.QUIC_VERSIONS]
 SctVersion = Annotated[int, names.SCT_VERSIONS]
 SignatureScheme = Annotated[int, names.SIGNATURE_SCHEMES]
 TextBytes = Annotated[bytes, Text]

@@ -47,8 +47,17 @@ from tlsgrammar.language.sight import Hidden, hidden, inner
 from tlsgrammar.names import HANDSHAKE_TYPES
 from tlsgrammar.registry import DEFAULT, EXTENSION, Registry
 
-from .model import DOCUMENTED, Connection, Event, ProtocolViolation, ReporterError, SslEncryptedData
-from .modern import MODERN, SslPlaintextData
+from .model import (
+    DOCUMENTED,
+    MODERN,
+    OWN,
+    QUIC,
+    Connection,
+    Event,
+    ReporterError,
+    SslEncryptedData,
+    SslPlaintextData,
+)
 
 __all__ = ["Occasion", "Walker", "check_wanted", "known_events", "raises", "walker"]
 
@@ -160,7 +169,7 @@ def _check_event(event: object) -> None:
     listed = _LISTED.get(event.name)
     if listed is not None and listed is not event:
         raise ValueError(f"{event.name} is the name of an event of the library; take another")
-    if not event.name.isidentifier():
+    if not all(part.isidentifier() for part in event.name.split("::")):
         raise ValueError(f"{event.name!r} is no name of an event: take letters, digits and _")
     if "c" not in event.__struct_fields__:
         raise TypeError(f"{event.__name__} has no parameter c, the connection")
@@ -215,8 +224,9 @@ def known_events(registry: Registry = DEFAULT) -> list[str]:
     return [*_LISTED, *sorted({row.event.name for row in rows} - _LISTED.keys())]
 
 
-_ALL: tuple[type[Event], ...] = (*DOCUMENTED, ProtocolViolation, ReporterError, *MODERN)
+_ALL: tuple[type[Event], ...] = (*DOCUMENTED, *OWN, *MODERN, *QUIC)
 _LISTED = {event.name: event for event in _ALL}
+_LATER = frozenset((*MODERN, *QUIC))
 
 
 def check_wanted(
@@ -257,7 +267,7 @@ class Walker:
     """The walk over structures for a set of events.
 
     Args:
-        wanted: the names of the events that are asked for; all but those of `MODERN` where it is None.
+        wanted: the names of the events that are asked for; all but those of `MODERN` and `QUIC` where it is None.
         registry: that of the structures.
 
     Attributes:
@@ -287,7 +297,7 @@ class Walker:
         """Whether the events of a class are asked for."""
         wanted = self._wants.get(event)
         if wanted is None:
-            wanted = event not in MODERN if self._wanted is None else event.name in self._wanted
+            wanted = event not in _LATER if self._wanted is None else event.name in self._wanted
             self._wants[event] = wanted
         return wanted
 

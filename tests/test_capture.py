@@ -241,7 +241,7 @@ def test_what_is_left_of_old_connections_is_dropped() -> None:
     from events.capture.headers import Decoder
 
     decoder = Decoder(1)
-    connections = Connections(events.Analyzer)
+    connections = Connections(events.Options())
     client_hello = next(iter(conversation()))
     for index in range(3000):
         ends = Ends(orig_p=1024 + index)

@@ -11,7 +11,7 @@ import pytest
 from construct import Container
 
 import tlsgrammar
-from events import read_capture, session
+from events import conversation, read_capture
 from tlsgrammar.names import HandshakeType
 
 SUITES = ["tls", "wire", "modern"]
@@ -73,7 +73,7 @@ def test_the_messages_of_all_traces_build_back(monkeypatch: pytest.MonkeyPatch) 
             assert tlsgrammar.build(schema, copied, **context) == data
         return value, found
 
-    monkeypatch.setattr(session, "_read_handshake", read_handshake)
+    monkeypatch.setattr(conversation, "_read_handshake", read_handshake)
     for path in sorted((Path(os.environ["TLSGRAMMAR_CONFORMANCE"]) / "traces").glob("*.pcap")):
         trace = path
         for _ in read_capture(path):

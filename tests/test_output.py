@@ -380,7 +380,7 @@ def test_an_analyzer_shows_how_far_it_has_come() -> None:
     assert repr(analyzer) == f"<Analyzer {ends}: TLSv12, in the handshake>"
     for is_orig in (True, False):
         analyzer.deliver(bytes.fromhex("1403030001 01 1603030001 00"), is_orig)
-    assert repr(analyzer) == f"<Analyzer {ends}: TLSv12, established, finished>"
+    assert repr(analyzer) == f"<Analyzer {ends}: TLSv12, finished>"
     assert repr(events.DatagramAnalyzer(C)) == f"<DatagramAnalyzer {ends}: no hello yet>"
 
 

@@ -43,7 +43,10 @@ __all__ = [
     "MAX_FRAGMENT_LENGTHS",
     "NAME_TYPES",
     "PSK_KEY_EXCHANGE_MODES",
+    "QUIC_ERROR_CODES",
+    "QUIC_FRAME_TYPES",
     "QUIC_TRANSPORT_PARAMETERS",
+    "QUIC_VERSIONS",
     "SCT_VERSIONS",
     "SIGNATURE_SCHEMES",
     "SRTP_PROTECTION_PROFILES",
@@ -334,6 +337,80 @@ QUIC_TRANSPORT_PARAMETERS = Names(
         0x0F739BBC1B666D0D: "initial_max_path_id",
     },
     lambda code: code % 31 == 27,
+)
+QUIC_VERSIONS = Names(
+    "QUIC version",
+    8,
+    # RFC 9000 section 15, RFC 9369 section 3; drafts; and Facebook's (mvfst).
+    lambda: {
+        0x00000001: "1",
+        0x6B3343CF: "2",
+        **{0xFF000000 + draft: f"draft-{draft}" for draft in range(22, 35)},
+        **{0xFACEB000 + number: f"mvfst-{number}" for number in range(1, 20)},
+    },
+    lambda code: code & 0x0F0F0F0F == 0x0A0A0A0A,
+)
+QUIC_FRAME_TYPES = Names(
+    "QUIC frame type",
+    2,
+    # RFC 9000 section 19, RFC 9221 section 4.
+    lambda: {
+        0x00: "PADDING",
+        0x01: "PING",
+        0x02: "ACK",
+        0x03: "ACK with ECN counts",
+        0x04: "RESET_STREAM",
+        0x05: "STOP_SENDING",
+        0x06: "CRYPTO",
+        0x07: "NEW_TOKEN",
+        **{0x08 + flags: f"STREAM with flags {flags}" for flags in range(8)},
+        0x10: "MAX_DATA",
+        0x11: "MAX_STREAM_DATA",
+        0x12: "MAX_STREAMS of bidirectional streams",
+        0x13: "MAX_STREAMS of unidirectional streams",
+        0x14: "DATA_BLOCKED",
+        0x15: "STREAM_DATA_BLOCKED",
+        0x16: "STREAMS_BLOCKED of bidirectional streams",
+        0x17: "STREAMS_BLOCKED of unidirectional streams",
+        0x18: "NEW_CONNECTION_ID",
+        0x19: "RETIRE_CONNECTION_ID",
+        0x1A: "PATH_CHALLENGE",
+        0x1B: "PATH_RESPONSE",
+        0x1C: "CONNECTION_CLOSE of QUIC",
+        0x1D: "CONNECTION_CLOSE of the application",
+        0x1E: "HANDSHAKE_DONE",
+        0x30: "DATAGRAM to the end",
+        0x31: "DATAGRAM with a length",
+    },
+)
+QUIC_ERROR_CODES = Names(
+    "QUIC error code",
+    2,
+    # RFC 9000 section 20.1, RFC 9368 section 4; CRYPTO_ERROR: 0x0100 and the description of a TLS alert.
+    lambda: {
+        0x00: "NO_ERROR",
+        0x01: "INTERNAL_ERROR",
+        0x02: "CONNECTION_REFUSED",
+        0x03: "FLOW_CONTROL_ERROR",
+        0x04: "STREAM_LIMIT_ERROR",
+        0x05: "STREAM_STATE_ERROR",
+        0x06: "FINAL_SIZE_ERROR",
+        0x07: "FRAME_ENCODING_ERROR",
+        0x08: "TRANSPORT_PARAMETER_ERROR",
+        0x09: "CONNECTION_ID_LIMIT_ERROR",
+        0x0A: "PROTOCOL_VIOLATION",
+        0x0B: "INVALID_TOKEN",
+        0x0C: "APPLICATION_ERROR",
+        0x0D: "CRYPTO_BUFFER_EXCEEDED",
+        0x0E: "KEY_UPDATE_ERROR",
+        0x0F: "AEAD_LIMIT_REACHED",
+        0x10: "NO_VIABLE_PATH",
+        0x11: "VERSION_NEGOTIATION_ERROR",
+        **{
+            0x0100 + code: f"CRYPTO_ERROR {ALERT_DESCRIPTIONS.name(code)}"
+            for code in ALERT_DESCRIPTIONS
+        },
+    },
 )
 SSLV2_CIPHER_KINDS = Names("SSL 2.0 cipher kind", 6, _table("sslv2_cipher_kinds.csv"))
 SSLV2_ERRORS = Names(

@@ -1,19 +1,18 @@
 """TCP segments to connections to analyzers.
 
-What belongs here: which segment belongs to which connection, which side is the originator, when a
-connection begins and ends, and what is kept of it how long.
+What may live here: which segment belongs to which connection, which side opened it, when it begins and ends, and how
+long it is kept.
 """
 
 from __future__ import annotations
 
 import struct
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-from tlsgrammar.framing import client_or_server
-
-from ..analyzer import Analyzer
 from ..model import Event
+from ..options import Options
+from ..streams import Analyzer
 from .flows import connection, idle_limits, next_sweep
 from .headers import Segment
 from .stream import Overflow, Stream
@@ -28,9 +27,6 @@ _FIN, _SYN, _RST, _ACK = 0x01, 0x02, 0x04, 0x10
 _REUSE_AFTER = 5.0
 # How long what is left of a finished connection absorbs the packets that come late.
 _LINGER = 60.0
-
-# What tells the client from the server stands in the first six bytes of a direction.
-_ENOUGH_TO_TELL = 6
 
 
 class _Side:
@@ -50,10 +46,12 @@ class _Flow:
 
     Attributes:
         keys: of its two sides in the table.
-        originator: the side that opened it; None before that is known.
-        originator_is_guess: whether nothing says so but that it sent the first packet that was captured.
-        analyzer: None once it has nothing more to say.
+        first: the side that sent its first packet.
+        originator: the side that opened it; while no SYN has been seen, the first one.
+        opened: whether a SYN has been seen.
+        analyzer: None before there are data, and once it has nothing more to say.
         closed: whether it has been closed or reset.
+        done: whether it has nothing more to say.
     """
 
     __slots__ = (
@@ -61,11 +59,10 @@ class _Flow:
         "closed",
         "done",
         "first",
-        "held",
         "keys",
         "last_time",
+        "opened",
         "originator",
-        "originator_is_guess",
         "start_time",
     )
 
@@ -74,23 +71,22 @@ class _Flow:
         self.keys = keys
         self.start_time = ts
         self.last_time = ts
-        self.originator: _Side | None = None
-        self.originator_is_guess = False
+        self.originator = first
+        self.opened = False
         self.analyzer: Analyzer | None = None
         self.closed = False
         self.done = False
-        self.held: list[tuple[_Side, bytes | int]] = []
 
 
 class Connections:
     """The connections of a capture, in the order of its packets.
 
     Args:
-        analyzer: makes the analyzer of a connection; called as `analyzer(c, originator_is_guess=...)`.
+        options: what the caller has chosen.
     """
 
-    def __init__(self, analyzer: Callable[..., Analyzer]) -> None:
-        self._analyzer = analyzer
+    def __init__(self, options: Options) -> None:
+        self._options = options
         self._sides: dict[bytes, _Side] = {}
         self._lingering: deque[tuple[float, _Flow]] = deque()
         self._next_sweep = 0.0
@@ -139,7 +135,7 @@ class Connections:
             bare_ack = flags == _ACK
             if not flags & _FIN and stream.takes(seq, data, bare_ack=bare_ack):
                 analyzer = flow.analyzer
-                if analyzer is None or flow.originator is None or flow.originator_is_guess:
+                if analyzer is None:
                     self._deliver(side, [data], ts, events)
                 else:
                     events += analyzer.deliver(data, side is flow.originator, ts)
@@ -185,7 +181,8 @@ class Connections:
         if side is None:
             side = self._open(key, segment, ts)
         flow = side.flow
-        if flow.originator is None:
+        if not flow.opened and flow.analyzer is None:
+            flow.opened = True
             flow.originator = side.peer if flags & _ACK else side
         side.stream.synchronize(seq + 1)
         if flags & _ACK and side.peer.stream.next_seq is None:
@@ -222,61 +219,29 @@ class Connections:
         flow = side.flow
         if flow.done:
             return
-        known = [(side, chunk) for chunk in chunks]
-        if flow.originator is None:
-            flow.held += known
-            if not self._orient(flow, side):
-                return
-            known, flow.held = flow.held, []
         analyzer = self._analyzer_of(flow)
-        for sender, chunk in known:
-            is_orig = sender is flow.originator
+        is_orig = side is flow.originator
+        for chunk in chunks:
             if isinstance(chunk, int):
                 events += analyzer.gap(is_orig, chunk, ts)
             else:
                 events += analyzer.deliver(chunk, is_orig, ts)
-                if flow.originator_is_guess and analyzer.changed_sides:
-                    flow.originator = flow.first.peer
-                    flow.originator_is_guess = False
         if analyzer.finished:
             self._done(flow)
 
     def _analyzer_of(self, flow: _Flow) -> Analyzer:
         if flow.analyzer is None:
             key = flow.keys[0] if flow.originator is flow.first else flow.keys[1]
-            c = connection("tcp", key, flow.start_time)
-            flow.analyzer = self._analyzer(c, originator_is_guess=flow.originator_is_guess)
+            flow.analyzer = Analyzer(
+                connection("tcp", key, flow.start_time),
+                originator_is_guess=not flow.opened,
+                options=self._options,
+            )
         return flow.analyzer
-
-    def _orient(self, flow: _Flow, side: _Side, last: bool = False) -> bool:
-        """Find the originator of a connection without a SYN: the side that behaves as the TLS client, else
-        the one that sent the first packet. False where more data are needed for that.
-        """
-        head = bytearray()
-        for sender, chunk in flow.held:
-            if sender is side:
-                if isinstance(chunk, int):
-                    break
-                head += chunk
-                if len(head) >= _ENOUGH_TO_TELL:
-                    break
-        else:
-            if not last:
-                return False
-        is_client = client_or_server(head)
-        if is_client is None:
-            flow.originator = flow.first
-            flow.originator_is_guess = True
-        else:
-            flow.originator = side if is_client else side.peer
-        return True
 
     def _lose(self, side: _Side, ts: float, events: list[Event]) -> None:
         flow = side.flow
         side.stream = Stream()
-        if flow.originator is None:
-            flow.originator = flow.first
-            flow.originator_is_guess = True
         analyzer = self._analyzer_of(flow)
         events += analyzer.lose(side is flow.originator, "too much data out of order", ts)
         if analyzer.finished:
@@ -288,7 +253,6 @@ class Connections:
         """Keep of a connection only that it was there."""
         flow.done = True
         flow.analyzer = None
-        flow.held = []
 
     def _close(self, flow: _Flow, ts: float) -> None:
         if not flow.closed:
@@ -302,11 +266,6 @@ class Connections:
             chunks = side.stream.finish()
             if chunks:
                 self._deliver(side, chunks, ts, events)
-        if flow.held and flow.originator is None:
-            self._orient(flow, flow.held[0][0], last=True)
-            held, flow.held = flow.held, []
-            for sender, chunk in held:
-                self._deliver(sender, [chunk], ts, events)
         if flow.analyzer is not None:
             events += flow.analyzer.end(ts)
         self._done(flow)

@@ -1,20 +1,19 @@
 """UDP datagrams to flows to analyzers.
 
-What belongs here: which datagram belongs to which flow, which side is the originator, and what is kept of a flow
-how long.
+What may live here: which datagram belongs to which flow, what reads it, and how long a flow is kept.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from tlsgrammar import Registry
-from tlsgrammar.framing import is_dtls, may_be_dtls, sent_by_server
+from tlsgrammar.framing import is_dtls, may_be_dtls
 from tlsgrammar.registry import DEFAULT
 
 from ..datagrams import DatagramAnalyzer
-from ..model import Connection, Event
+from ..model import Event
+from ..options import Options
 from .flows import connection, idle_limits, next_sweep
 from .headers import Segment
 
@@ -27,15 +26,15 @@ class _Flow:
     """One UDP flow.
 
     Attributes:
-        originator: the key of the direction that the originator sends in.
+        first: the key of the direction that its first datagram was sent in.
         analyzer: None where no DTLS has been seen, and once it has nothing more to say.
         done: whether it has nothing more to say.
     """
 
-    __slots__ = ("analyzer", "done", "last_time", "originator", "start_time")
+    __slots__ = ("analyzer", "done", "first", "last_time", "start_time")
 
-    def __init__(self, originator: bytes, ts: float) -> None:
-        self.originator = originator
+    def __init__(self, first: bytes, ts: float) -> None:
+        self.first = first
         self.start_time = ts
         self.last_time = ts
         self.analyzer: DatagramAnalyzer | None = None
@@ -46,15 +45,12 @@ class DatagramFlows:
     """The UDP flows of a capture, in the order of its packets.
 
     Args:
-        analyzer: makes the analyzer of a flow.
-        registry: that of the content types by which DTLS is told from other things.
+        options: what the caller has chosen.
     """
 
-    def __init__(
-        self, analyzer: Callable[[Connection], DatagramAnalyzer], registry: Registry = DEFAULT
-    ) -> None:
-        self._analyzer = analyzer
-        self._registry = registry
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._registry = DEFAULT if options.extensions is None else options.extensions
         # By the keys of both directions.
         self._flows: dict[bytes, _Flow] = {}
         self._next_sweep = 0.0
@@ -78,10 +74,10 @@ class DatagramFlows:
             end = min(end, start + length)
         key = source + destination + ports
         flow = self._flows.get(key)
+        is_first = flow is None
         if flow is None:
             reverse = destination + source + ports[2:] + ports[:2]
-            flow = _Flow(reverse if sent_by_server(buffer[payload:end]) else key, ts)
-            self._flows[key] = self._flows[reverse] = flow
+            flow = self._flows[key] = self._flows[reverse] = _Flow(key, ts)
         flow.last_time = ts
         if flow.done or not may_be_dtls(buffer[payload]):
             return
@@ -89,8 +85,12 @@ class DatagramFlows:
         if flow.analyzer is None:
             if not is_dtls(datagram, self._registry):
                 return
-            flow.analyzer = self._analyzer(connection("udp", flow.originator, flow.start_time))
-        events += flow.analyzer.deliver(datagram, key == flow.originator, ts)
+            flow.analyzer = DatagramAnalyzer(
+                connection("udp", flow.first, flow.start_time),
+                originator_is_guess=is_first,
+                options=self._options,
+            )
+        events += flow.analyzer.deliver(datagram, key == flow.first, ts)
         if flow.analyzer.finished:
             flow.done = True
             flow.analyzer = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tlsgrammar.framing.pieces import Piece, Pieces
+
 __all__ = ["Fragments"]
 
 _MAXIMUM_PACKETS = 1024
@@ -10,32 +12,12 @@ _TIMEOUT = 60.0  # seconds (RFC 8200 section 4.5)
 
 
 class _Packet:
-    __slots__ = ("data", "filled", "first", "length", "missing")
+    __slots__ = ("first", "length", "pieces")
 
     def __init__(self, ts: float) -> None:
         self.first = ts
         self.length: int | None = None
-        self.missing = 0
-        self.data = bytearray()
-        self.filled = bytearray()
-
-    def put(self, offset: int, data: bytes) -> None:
-        end = offset + len(data)
-        growth = end - len(self.data)
-        if growth > 0:
-            self.data += bytes(growth)
-            self.filled += bytes(growth)
-            self.missing += growth
-        if self.filled.find(1, offset, end) < 0:
-            self.data[offset:end] = data
-            self.filled[offset:end] = b"\x01" * len(data)
-            self.missing -= len(data)
-            return
-        for index, byte in enumerate(data, offset):
-            if not self.filled[index]:
-                self.data[index] = byte
-                self.filled[index] = 1
-                self.missing -= 1
+        self.pieces = Pieces()
 
 
 class Fragments:
@@ -66,10 +48,10 @@ class Fragments:
             packet = self._packets[key] = _Packet(ts)
         if offset + len(data) > _MAXIMUM_SIZE:
             return None
-        packet.put(offset, data)
+        packet.pieces.add(Piece(offset, data))
         if last and packet.length is None:
             packet.length = offset + len(data)
-        if packet.missing or packet.length is None or len(packet.data) < packet.length:
+        if packet.length is None or not packet.pieces.is_whole(packet.length):
             return None
         del self._packets[key]
-        return bytes(packet.data[: packet.length])
+        return b"".join(piece.data for piece in packet.pieces.pieces)[: packet.length]

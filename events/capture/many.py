@@ -6,14 +6,14 @@ import os
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, overload
 
 from tlsgrammar import Registry, load_extensions
-from tlsgrammar.framing import DEFAULT_SEARCH_LIMIT
 from tlsgrammar.registry import DEFAULT
 
 from ..model import Event
-from ..walk import check_wanted, known_events
+from ..options import Options
+from ..walk import known_events
 from .files import CaptureError
 from .one import read_capture
 
@@ -23,6 +23,15 @@ if TYPE_CHECKING:  # not needed to read one capture, and slow to import
 __all__ = ["UnknownInWorkerError", "read_captures"]
 
 T = TypeVar("T")
+
+
+class _Choices(TypedDict, total=False):
+    """Those of `Choices` that can travel to another process."""
+
+    disable_analyzer_after_detection: bool
+    wanted: Collection[str] | None
+    search_limit: int
+
 
 # How many captures are read ahead of the one whose events are given out: enough to keep a machine busy, few
 # enough that their results fit in memory.
@@ -38,10 +47,8 @@ def read_captures(
     make_all: None = ...,
     on_error: Callable[[CaptureError], None] | None = ...,
     ahead: int = ...,
-    disable_analyzer_after_detection: bool = ...,
-    wanted: Collection[str] | None = ...,
     extensions: Registry | Callable[[], Registry] | None = ...,
-    search_limit: int = ...,
+    **choices: Unpack[_Choices],
 ) -> Iterator[Event]: ...
 
 
@@ -54,10 +61,8 @@ def read_captures(
     make_all: None = ...,
     on_error: Callable[[CaptureError], None] | None = ...,
     ahead: int = ...,
-    disable_analyzer_after_detection: bool = ...,
-    wanted: Collection[str] | None = ...,
     extensions: Registry | Callable[[], Registry] | None = ...,
-    search_limit: int = ...,
+    **choices: Unpack[_Choices],
 ) -> Iterator[T]: ...
 
 
@@ -70,10 +75,8 @@ def read_captures(
     make_all: Callable[[Iterator[Event]], T],
     on_error: Callable[[CaptureError], None] | None = ...,
     ahead: int = ...,
-    disable_analyzer_after_detection: bool = ...,
-    wanted: Collection[str] | None = ...,
     extensions: Registry | Callable[[], Registry] | None = ...,
-    search_limit: int = ...,
+    **choices: Unpack[_Choices],
 ) -> Iterator[T]: ...
 
 
@@ -85,10 +88,8 @@ def read_captures(
     make_all: Callable[[Iterator[Event]], Any] | None = None,
     on_error: Callable[[CaptureError], None] | None = None,
     ahead: int = _AHEAD,
-    disable_analyzer_after_detection: bool = True,
-    wanted: Collection[str] | None = None,
     extensions: Registry | Callable[[], Registry] | None = None,
-    search_limit: int = DEFAULT_SEARCH_LIMIT,
+    **choices: Unpack[_Choices],
 ) -> Iterator[Any]:
     """The events of many captures: those of the first, then those of the second, and so on.
 
@@ -102,9 +103,9 @@ def read_captures(
             takes an iterator of them. One thing is given out for each capture.
         on_error: called with each capture that could not be read to its end, after the events that could be.
         ahead: how many captures may be read ahead of the one whose events are given out.
-        disable_analyzer_after_detection, wanted, search_limit: as for `Analyzer`.
-        extensions: likewise; or a function that makes the registry. With an executor it has to be such a function, which
-            each process can import by its name: a registry does not travel.
+        extensions: the registry of extensions and the like; or a function that makes it. With an executor it has to be
+            such a function, which each process can import by its name: a registry does not travel.
+        disable_analyzer_after_detection, wanted, search_limit: attributes of `Options`.
 
     Raises:
         UnknownInWorkerError: by the iterator: a process of the executor does not know what is registered here.
@@ -120,51 +121,57 @@ def read_captures(
             "in a module that they can import"
         )
     registry = extensions() if callable(extensions) else extensions
-    check_wanted(wanted, registry)
-    options: dict[str, Any] = {
-        "disable_analyzer_after_detection": disable_analyzer_after_detection,
-        "wanted": None if wanted is None else frozenset(wanted),
-        "search_limit": search_limit,
-    }
+    options = Options(extensions=registry, **choices)
+    if executor is None and make_all is None:
+        return _each_as_it_comes(paths, make, on_error, options)
     if executor is None:
-        options["extensions"] = registry
-        return _read(paths, None, make, make_all, on_error, ahead, options)
+        task = partial(_read_one, make=make, make_all=make_all, options=options)
+        return _of_tasks(
+            map(task, (os.fspath(path) for path in paths)), make_all is not None, on_error
+        )
     made_by = extensions if callable(extensions) else None
     known = _what_is_known(DEFAULT if registry is None else registry)
-    task = partial(_read_in_worker, made_by=made_by, known=known)
-    return _read(paths, executor, make, make_all, on_error, ahead, options, task)
+    task = partial(
+        _read_in_worker, make=make, make_all=make_all, choices=choices, made_by=made_by, known=known
+    )
+    results = _in_order(executor, task, (os.fspath(path) for path in paths), ahead)
+    return _of_tasks(results, make_all is not None, on_error)
 
 
-def _read(
+def _each_as_it_comes(
     paths: Iterable[str | os.PathLike[str]],
-    executor: Executor | None,
     make: Callable[[Event], Any] | None,
-    make_all: Callable[[Iterator[Event]], Any] | None,
     on_error: Callable[[CaptureError], None] | None,
-    ahead: int,
-    options: dict[str, Any],
-    reader: Callable[..., _Result] | None = None,
+    options: Options,
 ) -> Iterator[Any]:
+    """The events of captures that are read here, however many there are."""
     errors: list[CaptureError] = []
-    report = on_error or errors.append
-    if executor is None and make_all is None:
-        # Each event as it comes, however many there are.
-        for path in paths:
-            capture = _Capture(os.fspath(path), options)
-            yield from capture if make is None else map(make, capture)
-            if capture.error is not None:
-                report(capture.error)
-    else:
-        task = partial(reader or _read_one, make=make, make_all=make_all, options=options)
-        names = (os.fspath(path) for path in paths)
-        results = map(task, names) if executor is None else _in_order(executor, task, names, ahead)
-        for made, error in results:
-            if make_all is None:
-                yield from made
-            else:
-                yield made
-            if error is not None:
-                report(error)
+    for path in paths:
+        capture = _Capture(os.fspath(path), options)
+        yield from capture if make is None else map(make, capture)
+        if capture.error is not None:
+            (on_error or errors.append)(capture.error)
+    _raise_together(errors)
+
+
+def _of_tasks(
+    results: Iterable[_Result],
+    all_at_once: bool,
+    on_error: Callable[[CaptureError], None] | None,
+) -> Iterator[Any]:
+    """What tasks have made of captures: one thing of each event, or with `all_at_once` of each capture."""
+    errors: list[CaptureError] = []
+    for made, error in results:
+        if all_at_once:
+            yield made
+        else:
+            yield from made
+        if error is not None:
+            (on_error or errors.append)(error)
+    _raise_together(errors)
+
+
+def _raise_together(errors: list[CaptureError]) -> None:
     if errors:
         raise ExceptionGroup("captures that could not be read to their end", errors)
 
@@ -175,14 +182,14 @@ _Result = tuple[Any, CaptureError | None]
 class _Capture:
     """The events of a capture, to its end or to where it breaks off; `error` says why it does."""
 
-    def __init__(self, path: str, options: dict[str, Any]) -> None:
+    def __init__(self, path: str, options: Options) -> None:
         self.error: CaptureError | None = None
         self._path = path
         self._options = options
 
     def __iter__(self) -> Iterator[Event]:
         try:
-            yield from read_capture(self._path, **self._options)
+            yield from read_capture(self._path, options=self._options)
         except CaptureError as error:
             self.error = error
 
@@ -191,7 +198,7 @@ def _read_one(
     path: str,
     make: Callable[[Event], Any] | None,
     make_all: Callable[[Iterator[Event]], Any] | None,
-    options: dict[str, Any],
+    options: Options,
 ) -> _Result:
     """The task: what is made of one capture, and the error that ended it."""
     capture = _Capture(path, options)
@@ -217,7 +224,7 @@ def _read_in_worker(
     path: str,
     make: Callable[[Event], Any] | None,
     make_all: Callable[[Iterator[Event]], Any] | None,
-    options: dict[str, Any],
+    choices: _Choices,
     made_by: Callable[[], Registry] | None,
     known: frozenset[str],
 ) -> _Result:
@@ -236,7 +243,7 @@ def _read_in_worker(
             f"not known to the process that reads {path}: {', '.join(sorted(unknown))}; register it in a package with "
             f"an entry point, or give extensions= a function that makes the registry"
         )
-    return _read_one(path, make, make_all, {**options, "extensions": registry})
+    return _read_one(path, make, make_all, Options(extensions=registry, **choices))
 
 
 def _in_order(

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
+from typing import Unpack
 
-from tlsgrammar import Registry
-from tlsgrammar.framing import DEFAULT_SEARCH_LIMIT
-from tlsgrammar.registry import DEFAULT
-
-from ..analyzer import Analyzer
-from ..datagrams import DatagramAnalyzer
-from ..model import Connection, Event
-from ..walk import check_wanted
+from ..model import Event
+from ..options import Choices, Options
 from .connections import Connections
 from .datagrams import DatagramFlows
 from .files import Capture, CaptureError, open_capture
@@ -25,11 +20,9 @@ __all__ = ["read_capture"]
 def read_capture(
     path: str | os.PathLike[str],
     *,
-    disable_analyzer_after_detection: bool = True,
-    wanted: Collection[str] | None = None,
-    extensions: Registry | None = None,
-    search_limit: int = DEFAULT_SEARCH_LIMIT,
     progress: Callable[[int], None] | None = None,
+    options: Options | None = None,
+    **choices: Unpack[Choices],
 ) -> Iterator[Event]:
     """The events of the TLS and DTLS connections in a capture, in the order of its packets.
 
@@ -38,8 +31,9 @@ def read_capture(
 
     Args:
         path: a pcap or pcapng file; `-` is standard input.
-        disable_analyzer_after_detection, wanted, extensions, search_limit: as for `Analyzer`.
         progress: called now and then with the number of bytes that were read since.
+        options: what is chosen, as `Options`; or by its attributes as keywords.
+        disable_analyzer_after_detection, wanted, extensions, search_limit: attributes of `Options`.
 
     Raises:
         CaptureError: there is no such file, or it is no capture. By the iterator: the file breaks off,
@@ -47,37 +41,15 @@ def read_capture(
         ValueError: an event in `wanted` is not known.
         ImportError: the library that reads captures is not installed.
     """
-    asked = check_wanted(wanted, extensions)
+    if options is None:
+        options = Options(**choices)
     capture = open_capture(path, progress)
     if capture.link_type not in LINK_TYPES:
         known = ", ".join(sorted({name for name, _ in LINK_TYPES.values()}))
         raise CaptureError(
             os.fspath(path), f"its link type {capture.link_type} cannot be read; these can: {known}"
         )
-
-    def analyzer(connection: Connection, *, originator_is_guess: bool) -> Analyzer:
-        return Analyzer(
-            connection,
-            disable_analyzer_after_detection=disable_analyzer_after_detection,
-            wanted=asked,
-            extensions=extensions,
-            search_limit=search_limit,
-            originator_is_guess=originator_is_guess,
-        )
-
-    def datagram_analyzer(connection: Connection) -> DatagramAnalyzer:
-        return DatagramAnalyzer(
-            connection,
-            disable_analyzer_after_detection=disable_analyzer_after_detection,
-            wanted=asked,
-            extensions=extensions,
-        )
-
-    return chain.from_iterable(
-        _events(
-            capture, Connections(analyzer), DatagramFlows(datagram_analyzer, extensions or DEFAULT)
-        )
-    )
+    return chain.from_iterable(_events(capture, Connections(options), DatagramFlows(options)))
 
 
 def _events(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from operator import itemgetter
-from typing import NamedTuple
+from tlsgrammar.framing.pieces import Piece, Pieces
 
 __all__ = ["Overflow", "Stream"]
 
@@ -21,27 +19,6 @@ class Overflow(Exception):
     """More out-of-order data than are held."""
 
 
-class _Piece(NamedTuple):
-    """Data that wait for what comes before them.
-
-    Attributes:
-        start: their position in the direction, in bytes.
-        data: they.
-        doubtful: whether they may be padding that a middlebox counted in, which data that come later
-            replace.
-    """
-
-    start: int
-    data: bytes
-    doubtful: bool
-
-    @property
-    def end(self) -> int:
-        return self.start + len(self.data)
-
-
-_start = itemgetter(0)
-
 Chunk = bytes | int
 """Bytes that come next in a direction, or the number of those that are missing."""
 
@@ -55,14 +32,14 @@ class Stream:
         fin: the position at which the direction ends, if that is known.
     """
 
-    __slots__ = ("_held", "_pending", "fin", "next_seq", "position")
+    __slots__ = ("_pending", "fin", "next_seq", "position")
 
     def __init__(self) -> None:
         self.next_seq: int | None = None
         self.position = 0
         self.fin: int | None = None
-        self._pending: list[_Piece] = []
-        self._held = 0
+        # What waits for what comes before it. Doubtful is what may be padding that a middlebox counted in.
+        self._pending = Pieces()
 
     @property
     def started(self) -> bool:
@@ -132,7 +109,7 @@ class Stream:
         if start == self.position and not self._pending and not doubtful:
             self._advance(len(data))
             return [data]
-        self._hold(_Piece(start, data, doubtful))
+        self._hold(Piece(start, data, doubtful=doubtful))
         return self._drain(self.position)
 
     def acknowledge(self, ack: int) -> list[Chunk]:
@@ -156,14 +133,12 @@ class Stream:
 
     def finish(self) -> list[Chunk]:
         """Take note that nothing more comes: all holes are gaps."""
-        return self._drain(self._pending[-1].end) if self._pending else []
+        return self._drain(self._pending.pieces[-1].end) if self._pending else []
 
     def _forget_padding_after(self, position: int) -> None:
-        if not self._pending:
-            return
-        pending = [p for p in self._pending if not (p.doubtful and p.end > position)]
-        self._held -= sum(len(p.data) for p in self._pending) - sum(len(p.data) for p in pending)
-        self._pending = pending
+        for piece in self._pending.take(len(self._pending)):
+            if not (piece.doubtful and piece.end > position):
+                self._pending.add(piece)
 
     def _advance(self, count: int) -> None:
         assert self.next_seq is not None
@@ -174,7 +149,7 @@ class Stream:
         """What comes next, with what is missing up to `limit` as gaps."""
         chunks: list[Chunk] = []
         taken = 0
-        pending = self._pending
+        pending = self._pending.pieces
         while True:
             piece = pending[taken] if taken < len(pending) else None
             if piece is not None and piece.start == self.position:
@@ -186,7 +161,6 @@ class Stream:
                     break
                 chunks.append(piece.data)
                 self._advance(len(piece.data))
-                self._held -= len(piece.data)
                 taken += 1
                 continue
             gap = min(limit, piece.start if piece is not None else limit) - self.position
@@ -194,36 +168,13 @@ class Stream:
                 break
             chunks.append(gap)
             self._advance(gap)
-        del pending[:taken]
+        self._pending.take(taken)
         return chunks
 
-    def _hold(self, new: _Piece) -> None:
-        """Put into `_pending` those bytes of a piece that no piece there has."""
+    def _hold(self, new: Piece) -> None:
         pending = self._pending
-        index = bisect_left(pending, new.start, key=_start)
-        if index and pending[index - 1].end > new.start:
-            index -= 1
-        start = new.start
-        while start < new.end:
-            following = pending[index] if index < len(pending) else None
-            if following is not None and following.start < new.end:
-                if following.doubtful and not new.doubtful:
-                    self._held -= len(following.data)
-                    del pending[index]
-                    continue
-                end = following.start
-            else:
-                end = new.end
-            if end > start:
-                data = new.data[start - new.start : end - new.start]
-                pending.insert(index, _Piece(start, data, new.doubtful))
-                self._held += len(data)
-                index += 1
-            if following is None:
-                break
-            start = max(start, following.end)
-            index += 1
-        if self._held > MAXIMUM_PENDING or len(pending) > _MAXIMUM_PIECES:
+        pending.add(new)
+        if pending.held > MAXIMUM_PENDING or len(pending) > _MAXIMUM_PIECES:
             raise Overflow
 
 

@@ -12,8 +12,10 @@ from .datagrams import (
     read_records,
     sent_by_server,
 )
+from .pieces import Piece, Pieces
 from .search import DEFAULT_SEARCH_LIMIT, ClientHelloSearch
 from .streams import (
+    ENOUGH_TO_TELL,
     HandshakeMessage,
     HandshakeReader,
     Protocol,
@@ -28,11 +30,14 @@ from .streams import (
 
 __all__ = [
     "DEFAULT_SEARCH_LIMIT",
+    "ENOUGH_TO_TELL",
     "ClientHelloSearch",
     "DatagramRecord",
     "HandshakeFragments",
     "HandshakeMessage",
     "HandshakeReader",
+    "Piece",
+    "Pieces",
     "Protocol",
     "Record",
     "RecordReader",

@@ -6,7 +6,6 @@ mean is for others.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from typing import NamedTuple
 
 from construct import Container
@@ -19,6 +18,7 @@ from ..language.compiler import fields
 from ..names import ContentType, HandshakeType
 from ..registry import DEFAULT, Registry
 from ..versions import DTLS10, DTLS12
+from .pieces import Piece, Pieces
 from .streams import MAXIMUM_HANDSHAKE_LENGTH, SENT_BY_SERVER, HandshakeMessage
 
 __all__ = [
@@ -155,55 +155,19 @@ def sent_by_server(datagram: bytes) -> bool:
     )
 
 
-class _Fragment(NamedTuple):
-    """A part of a message's body, and where in the direction it stood."""
+class _Unfinished(NamedTuple):
+    """A message of which there are some fragments."""
 
-    start: int
-    data: bytes
-    offset: int
-
-    @property
-    def end(self) -> int:
-        return self.start + len(self.data)
-
-
-class _Unfinished:
-    """A message of which there are some fragments, without overlap and in order."""
-
-    __slots__ = ("fragments", "header", "header_offset", "held")
-
-    def __init__(self, header: bytes, header_offset: int) -> None:
-        self.header = header
-        self.header_offset = header_offset
-        self.fragments: list[_Fragment] = []
-        self.held = 0
-
-    def add(self, new: _Fragment) -> None:
-        """Take what no fragment has had before."""
-        index = bisect_left(self.fragments, new.start, key=lambda fragment: fragment.start)
-        if index and self.fragments[index - 1].end > new.start:
-            index -= 1
-        start = new.start
-        while start < new.end:
-            following = self.fragments[index] if index < len(self.fragments) else None
-            end = new.end if following is None else min(following.start, new.end)
-            if end > start:
-                data = new.data[start - new.start : end - new.start]
-                offset = new.offset + start - new.start
-                self.fragments.insert(index, _Fragment(start, data, offset))
-                self.held += len(data)
-                index += 1
-            if following is None:
-                break
-            start = max(start, following.end)
-            index += 1
+    header: bytes
+    header_offset: int
+    fragments: Pieces
 
     def message(self) -> HandshakeMessage:
         """The message, of which all fragments are there."""
         size = len(self.header)
-        spans = [(0, self.header_offset), *((size + f.start, f.offset) for f in self.fragments)]
-        data = self.header + b"".join(f.data for f in self.fragments)
-        return HandshakeMessage(data, 0, spans)
+        pieces = self.fragments.pieces
+        spans = [(0, self.header_offset), *((size + p.start, p.offset) for p in pieces)]
+        return HandshakeMessage(self.header + b"".join(p.data for p in pieces), 0, spans)
 
 
 # What is kept of a direction at most: bytes and fragments of messages that are unfinished, and which messages have
@@ -276,7 +240,7 @@ class HandshakeFragments:
                     break
             else:
                 header = content[at : at + _MESSAGE_HEADER_SIZE]
-                fragment = _Fragment(start, content[body:end], offset + body)
+                fragment = Piece(start, content[body:end], offset + body)
                 key = (seq, msg_type, length)
                 message = self._take(key, header, offset + at, fragment)
                 if message is not None:
@@ -295,11 +259,11 @@ class HandshakeFragments:
     def _drop(self, key: tuple[int, int, int]) -> _Unfinished:
         unfinished = self._unfinished.pop(key)
         self._count -= len(unfinished.fragments)
-        self._held -= unfinished.held
+        self._held -= unfinished.fragments.held
         return unfinished
 
     def _take(
-        self, key: tuple[int, int, int], header: bytes, offset: int, fragment: _Fragment
+        self, key: tuple[int, int, int], header: bytes, offset: int, fragment: Piece
     ) -> HandshakeMessage | None:
         length = key[2]
         if len(fragment.data) == length:
@@ -311,12 +275,13 @@ class HandshakeFragments:
             return None
         unfinished = self._unfinished.get(key)
         if unfinished is None:
-            unfinished = self._unfinished[key] = _Unfinished(header, offset)
-        count, held = len(unfinished.fragments), unfinished.held
-        unfinished.add(fragment)
-        self._count += len(unfinished.fragments) - count
-        self._held += unfinished.held - held
-        if unfinished.held < length:
+            unfinished = self._unfinished[key] = _Unfinished(header, offset, Pieces())
+        pieces = unfinished.fragments
+        count, held = len(pieces), pieces.held
+        pieces.add(fragment)
+        self._count += len(pieces) - count
+        self._held += pieces.held - held
+        if pieces.held < length:
             return None
         if len(self._finished) >= _MAXIMUM_FINISHED:
             del self._finished[next(iter(self._finished))]

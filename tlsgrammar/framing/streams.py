@@ -22,6 +22,7 @@ from ..record import RecordHeader, RecordStart
 from ..versions import SSL20, SSL30, TLS12
 
 __all__ = [
+    "ENOUGH_TO_TELL",
     "SENT_BY_SERVER",
     "HandshakeMessage",
     "HandshakeReader",
@@ -124,12 +125,15 @@ SENT_BY_SERVER = {
 """The messages that only servers send."""
 
 
+ENOUGH_TO_TELL = _RECORD_HEADER_SIZE + 1
+"""So many bytes of a direction tell whether it is the client's or the server's, where they do at all."""
+
+
 def client_or_server(head: bytes | bytearray) -> bool | None:
     """Whether a direction with these first bytes is the TLS client's (True) or the server's (False);
     None where they do not tell.
     """
-    size = _RECORD_HEADER_SIZE + 1
-    if len(head) < size:
+    if len(head) < ENOUGH_TO_TELL:
         return None
     if sslv2.may_begin_message(head[0]):
         _, msg_type = _sslv2_start(head, 0)
@@ -138,7 +142,7 @@ def client_or_server(head: bytes | bytearray) -> bool | None:
         return None
     if head[0] != ContentType.handshake:
         return None
-    msg_type = head[size - 1]
+    msg_type = head[ENOUGH_TO_TELL - 1]
     if msg_type in _SENT_BY_CLIENT:
         return True
     return False if msg_type in SENT_BY_SERVER else None

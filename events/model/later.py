@@ -1,6 +1,6 @@
 """The events that Zeek has added since the documented seventeen, with its names and parameters.
 
-What belongs here: their shape. They are raised where they are asked for by name (`wanted=`, `--event`,
+What may live here: their shape. They are raised where they are asked for by name (`wanted=`, `--event`,
 `--all-events`) and not otherwise.
 """
 
@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar
 
 import msgspec
 
-from .meanings import (
+from ..meanings import (
     ClientCertificateType,
     ContentType,
     Group,
@@ -22,8 +22,8 @@ from .meanings import (
     SignatureScheme,
     Version,
 )
-from .model import Connection, Event
-from .shown import shown
+from ..shown import shown
+from .connection import Connection, Event
 
 __all__ = [
     "MODERN",

@@ -1,18 +1,14 @@
-"""One class per event: the documented parameters, in the documented order.
+"""The seventeen SSL/TLS events that Zeek (formerly Bro) documents, with its names and parameters, in its order.
 
-What belongs here: the shape of events, and nothing of when they are raised. The seventeen classes down
-to `SslStapledOcsp` are the SSL/TLS events that Zeek (formerly Bro) documents, with its names and
-parameters. Numbers are code points as they stand on the wire. What they
-mean is said by their declarations (see `meanings`), which all output goes by.
+What may live here: one class for each, and nothing of when it is raised. Numbers are code points as they stand on the
+wire. What they mean is said by their declarations (see `meanings`), which all output goes by.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-import msgspec
-
-from .meanings import (
+from ..meanings import (
     AlertDescription,
     AlertLevel,
     CipherSuite,
@@ -27,14 +23,10 @@ from .meanings import (
     Time,
     Version,
 )
-from .shown import shown
+from .connection import Connection, Event
 
 __all__ = [
     "DOCUMENTED",
-    "Connection",
-    "Event",
-    "ProtocolViolation",
-    "ReporterError",
     "SslAlert",
     "SslChangeCipherSpec",
     "SslClientHello",
@@ -53,67 +45,6 @@ __all__ = [
     "SslSessionTicketHandshake",
     "SslStapledOcsp",
 ]
-
-
-class Connection(msgspec.Struct, frozen=True, gc=False):
-    """Who talks to whom. All are None where the bytes come from no network.
-
-    Attributes:
-        uid: a name for the connection, the same in every run over the same capture.
-        proto: `tcp` or `udp`.
-        orig_h, orig_p: address and port of the originator, the side that opened the connection.
-        resp_h, resp_p: address and port of the responder.
-        start_time: of its first packet, in seconds since the epoch.
-    """
-
-    uid: str | None = None
-    proto: str | None = None
-    orig_h: str | None = None
-    orig_p: int | None = None
-    resp_h: str | None = None
-    resp_p: int | None = None
-    start_time: float | None = None
-
-    def __repr__(self) -> str:
-        return f"Connection({', '.join(str(x) for x in (self.ends, self.proto, self.uid) if x)})"
-
-    @property
-    def ends(self) -> str:
-        """Both sides, as `192.0.2.1:49152 > 198.51.100.2:443`; empty where neither is known."""
-        if self.orig_h is None and self.resp_h is None:
-            return ""
-        return f"{address(self.orig_h, self.orig_p)} > {address(self.resp_h, self.resp_p)}"
-
-
-def address(host: str | None, port: int | None) -> str:
-    """An address and port for people; `-` where it is not known."""
-    if host is None:
-        return "-"
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-# Events are no concern of the garbage collector (gc=False): nothing in them refers back to them.
-class _Timed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    ts: float | None = None
-
-
-class Event(_Timed, frozen=True):
-    """What all events have in common: the connection `c`, their first parameter, and a time.
-
-    Attributes:
-        name: the documented name (of the class).
-        c: the connection.
-        ts: when the data that completed it arrived, in seconds since the epoch; None where the bytes
-            came without times.
-    """
-
-    name: ClassVar[str] = ""
-    c: Connection
-
-    def __repr__(self) -> str:
-        c, ts = self.c, self.ts
-        ends = (c.ends or c.uid or "") if isinstance(c, Connection) else repr(c)
-        return shown(self, ts="" if ts is None else repr(ts), c=ends)
 
 
 class SslAlert(Event, frozen=True):
@@ -393,36 +324,3 @@ DOCUMENTED: tuple[type[Event], ...] = (
     SslStapledOcsp,
 )
 """The seventeen documented events."""
-
-
-class ProtocolViolation(Event, frozen=True):
-    """Data that could not be read, or that no peer should have sent.
-
-    Attributes:
-        is_orig: whether it is in the originator's direction.
-        offset: where, in bytes from the start of the direction.
-        path: where in the grammar, such as `ClientHello.extensions[3].body`; empty where it is in no
-            structure.
-        reason: what is wrong, in words.
-    """
-
-    name: ClassVar[str] = "protocol_violation"
-    c: Connection
-    is_orig: bool
-    offset: int
-    path: str
-    reason: str
-
-
-class ReporterError(Event, frozen=True):
-    """A function that raises events has raised an exception instead, or what was parsed could not be walked.
-
-    Attributes:
-        message: the name of the function, and the exception.
-        location: the file and the line in the function.
-    """
-
-    name: ClassVar[str] = "reporter_error"
-    c: Connection
-    message: str
-    location: str

@@ -1,0 +1,428 @@
+"""One TLS conversation: whole messages, other content and facts about records in, events out.
+
+What may live here: what each input means, whatever it came in. A conversation knows no transport. Where messages begin
+and end and what is encrypted is for those who feed it: `streams`, `datagrams`, `quic`. They call it and it never calls
+them. Sans-I/O: no files, no clocks.
+
+How far a conversation is stands in its `state`, and how far a side is in `Side.encrypts`. Two tables say what changes
+them: `_NEXT` has the state that a fact leads to, `_ENCRYPTS` the facts after which the side that they are about encrypts.
+What is in neither table changes nothing.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Any, NamedTuple
+
+import msgspec
+from construct import Construct, Container
+
+from tlsgrammar import Handshake, Registry
+from tlsgrammar.framing import HandshakeMessage
+from tlsgrammar.handshake import negotiated_version
+from tlsgrammar.language.api import parameters, reader
+from tlsgrammar.names import CONTENT_TYPES, VERSIONS, ContentType, HandshakeType
+from tlsgrammar.registry import CONTENT_TYPE, DEFAULT
+from tlsgrammar.versions import is_supported, is_tls13
+
+from . import mapping  # noqa: F401  (fills the table that the walker reads)
+from .model import (
+    Connection,
+    Event,
+    ProtocolViolation,
+    SslEncryptedData,
+    SslEstablished,
+    SslPlaintextData,
+    SslProbableEncryptedHandshakeMessage,
+)
+from .options import Options
+from .walk import Occasion, schema_error, walker
+
+__all__ = ["Conversation", "Fact", "Side", "State", "Transport"]
+
+
+class State(enum.IntEnum):  # whose hash takes no time, other than that of an Enum
+    """How far a conversation is."""
+
+    BEGINNING = 0  # no hello has been seen
+    OFFERED = 1  # a hello has, but no version been negotiated
+    TLS12 = 2  # one has: TLS 1.2 at most
+    TLS13 = 3
+    ESTABLISHED = 4
+    FINISHED = 5  # nothing more will be raised
+
+
+class Fact(enum.IntEnum):
+    """What is known of a side from now on."""
+
+    HELLO = enum.auto()  # it has sent a hello, whatever that says
+    SERVER_HELLO_TLS12 = enum.auto()  # or of a version before
+    SERVER_HELLO_TLS13 = enum.auto()
+    CHANGE_CIPHER_SPEC = enum.auto()  # has been read
+    APPLICATION_DATA = (
+        enum.auto()
+    )  # a record of that type begins, before anything says that the side encrypts
+    LATER_EPOCH = enum.auto()  # a record of an epoch that is not 0, in DTLS
+    CLIENT_MASTER_KEY = enum.auto()  # has been read, in SSL 2.0
+    SESSION_ID_HIT = (
+        enum.auto()
+    )  # has been read in a SERVER-HELLO of SSL 2.0, so that no key follows
+    ENCRYPTED_RECORD = enum.auto()  # begins, and both sides encrypt
+    HANDSHAKE_PACKET = enum.auto()  # of QUIC
+    CLIENT_1RTT_PACKET = enum.auto()  # of QUIC, after Handshake packets of both sides
+
+
+_S, _F = State, Fact
+_HANDSHAKE = (_S.BEGINNING, _S.OFFERED, _S.TLS12, _S.TLS13)
+
+_NEXT: dict[tuple[State, Fact], State] = {
+    (_S.BEGINNING, _F.HELLO): _S.OFFERED,
+    **{(state, _F.SERVER_HELLO_TLS12): _S.TLS12 for state in _HANDSHAKE},
+    **{(state, _F.SERVER_HELLO_TLS13): _S.TLS13 for state in _HANDSHAKE},
+    **{
+        (state, fact): _S.ESTABLISHED
+        for state in _HANDSHAKE
+        for fact in (_F.ENCRYPTED_RECORD, _F.CLIENT_MASTER_KEY, _F.CLIENT_1RTT_PACKET)
+    },
+}
+
+_ENCRYPTS: frozenset[tuple[State, Fact]] = frozenset(
+    {
+        # In TLS 1.3 it means nothing.
+        *((state, _F.CHANGE_CIPHER_SPEC) for state in (_S.BEGINNING, _S.OFFERED, _S.TLS12)),
+        # Early data, where there is no version yet; or TLS 1.3, which hides its messages in records of that type.
+        *((state, _F.APPLICATION_DATA) for state in (_S.BEGINNING, _S.OFFERED, _S.TLS13)),
+        (_S.TLS13, _F.LATER_EPOCH),
+        *((state, _F.HANDSHAKE_PACKET) for state in _HANDSHAKE),
+    }
+)
+_IN_WORDS = {
+    State.BEGINNING: "no hello yet",
+    State.OFFERED: "in the handshake",
+    State.TLS12: "in the handshake",
+    State.TLS13: "in the handshake",
+    State.ESTABLISHED: "established",
+    State.FINISHED: "finished",
+}
+
+# After these, both sides encrypt.
+_BOTH_ENCRYPT = frozenset({_F.CLIENT_MASTER_KEY, _F.SESSION_ID_HIT})
+
+
+class Transport(NamedTuple):
+    """What of the bytes depends on what they came in.
+
+    Attributes:
+        where: where content types stand that have a schema (`Registry.register_content_type`).
+        dtls: whether a ClientHello is that of DTLS.
+        type_path: where in the grammar the content type of a record stands.
+    """
+
+    where: str
+    dtls: bool
+    type_path: str
+
+
+class Side:
+    """One side of a conversation, as sender.
+
+    Attributes:
+        is_orig: whether it is the originator.
+        encrypts: whether what it sends from here on is encrypted.
+    """
+
+    __slots__ = ("encrypts", "is_orig")
+
+    def __init__(self, is_orig: bool) -> None:
+        self.is_orig = is_orig
+        self.encrypts = False
+
+
+# What a NamedTuple does when it is called, without the call.
+_tuple = tuple.__new__
+
+_read_handshake = reader(Handshake)
+_APPLICATION_DATA = ContentType.application_data.value
+_CLIENT_HELLO = HandshakeType.client_hello.value
+_SERVER_HELLOS = (HandshakeType.server_hello.value, HandshakeType.hello_retry_request.value)
+
+
+class Conversation:
+    """One TLS conversation.
+
+    Args:
+        c: the connection that the events are of.
+        sides: the responder and the originator.
+        transport: what the bytes come in.
+        options: what the caller has chosen.
+        originator_is_guess: whether the sides may change, as `settle_originator` says.
+
+    Attributes:
+        c: the connection.
+        state: how far it is.
+        version: the negotiated one; None before that is known.
+        ts: when what is read now arrived, in seconds since the epoch.
+        walker: what knows which events are asked for.
+        registry: that of the structures.
+    """
+
+    __slots__ = (
+        "_cipher_suite",
+        "_client",
+        "_finishes",
+        "_out",
+        "_params",
+        "_sides",
+        "_transport",
+        "c",
+        "originator_is_guess",
+        "registry",
+        "state",
+        "ts",
+        "version",
+        "walker",
+    )
+
+    def __init__(
+        self,
+        c: Connection | None,
+        sides: tuple[Side, Side],
+        transport: Transport,
+        options: Options,
+        originator_is_guess: bool = False,
+    ) -> None:
+        self.c = Connection() if c is None else c
+        self.state = State.BEGINNING
+        self.version: int | None = None
+        self.ts: float | None = None
+        self.registry = DEFAULT if options.extensions is None else options.extensions
+        self.walker = walker(options.names, self.registry)
+        self.originator_is_guess = originator_is_guess
+        self._finishes = options.disable_analyzer_after_detection
+        self._sides = sides
+        self._client = sides[1]
+        self._transport = transport
+        self._cipher_suite: int | None = None
+        self._params = _parameters(self.registry, None, None, transport.dtls)
+        self._out: list[Event] = []
+
+    def shown(self, feeder: object) -> str:
+        """The repr of who feeds it."""
+        of = " ".join(filter(None, (type(feeder).__name__, self.c.ends or self.c.uid)))
+        version = "" if self.version is None else VERSIONS.name(self.version)
+        return f"<{of}: {', '.join(filter(None, (version, _IN_WORDS[self.state])))}>"
+
+    # Out
+
+    def taken(self) -> list[Event]:
+        """The events that were raised since it was last asked."""
+        raised, self._out = self._out, []
+        return raised
+
+    def raise_event(self, event: Event) -> None:
+        """Raise an event, if it is asked for."""
+        if self.walker.wants(type(event)):
+            self._out.append(event)
+
+    def violation(self, side: Side, offset: int, reason: str, path: str = "") -> None:
+        """Raise a `protocol_violation`.
+
+        Args:
+            side: who sent what is wrong.
+            offset: where that stands in the direction.
+            reason: what is wrong, in words.
+            path: where that stands in the grammar.
+        """
+        self.raise_event(ProtocolViolation(self.c, side.is_orig, offset, path, reason, ts=self.ts))
+
+    # In: who is who, and how far they are
+
+    def settle_originator(self, side: Side, *, is_originator: bool) -> None:
+        """Say which side is the originator, from what it has sent. The one place where that is decided: TCP knows it
+        from a SYN, and then it is no guess; else it is the TLS client, where that is told by what is sent first; else it
+        is whoever sent the first packet, which is what the guess was.
+        """
+        if self.originator_is_guess and side.is_orig is not is_originator:
+            c = self.c
+            self.c = msgspec.structs.replace(
+                c, orig_h=c.resp_h, orig_p=c.resp_p, resp_h=c.orig_h, resp_p=c.orig_p
+            )
+            for each in self._sides:
+                each.is_orig = not each.is_orig
+                if each.is_orig:
+                    self._client = each
+        self.originator_is_guess = False
+
+    def note(self, side: Side, fact: Fact) -> None:
+        """Take note of a fact about a side."""
+        state = self.state
+        if (state, fact) in _ENCRYPTS:
+            side.encrypts = True
+        elif fact in _BOTH_ENCRYPT:
+            for each in self._sides:
+                each.encrypts = True
+        following = _NEXT.get((state, fact))
+        if following is not None and following is not state:
+            self.state = following
+            if following is State.ESTABLISHED:
+                self.raise_event(SslEstablished(self.c, ts=self.ts))
+                if fact is not Fact.ENCRYPTED_RECORD and self._finishes:
+                    self.state = State.FINISHED
+
+    def finish(self) -> None:
+        """Take note that nothing more comes, or that nothing more is of interest."""
+        self.state = State.FINISHED
+
+    # In: what was sent
+
+    def message(self, side: Side, message: HandshakeMessage) -> Any:
+        """Read a handshake message, and raise its events.
+
+        Returns:
+            What it was parsed to; None where it ended before its own lengths say, so that where it says it ends cannot
+            be trusted.
+        """
+        value, defects = _read_handshake(message.data, self._params)
+        malformed = bool(defects) and any(defect.ends_early for defect in defects)
+        msg_type = value["msg_type"]
+        is_hello = msg_type == _CLIENT_HELLO or msg_type in _SERVER_HELLOS
+        if is_hello:
+            from_client = msg_type == _CLIENT_HELLO
+            self._client = side if from_client else self._peer(side)
+            self.note(side, Fact.HELLO)
+        self._walk(Handshake, value, side, self.walker.message_name(msg_type), malformed)
+        if is_hello and value["body"] is not None and not malformed:
+            try:
+                self._learn(side, value["body"], not from_client, message.offset(0))
+            except (AttributeError, KeyError, TypeError) as error:
+                # A registry may have another schema for a hello, or for what is read of it here.
+                reason = f"nothing is learnt from this hello: {type(error).__name__}: {error}"
+                self.violation(side, message.offset(0), reason)
+        for defect in defects:
+            self.violation(side, message.offset(defect.offset), defect.reason, defect.path)
+        return None if malformed else value
+
+    def content(
+        self, side: Side, content_type: int, content: bytes, header_offset: int, offset: int
+    ) -> None:
+        """Read what a record holds that is no handshake data and not encrypted, and raise its events.
+
+        Args:
+            side: who sent it.
+            content_type: from its header.
+            content: its bytes.
+            header_offset: where the record begins in the direction.
+            offset: where its content does.
+        """
+        schema = self.registry.schema(CONTENT_TYPE, content_type, self._transport.where)
+        if schema is not None:
+            name = self.registry.name_of(CONTENT_TYPES, content_type)
+            self.structure(side, schema, name, content, offset)
+        elif content_type != _APPLICATION_DATA:
+            reason = f"unknown content type {content_type}"
+            self.violation(side, header_offset, reason, self._transport.type_path)
+
+    def structure(
+        self, side: Side, schema: Construct, name: str, content: bytes, offset: int
+    ) -> Any:
+        """Read any structure, and raise its events.
+
+        Args:
+            side: who sent it.
+            schema: its schema.
+            name: what it is, for those who hear of it.
+            content: its bytes.
+            offset: where they stand in the direction.
+
+        Returns:
+            What it was parsed to; None where nothing of it can be read.
+        """
+        value, defects = reader(schema)(content, self._params)
+        self._walk(schema, value, side, name)
+        for defect in defects:
+            self.violation(side, offset + defect.offset, defect.reason, defect.path)
+        return value
+
+    def plaintext_record(self, side: Side, version: int, content_type: int, length: int) -> None:
+        """Raise the event of a record that is not encrypted."""
+        is_client = side is self._client
+        self.raise_event(
+            SslPlaintextData(self.c, is_client, version, content_type, length, ts=self.ts)
+        )
+
+    def encrypted_record(self, side: Side, content_type: int, length: int) -> None:
+        """Raise the events of an encrypted record."""
+        if self.state is not State.ESTABLISHED:
+            one, other = self._sides
+            if one.encrypts and other.encrypts:
+                self.note(side, Fact.ENCRYPTED_RECORD)
+        if self.walker.wants_encrypted_data:
+            self._out.append(
+                SslEncryptedData(self.c, side.is_orig, content_type, length, ts=self.ts)
+            )
+        if self._finishes and self.state is State.ESTABLISHED:
+            self.state = State.FINISHED
+
+    def probable_handshake_message(self, side: Side, length: int) -> None:
+        """Raise the event of an encrypted record in the handshake of TLS 1.3."""
+        is_client = side is self._client
+        self.raise_event(
+            SslProbableEncryptedHandshakeMessage(self.c, is_client, length, ts=self.ts)
+        )
+
+    def _peer(self, side: Side) -> Side:
+        one, other = self._sides
+        return other if side is one else one
+
+    def _walk(
+        self, schema: Construct, value: Any, side: Side, name: str, malformed: bool = False
+    ) -> None:
+        visit = self.walker.visit(schema)
+        if visit is None:
+            return
+        is_client = side is self._client
+        occasion = _tuple(Occasion, (self.c, side.is_orig, self.ts, malformed, is_client, name))
+        params = self._params
+        try:
+            visit(value, params, params, occasion, self._out)
+        except Exception as error:  # a function in a user's schema does not see all that it saw
+            self.raise_event(schema_error(error, occasion))
+
+    def _learn(self, side: Side, hello: Any, from_server: bool, offset: int) -> None:
+        """Take from a hello what the messages after it depend on."""
+        version = negotiated_version(hello) if from_server else hello["legacy_version"]
+        if not is_supported(version):
+            self.violation(side, offset, f"a hello of the unknown version 0x{version:04x}")
+        if from_server:
+            self.version = version
+            if hello["cipher_suite"] is not None:
+                self._cipher_suite = hello["cipher_suite"]
+            self._params = _parameters(
+                self.registry, version, self._cipher_suite, self._transport.dtls
+            )
+            tls13 = is_tls13(version)
+            self.note(side, Fact.SERVER_HELLO_TLS13 if tls13 else Fact.SERVER_HELLO_TLS12)
+
+
+_MAXIMUM_KEPT = 4096
+
+
+def _parameters(
+    registry: Registry, version: int | None, cipher_suite: int | None, dtls: bool
+) -> Container:
+    """The context to read structures with, which many connections share."""
+    known: dict[Any, Container] = registry.derived.setdefault("parameters", {})
+    key = (version, cipher_suite, dtls)
+    if key in known:
+        return known[key]
+    if len(known) >= _MAXIMUM_KEPT:
+        known.clear()
+    known[key] = made = parameters(
+        {
+            "extensions": None if registry is DEFAULT else registry,
+            "version": version,
+            "cipher_suite": cipher_suite,
+            "dtls": dtls,
+        }
+    )
+    return made

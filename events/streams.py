@@ -1,0 +1,594 @@
+"""One TCP connection: bytes of both directions in, events out.
+
+What may live here: where TLS begins in a stream and where its records do, and what becomes of data that cannot
+be read. Sans-I/O: no files, no clocks.
+
+How far the reading of a direction is stands in `_Direction.reading`; the tables at the end say who takes what in which
+state.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import Unpack
+
+from tlsgrammar import GrammarError, read, sslv2
+from tlsgrammar.framing import (
+    ENOUGH_TO_TELL,
+    ClientHelloSearch,
+    HandshakeReader,
+    Protocol,
+    Record,
+    RecordReader,
+    begins_hello,
+    client_or_server,
+    recognise,
+    recognise_after_client_hello,
+    sole_message,
+)
+from tlsgrammar.names import ContentType
+from tlsgrammar.versions import SSL20, SSL30, TLS10, TLS11, TLS12
+
+from .conversation import Conversation, Fact, Side, State, Transport
+from .model import Connection, Event
+from .options import Choices, Options
+
+__all__ = ["Analyzer"]
+
+_APPLICATION_DATA = ContentType.application_data.value
+_CHANGE_CIPHER_SPEC = ContentType.change_cipher_spec.value
+_HANDSHAKE = ContentType.handshake.value
+_SSLV2_FRAMED = {SSL20, SSL30, TLS10, TLS11, TLS12}
+
+_TRANSPORT = Transport("stream", dtls=False, type_path="TLSPlaintext.type")
+
+
+class _Reading(enum.IntEnum):
+    """How far the reading of a direction is."""
+
+    BEGINNING = 0  # what it is is not known; its bytes are collected
+    SEARCHING = 1  # it does not begin as TLS, and a ClientHello is looked for
+    TLS = 2  # its records are read
+    SSLV2 = 3  # its records are read
+    AFTER_HELLO = 4  # it began with a CLIENT-HELLO in the framing of SSL 2.0; what it goes on with is not known
+    ENDED = 5  # nothing more of it can be read
+
+
+# What directions have that are in another state: a connection that waits keeps nothing.
+_NOTHING_TO_READ = RecordReader(Protocol.TLS)
+_NOTHING_TO_SEARCH = ClientHelloSearch(0)
+
+
+class _Direction(Side):
+    """What is known of the bytes that one side sends.
+
+    Attributes:
+        reading: how far their reading is.
+        protocol: what they have been recognised as; None before.
+        head: those that have been collected to find that out.
+        offset: how many came before what is collected, searched or passed over.
+        missing: how many are missing before them.
+        records: what reads them as records, in the states of `_OF_RECORDS`.
+        search: what looks for a ClientHello in them, where they are searched.
+        handshake: what reads messages that do not each stand alone in a record; None while none is begun.
+    """
+
+    __slots__ = (
+        "handshake",
+        "head",
+        "missing",
+        "offset",
+        "protocol",
+        "reading",
+        "records",
+        "search",
+    )
+
+    def __init__(self, is_orig: bool) -> None:
+        super().__init__(is_orig)
+        self.reading = _Reading.BEGINNING
+        self.protocol: Protocol | None = None
+        self.head = b""
+        self.offset = 0
+        self.missing = 0
+        self.records: RecordReader = _NOTHING_TO_READ
+        self.search: ClientHelloSearch = _NOTHING_TO_SEARCH
+        self.handshake: HandshakeReader | None = None
+
+    def read_records(self, protocol: Protocol, data: bytes) -> None:
+        """Read records from here on."""
+        self.protocol = protocol
+        self.reading = _Reading.TLS if protocol is Protocol.TLS else _Reading.SSLV2
+        self.records = RecordReader(protocol, self.offset)
+        self.records.feed(data)
+        self.head = b""
+
+    def begin_again(self) -> None:
+        """Read on as if nothing had come before."""
+        if self.reading is _Reading.SEARCHING:
+            self.offset = self.search.offset
+        self.offset += len(self.head)
+        self.head = b""
+        self.missing = 0
+        self.protocol = None
+        self.reading = _Reading.BEGINNING
+
+    def end(self) -> None:
+        """Read nothing more."""
+        self.reading = _Reading.ENDED
+        self.records = _NOTHING_TO_READ
+        self.search = _NOTHING_TO_SEARCH
+        self.handshake = None
+        self.head = b""
+
+
+class Analyzer:
+    """The events of one connection.
+
+    Bytes go in as they arrive, cut in any way; each call returns the events that they completed, in
+    order. Bytes that are not TLS raise nothing. No bytes raise an exception.
+
+    A stream may begin as something else (STARTTLS, proxies): TLS begins then with a whole ClientHello that stands
+    at the beginning of a segment, that is, of what one call delivers.
+
+        >>> from events import Analyzer
+        >>> analyzer = Analyzer()
+        >>> for event in analyzer.deliver(bytes.fromhex("15030100020228"), is_orig=False):
+        ...     print(event.name, event.level, event.desc)
+        ssl_alert 2 40
+
+    Args:
+        c: the connection that the events are of.
+        originator_is_guess: whether nobody knows who opened the connection. The TLS client is taken for the originator
+            then, once what is sent tells which that is: `c` and the `is_orig` of events change sides; the `is_orig` of
+            what is delivered keeps its meaning.
+        options: what is chosen, as `Options`; or by its attributes as keywords.
+        disable_analyzer_after_detection, wanted, extensions, search_limit: attributes of `Options`.
+
+    Attributes:
+        c: the connection.
+        finished: whether nothing more will be raised.
+    """
+
+    __slots__ = ("_conversation", "_may_tell", "_originator", "_responder", "_search_limit")
+
+    def __init__(
+        self,
+        c: Connection | None = None,
+        *,
+        originator_is_guess: bool = False,
+        options: Options | None = None,
+        **choices: Unpack[Choices],
+    ) -> None:
+        if options is None:
+            options = Options(**choices)
+        self._search_limit = options.search_limit
+        # Whether the first bytes of a direction are still to tell who the originator is.
+        self._may_tell = originator_is_guess
+        # As the caller calls them.
+        self._responder, self._originator = _Direction(False), _Direction(True)
+        self._conversation = Conversation(
+            c, (self._responder, self._originator), _TRANSPORT, options, originator_is_guess
+        )
+
+    def __repr__(self) -> str:
+        return self._conversation.shown(self)
+
+    @property
+    def c(self) -> Connection:
+        """The connection that the events are of."""
+        return self._conversation.c
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will be raised."""
+        return self._conversation.state is State.FINISHED
+
+    def deliver(self, data: bytes, is_orig: bool, ts: float | None = None) -> list[Event]:
+        """Take the next bytes of a direction.
+
+        Args:
+            data: the bytes.
+            is_orig: whether the originator sent them.
+            ts: when they arrived, in seconds since the epoch.
+
+        Returns:
+            The events that they completed, in order.
+        """
+        conversation = self._conversation
+        if conversation.state is State.FINISHED or not data:
+            return []
+        direction = self._originator if is_orig else self._responder
+        if type(data) is not bytes:
+            data = bytes(data)  # what is kept of it must not change
+        conversation.ts = ts
+        if direction.reading in _OF_RECORDS:
+            if direction.records.feed(data):
+                self._read(direction)
+        else:
+            _TAKES[direction.reading](self, direction, data)
+            self._read(direction)
+        return conversation.taken()
+
+    def gap(self, is_orig: bool, length: int, ts: float | None = None) -> list[Event]:
+        """Take note that the next bytes of a direction are missing.
+
+        Reading goes on after them where they lie inside an encrypted record; otherwise the direction
+        ends here, and the other goes on.
+
+        Args:
+            is_orig: whether the originator sent them.
+            length: how many bytes are missing.
+            ts: when that became known.
+
+        Returns:
+            The events that are known to be complete now, in order.
+        """
+        direction = self._originator if is_orig else self._responder
+        if self.finished or direction.reading is _Reading.ENDED or length <= 0:
+            return []
+        self._conversation.ts = ts
+        _MISSES[direction.reading](self, direction, length)
+        self._read(direction)
+        return self._conversation.taken()
+
+    def lose(self, is_orig: bool, reason: str, ts: float | None = None) -> list[Event]:
+        """Give up on a direction whose next bytes nobody can provide.
+
+        Args:
+            is_orig: whether it is the originator's.
+            reason: why, in words.
+            ts: when that became known.
+        """
+        direction = self._originator if is_orig else self._responder
+        if self.finished or direction.reading is _Reading.ENDED:
+            return []
+        self._conversation.ts = ts
+        if direction.reading in _OF_RECORDS:
+            self._conversation.violation(direction, direction.records.offset, reason)
+        elif self._peer(direction).reading in _OF_RECORDS:
+            self._conversation.violation(direction, direction.offset, reason)
+        self._end(direction)
+        return self._conversation.taken()
+
+    def end(self, ts: float | None = None) -> list[Event]:
+        """Take note that the connection is over.
+
+        Returns:
+            The events that were waiting for more; and a `ProtocolViolation` for each direction that ends within a
+            record or message.
+        """
+        conversation = self._conversation
+        if self.finished:
+            return []
+        conversation.ts = ts
+        for direction in (self._originator, self._responder):
+            if direction.reading is _Reading.BEGINNING:
+                self._recognise(direction, last=True)
+                self._read(direction)
+        for direction in (self._originator, self._responder):
+            if direction.reading in _OF_RECORDS and conversation.state is not State.BEGINNING:
+                pending = direction.records.pending
+                if not pending and direction.handshake is not None and direction.handshake.pending:
+                    pending = "a handshake message"
+                if pending:
+                    reason = f"the data end within {pending}"
+                    conversation.violation(direction, direction.records.offset, reason)
+        conversation.finish()
+        return conversation.taken()
+
+    def _peer(self, direction: _Direction) -> _Direction:
+        return self._responder if direction is self._originator else self._originator
+
+    def _end(self, direction: _Direction) -> None:
+        direction.end()
+        self._finish_search()
+
+    # Where TLS begins
+
+    def _collect(self, direction: _Direction, data: bytes) -> None:
+        direction.head = direction.head + data if direction.head else data
+        self._recognise(direction)
+
+    def _recognise(self, direction: _Direction, last: bool = False) -> None:
+        """Find out what a direction is by what has been collected of it, once that is enough, or with `last` all."""
+        head, peer = direction.head, self._peer(direction)
+        if direction.reading is _Reading.AFTER_HELLO:
+            protocol = recognise_after_client_hello(head, peer=peer.protocol)
+        else:
+            if self._may_tell:
+                if len(head) < ENOUGH_TO_TELL and not last:
+                    return
+                self._tell_originator(direction)
+            protocol = recognise(head, is_orig=direction.is_orig, peer=peer.protocol)
+        if protocol is None:
+            return
+        if protocol is not Protocol.OTHER:
+            if protocol is Protocol.TLS and peer.protocol is Protocol.OTHER:
+                is_client = client_or_server(head)
+                if is_client is not None:
+                    self._conversation.settle_originator(direction, is_originator=is_client)
+                peer.begin_again()
+            # Once it has raised events, nothing changes sides.
+            self._conversation.settle_originator(direction, is_originator=direction.is_orig)
+            direction.read_records(protocol, head)
+        elif peer.protocol in (Protocol.TLS, Protocol.SSLV2):
+            direction.protocol = protocol
+            reason = "neither TLS nor SSL, which the other side speaks"
+            self._conversation.violation(direction, direction.offset, reason)
+            self._end(direction)
+        else:
+            direction.protocol = protocol
+            self._begin_search(direction)
+            if direction.reading is _Reading.SEARCHING:
+                self._look_for_client_hello(direction, head)
+
+    def _tell_originator(self, direction: _Direction) -> None:
+        """Tell who the originator is by the first bytes of a direction. What has come in the other one before was too
+        little for that; it is looked at now, because it came first.
+        """
+        self._may_tell = False
+        is_client = client_or_server(direction.head)
+        if is_client is not None:
+            self._conversation.settle_originator(direction, is_originator=is_client)
+        peer = self._peer(direction)
+        if peer.reading is _Reading.BEGINNING and peer.head:
+            self._recognise(peer)
+
+    def _begin_search(self, direction: _Direction) -> None:
+        """Look for TLS further on in a direction that does not begin with it, if somebody wants that."""
+        if self._search_limit <= 0:
+            self._end(direction)
+            return
+        direction.head = b""
+        direction.records = _NOTHING_TO_READ
+        direction.reading = _Reading.SEARCHING
+        direction.search = ClientHelloSearch(self._search_limit)
+
+    def _look_for_client_hello(self, direction: _Direction, data: bytes) -> None:
+        search = direction.search
+        was_over = search.over
+        found = search.feed(data)
+        if found is not None:
+            self._conversation.settle_originator(direction, is_originator=True)
+            direction.offset = search.offset
+            direction.search = _NOTHING_TO_SEARCH
+            self._peer(direction).begin_again()
+            direction.read_records(Protocol.TLS, found)
+        elif search.over and not was_over:
+            self._finish_search()
+
+    def _finish_search(self) -> None:
+        """Take note of it where neither direction can turn out to be TLS any more."""
+        if all(
+            d.reading is _Reading.ENDED or (d.reading is _Reading.SEARCHING and d.search.over)
+            for d in (self._originator, self._responder)
+        ):
+            self._conversation.finish()
+
+    def _pass_by(self, direction: _Direction, data: bytes) -> None:
+        direction.offset += len(data)
+        # That the beginning of a direction is missing matters once the other one turns out to be TLS.
+        if direction.missing and self._peer(direction).reading in _OF_RECORDS:
+            reason = f"its first {direction.missing} bytes are missing"
+            self._conversation.violation(direction, 0, reason)
+            direction.missing = 0
+
+    # Gaps
+
+    def _miss_beginning(self, direction: _Direction, length: int) -> None:
+        direction.missing = length
+        direction.offset += len(direction.head) + length
+        self._end(direction)
+
+    def _miss_searched(self, direction: _Direction, length: int) -> None:
+        direction.search.gap(length)
+        self._finish_search()
+
+    def _miss_in_records(self, direction: _Direction, length: int) -> None:
+        records = direction.records
+        if not records.gap(length):
+            reason = f"{length} bytes are missing"
+            self._conversation.violation(direction, records.offset, reason)
+            self._end(direction)
+
+    # Records
+
+    def _read(self, direction: _Direction) -> None:
+        """Read the records that have arrived."""
+        conversation = self._conversation
+        while direction.reading in _OF_RECORDS and conversation.state is not State.FINISHED:
+            try:
+                record = direction.records.next()
+            except GrammarError as error:
+                conversation.violation(direction, error.offset, error.reason, error.path)
+                self._end(direction)
+                return
+            if record is None:
+                return
+            if not record.length:
+                continue
+            if direction.reading is _Reading.TLS:
+                self._tls_record(direction, record)
+            else:
+                self._sslv2_record(direction, record)
+
+    def _tls_record(self, direction: _Direction, record: Record) -> None:
+        conversation = self._conversation
+        content_type = record.type
+        if not direction.encrypts:
+            if conversation.state is State.BEGINNING and not _may_be_hello(direction, record):
+                return
+            if content_type == _APPLICATION_DATA:
+                conversation.note(direction, Fact.APPLICATION_DATA)
+                if direction.encrypts:
+                    self._interrupt_handshake(direction, record, "application data")
+                    _pass_over(direction)
+        if direction.encrypts:
+            if conversation.state is State.TLS13:
+                conversation.probable_handshake_message(direction, record.length)
+            conversation.encrypted_record(direction, content_type, record.length)
+            return
+        if content_type == _HANDSHAKE:
+            self._handshake(direction, record)
+        else:
+            fragment = record.fragment or b""
+            if content_type == _CHANGE_CIPHER_SPEC:
+                self._interrupt_handshake(direction, record, "a ChangeCipherSpec")
+            conversation.content(
+                direction, content_type, fragment, record.offset, record.fragment_offset
+            )
+            if content_type == _CHANGE_CIPHER_SPEC:
+                conversation.note(direction, Fact.CHANGE_CIPHER_SPEC)
+                if direction.encrypts:
+                    _pass_over(direction)
+        if conversation.walker.wants_plaintext_data:
+            conversation.plaintext_record(direction, record.version, content_type, record.length)
+
+    # Content of records before encryption
+
+    def _interrupt_handshake(self, direction: _Direction, record: Record, by: str) -> None:
+        lost = direction.handshake.pending if direction.handshake is not None else 0
+        if lost:
+            reason = f"{by} within a handshake message, of which {lost} bytes are lost"
+            self._conversation.violation(direction, record.offset, reason)
+            direction.handshake = None
+
+    def _handshake(self, direction: _Direction, record: Record) -> None:
+        conversation = self._conversation
+        fragment = record.fragment or b""
+        messages = direction.handshake
+        if messages is None:
+            message = sole_message(fragment, record.fragment_offset)
+            if message is not None and (
+                conversation.state is not State.BEGINNING or begins_hello(fragment)
+            ):
+                conversation.message(direction, message)
+                return
+            messages = direction.handshake = HandshakeReader()
+        messages.feed(fragment, record.fragment_offset)
+        while conversation.state is not State.FINISHED:
+            if conversation.state is State.BEGINNING and messages.begins_hello() is False:
+                # Nothing but a hello can be told from encrypted data.
+                messages.drop()
+            try:
+                message = messages.next()
+            except GrammarError as error:
+                conversation.violation(direction, error.offset, error.reason, error.path)
+                self._end(direction)
+                return
+            if message is None:
+                if not messages.pending:
+                    direction.handshake = None
+                return
+            if conversation.message(direction, message) is None:
+                messages.drop()
+
+    # SSL 2.0
+
+    def _sslv2_record(self, direction: _Direction, record: Record) -> None:
+        conversation = self._conversation
+        if direction.encrypts:
+            conversation.encrypted_record(direction, record.type, record.length)
+            return
+        if conversation.state is State.BEGINNING and not _is_sslv2_hello(record):
+            self._take_back(direction)
+            return
+        fragment = record.fragment or b""
+        message = conversation.structure(
+            direction, sslv2.Message, "SSL 2.0", fragment, record.fragment_offset
+        )
+        if message is None:
+            return
+        msg_type = message["msg_type"]
+        if msg_type == sslv2.CLIENT_HELLO:
+            conversation.note(direction, Fact.HELLO)
+            peer = self._peer(direction)
+            if peer.protocol is Protocol.OTHER:
+                peer.begin_again()
+            self._recognise_again(direction)
+        elif msg_type == sslv2.CLIENT_MASTER_KEY:
+            conversation.note(direction, Fact.CLIENT_MASTER_KEY)
+            self._pass_over_both()
+        elif msg_type == sslv2.SERVER_HELLO:
+            if message["body"]["session_id_hit"]:
+                conversation.note(direction, Fact.SESSION_ID_HIT)
+                self._pass_over_both()
+        elif msg_type not in sslv2.MESSAGES:
+            reason = f"unknown message type {msg_type}"
+            conversation.violation(direction, record.offset, reason)
+
+    def _recognise_again(self, direction: _Direction) -> None:
+        """Find out what follows a CLIENT-HELLO in the framing of SSL 2.0: SSL 2.0 or TLS, as the server decides."""
+        direction.offset = direction.records.offset
+        direction.head = direction.records.rest()
+        direction.records = _NOTHING_TO_READ
+        direction.reading = _Reading.AFTER_HELLO
+        if direction.head:
+            self._recognise(direction)
+
+    def _take_back(self, direction: _Direction) -> None:
+        """Take back that a direction begins as SSL 2.0."""
+        direction.records.rest()
+        taken = direction.records.offset
+        direction.protocol = Protocol.OTHER
+        self._begin_search(direction)
+        if direction.reading is _Reading.SEARCHING:
+            self._miss_searched(direction, taken)
+
+    def _pass_over_both(self) -> None:
+        for each in (self._originator, self._responder):
+            _pass_over(each)
+
+
+def _pass_over(direction: _Direction) -> None:
+    """Look at no fragment any more: they are encrypted."""
+    direction.handshake = None
+    if direction.reading in _OF_RECORDS:
+        direction.records.pass_over = True
+
+
+def _may_be_hello(direction: _Direction, record: Record) -> bool:
+    """Whether a record can be read although no hello has been seen: the capture may have begun in
+    the middle of the connection, with encryption on.
+    """
+    if record.type == ContentType.alert:
+        return record.length == 2
+    if record.type != _HANDSHAKE or record.fragment is None:
+        return False
+    if direction.handshake is None:
+        return begins_hello(record.fragment) is not False
+    return direction.handshake.begins_hello(record.fragment) is not False
+
+
+def _is_sslv2_hello(record: Record) -> bool:
+    """Whether a record that looks like a CLIENT-HELLO is one, whole and well-formed: two bits and a
+    byte alone would find SSL 2.0 in other protocols.
+    """
+    message, defects = read(sslv2.Message, record.fragment or b"")
+    return (
+        not defects
+        and message["msg_type"] == sslv2.CLIENT_HELLO
+        and message["body"]["version"] in _SSLV2_FRAMED
+    )
+
+
+_OF_RECORDS = frozenset({_Reading.TLS, _Reading.SSLV2})
+
+# Who takes the next bytes of a direction, other than records, which have their own way.
+_TAKES: dict[_Reading, Callable[[Analyzer, _Direction, bytes], None]] = {
+    _Reading.BEGINNING: Analyzer._collect,
+    _Reading.SEARCHING: Analyzer._look_for_client_hello,
+    _Reading.AFTER_HELLO: Analyzer._collect,
+    _Reading.ENDED: Analyzer._pass_by,
+}
+
+# Who takes note that the next bytes are missing.
+_MISSES: dict[_Reading, Callable[[Analyzer, _Direction, int], None]] = {
+    _Reading.BEGINNING: Analyzer._miss_beginning,
+    _Reading.SEARCHING: Analyzer._miss_searched,
+    _Reading.TLS: Analyzer._miss_in_records,
+    _Reading.SSLV2: Analyzer._miss_in_records,
+    _Reading.AFTER_HELLO: Analyzer._miss_beginning,
+}

@@ -1,0 +1,73 @@
+"""What a caller may tell a parser beyond the bytes: the parameters of a context.
+
+What may live here: which parameters there are, and what may be given for them. A schema reads them as
+`context._params.name`. A schema may read parameters that nobody has declared, too; a name that is nearly one of those
+declared is taken for a slip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from .names import Names
+from .open_types import OpenTypes, nearest, registry_of
+
+__all__ = ["declare_parameter", "given"]
+
+_declared: dict[str, Names | None] = {"extensions": None}
+
+
+def declare_parameter(name: str, names: Names | None = None) -> None:
+    """Make a parameter known.
+
+    Args:
+        name: its name, as a keyword of `parse`.
+        names: those of its values, if it is a code point; they may be given instead.
+    """
+    _declared[name] = names
+    _check_names.cache_clear()
+
+
+def given(context: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as a schema reads them: with code points in the place of names.
+
+    Raises:
+        TypeError: a name is nearly that of a parameter; or what is given is neither a code point nor a name, nor a
+            registry where one is expected.
+        ValueError: a code point has not the name that is given.
+    """
+    _check_names(frozenset(context))
+    registry = context.get("extensions")
+    if registry is not None and not isinstance(registry, OpenTypes):
+        raise TypeError(f"extensions= takes a Registry, not {registry!r}")
+    found = dict(context)
+    for name, value in context.items():
+        names = _declared.get(name)
+        if names is None or value is None or type(value) is int:
+            continue
+        if isinstance(value, str):
+            try:
+                found[name] = registry_of({"_params": context}).code_of(names, value)
+            except KeyError as error:
+                raise ValueError(f"{name}: {error.args[0]}") from None
+        elif not isinstance(value, int):
+            raise TypeError(f"{name}= takes a code point or its name, not {value!r}")
+    return found
+
+
+@lru_cache(maxsize=256)
+def _check_names(names: frozenset[str]) -> None:
+    unknown = names - _declared.keys()
+    if not unknown:
+        return
+    import difflib  # here, because few give others
+
+    for name in unknown:
+        if difflib.get_close_matches(name, _declared, n=1, cutoff=_NEARLY):
+            raise TypeError(f"there is no parameter {name!r}{nearest(name, _declared)}")
+
+
+# As `ciphersuite` is to `cipher_suite`, and `extension` to `extensions`; but not `ions`.
+_NEARLY = 0.85
