@@ -154,9 +154,7 @@ class DatagramAnalyzer:
         for sender in (self._originator, self._responder):
             pending = sender.fragments.pending
             if pending:
-                reason = (
-                    f"the data end with {pending} handshake messages of which there is only a part"
-                )
+                reason = f"the data ends with {pending} handshake messages that are not whole"
                 conversation.violation(sender, sender.offset, reason)
         conversation.finish()
         return conversation.taken()

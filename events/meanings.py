@@ -32,6 +32,7 @@ __all__ = [
     "Meaning",
     "NameOf",
     "NameOfCipher",
+    "NameOfQuicError",
     "NameOfSignature",
     "PointFormat",
     "PskKeyExchangeMode",
@@ -105,6 +106,18 @@ class NameOfSignature(Meaning):
         return registry.name_of(names.SIGNATURE_SCHEMES, code)
 
 
+class NameOfQuicError(Meaning):
+    """An error code of QUIC (RFC 9000 section 20.1). Those from 0x0100 on have the description of a TLS alert in them."""
+
+    def words(self, value: Any, registry: Registry) -> str | None:
+        """The name that the registry knows."""
+        if not isinstance(value, int):
+            return None
+        if value >> 8 == 1:
+            return f"CRYPTO_ERROR: {registry.name_of(names.ALERT_DESCRIPTIONS, value & 0xFF)}"
+        return registry.name_of(names.QUIC_ERROR_CODES, value)
+
+
 class SecondsSinceEpoch(Meaning):
     """A number of seconds since the epoch, as a time in UTC."""
 
@@ -154,7 +167,7 @@ HpkeAead = Annotated[int, names.HPKE_AEADS]
 HpkeKdf = Annotated[int, names.HPKE_KDFS]
 PointFormat = Annotated[int, names.EC_POINT_FORMATS]
 PskKeyExchangeMode = Annotated[int, names.PSK_KEY_EXCHANGE_MODES]
-QuicErrorCode = Annotated[int, names.QUIC_ERROR_CODES]
+QuicErrorCode = Annotated[int, NameOfQuicError]
 QuicVersion = Annotated[int, names.QUIC_VERSIONS]
 SctVersion = Annotated[int, names.SCT_VERSIONS]
 SignatureScheme = Annotated[int, names.SIGNATURE_SCHEMES]

@@ -273,7 +273,7 @@ class Analyzer:
                 if not pending and direction.handshake is not None and direction.handshake.pending:
                     pending = "a handshake message"
                 if pending:
-                    reason = f"the data end within {pending}"
+                    reason = f"the data ends in the middle of {pending}"
                     conversation.violation(direction, direction.records.offset, reason)
         conversation.finish()
         return conversation.taken()

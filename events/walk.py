@@ -136,7 +136,7 @@ def raises(
         if bare(schema) in unseen:
             path, why = unseen[bare(schema)]
             raise ValueError(
-                f"{event.name} would be missing: {_called(schema)} stands in {path} inside a {why}"
+                f"{event.name} would be missing: {_called(schema)} stands in {path}, inside {why}"
             )
 
     def decorate(function: Function) -> Function:
@@ -161,9 +161,7 @@ def _called(schema: Construct) -> str:
 
 def _check_event(event: object) -> None:
     if not (isinstance(event, type) and issubclass(event, Event)):
-        raise TypeError(
-            f"raises() takes a class of events, a subclass of events.Event; {event!r} is none"
-        )
+        raise TypeError(f"raises() takes a subclass of events.Event, not {event!r}")
     if not isinstance(event.name, str) or not event.name:
         raise TypeError(f"{event.__name__} has no name: give it one, as name = 'ssl_something'")
     listed = _LISTED.get(event.name)

@@ -397,7 +397,7 @@ def test_plaintext_records() -> None:
     assert [e.reason for e in of(ProtocolViolation, found)] == [
         "16384 bytes announced, 3 found",
         "unknown content type 99",
-        "1 bytes left over",
+        "1 byte left over",
     ]
 
 
@@ -597,7 +597,7 @@ def test_a_gap_over_a_header_ends_the_direction(before: int) -> None:
 def test_what_the_end_cuts_off_is_reported() -> None:
     found = analyze([HELLOS[0], (False, HELLOS[1][1][:-1])])
     assert [(e.is_orig, e.reason) for e in of(ProtocolViolation, found)] == [
-        (False, "the data end within a record")
+        (False, "the data ends in the middle of a record")
     ]
 
 

@@ -123,7 +123,7 @@ def test_lengths() -> None:
         struct {
             ContentType type;
             ProtocolVersion legacy_record_version;
-            uint16 length;  /* looked at, not taken */
+            uint16 length;  /* peeked at, not consumed */
             opaque fragment<0..2^14+2048>;
         } TLSPlaintext;
         """,
@@ -271,7 +271,7 @@ Loop: Construct = Struct("inside" / construct.Optional(construct.LazyBound(lambd
         (construct.Optional(uint8), "uint8 x;  /* may be missing */"),
         (if_present(uint8), "uint8 x;  /* may be missing */"),
         (optional_length("y", bool), "uint16 x;  /* some leave it out */"),
-        (construct.Peek(uint8), "uint8 x;  /* looked at, not taken */"),
+        (construct.Peek(uint8), "uint8 x;  /* peeked at, not consumed */"),
         (construct.If(_is_long, uint8), "uint8 x;  /* if is long */"),
         (construct.IfThenElse(this.size, uint8, uint8), "uint8 x;"),
         (construct.Lazy(uint8), "Lazy x;  /* it is parsed when it is asked for */"),

@@ -242,12 +242,21 @@ def test_a_plug_in_in_two_registries_raises_its_events_once() -> None:
     assert names(found).count("ssl_mine") == 1
 
 
+def test_what_is_built_by_name_is_read_by_number() -> None:
+    suites = "suites" / vector(tlsgrammar.CipherSuite, 0, 100)
+    depends = Struct(suites, "x" / construct.IfThenElse(this.suites[0] == 0x1301, uint16, uint8))
+    by_number = tlsgrammar.build(depends, {"suites": [0x1301], "x": 1})
+    assert by_number == b"\x00\x02\x13\x01\x00\x01"[1:]
+    given = {"suites": ["TLS_AES_128_GCM_SHA256"], "x": 1}
+    assert tlsgrammar.build(depends, given) == by_number
+
+
 def test_what_would_be_missing_is_refused_or_warned_of() -> None:
     inner = Struct("x" / uint8)
     alternatives = construct.Select(Struct("k" / construct.Const(b"k")), inner)
     registry = registry_with(Struct("either" / alternatives))
     with pytest.raises(
-        ValueError, match=r"ssl_mine would be missing: .* stands in mine\.either inside a Select"
+        ValueError, match=r"ssl_mine would be missing: .* stands in mine\.either, inside Select"
     ):
         events.raises(SslMine, inner, registry=registry)
     registry = DEFAULT.copy()
@@ -675,10 +684,29 @@ def test_what_register_takes(arguments: Any, error: type[Exception], problem: st
 # Strategies
 
 
+def test_what_stands_around_a_body_is_drawn_with_it() -> None:
+    body = Struct("x" / Switch(this._.extension_type, {0xFE00: uint16}, default=uint8))
+    with pytest.raises(strategies.NoStrategyError, match="draw the structure that it stands in"):
+        find(values(body), lambda value: True)
+    registry = registry_with(body)
+    found = find(
+        values(tlsgrammar.ClientHello, extensions=registry),
+        lambda hello: any(e["extension_type"] == 0xFE00 for e in hello["extensions"] or ()),
+    )
+    assert tlsgrammar.build(tlsgrammar.ClientHello, found, extensions=registry)
+
+
 @pytest.mark.parametrize(
     ("given", "error", "problem"),
     [
         ({"ciphersuite": 5}, TypeError, "no parameter 'ciphersuite'; did you mean 'cipher_suite'"),
+        ({"registry": DEFAULT}, TypeError, "no parameter 'registry'; did you mean 'extensions'"),
+        (
+            {"version": 70000},
+            ValueError,
+            "version: 70000 is not the code point of a protocol version",
+        ),
+        ({"version": True}, TypeError, "version= takes a code point or its name, not True"),
         ({"Version": 5}, TypeError, "no parameter 'Version'; did you mean 'version'"),
         ({"version": "TLS12"}, ValueError, "version: .* 'TLS12'; did you mean 'TLSv12'"),
         ({"version": 1.2}, TypeError, "version= takes a code point or its name, not 1.2"),

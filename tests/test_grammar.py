@@ -64,8 +64,8 @@ def test_a_hello_without_extensions_is_not_one_with_none() -> None:
     [
         (opaque(2, 4), b"\x01a", 0, "", "1 bytes long, but 2 to 4 are allowed"),
         (opaque(0, 4), b"\x03ab", 3, "", "ends early: 3 bytes expected, 2 found"),
-        (opaque(0, 300), b"\x00\x01ab", 3, "", "1 bytes left over"),
-        (vector(uint16, 0, 8), b"\x03abc", 3, "", "1 bytes left over after the last whole element"),
+        (opaque(0, 300), b"\x00\x01ab", 3, "", "1 byte left over"),
+        (vector(uint16, 0, 8), b"\x03abc", 3, "", "1 byte left over after the last whole element"),
         (vector(uint16, 4, 8), b"\x02ab", 0, "", "2 bytes long, but 4 to 8 are allowed"),
         (Struct("a" / uint8, "b" / uint24), b"\x00\x00", 2, "b", "ends early: expected 3, found 1"),
         (

@@ -219,6 +219,38 @@ def test_dumps(dump: str) -> None:
     assert tool("parse", stdin=longer.encode())[0] == 0
 
 
+def test_text_beside_a_dump_is_no_part_of_it() -> None:
+    """Though it may look like digits."""
+    data = b"0123456789abcdef0123"
+    dump = (
+        "00000000: 3031 3233 3435 3637 3839 6162 6364 6566  0123456789abcdef\n"
+        "00000010: 3031 3233                                0123\n"
+    )
+    assert tool("parse", "SessionTicket", stdin=dump.encode())[1].endswith(
+        tool("parse", "SessionTicket", data.hex())[1].splitlines()[-1] + "\n"
+    )
+    one = dump.splitlines()[0].encode()
+    assert tool("parse", "SessionTicket", stdin=one) == tool(
+        "parse", "SessionTicket", data[:16].hex()
+    )
+
+
+def test_lines_that_a_dump_leaves_out() -> None:
+    data = bytes(64) + b"\x01\x02"
+    dump = "00000000  00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  |................|\n*\n"
+    dump += "00000040  01 02                                             |..|\n00000042\n"
+    assert tool("parse", "SessionTicket", stdin=dump.encode()) == tool(
+        "parse", "SessionTicket", data.hex()
+    )
+
+
+@pytest.mark.parametrize("text", ["19:31:35 IP 10.0.0.1.443 > 10.0.0.2.1024\n", "b'abc'", "hello"])
+def test_text_that_is_no_dump_is_not_taken_for_bytes(text: str) -> None:
+    status, out, err = tool("parse", "ClientHello", stdin=text.encode())
+    assert (status, out) == (1, "")
+    assert err.startswith("tlsgrammar: neither bytes nor hexadecimal digits")
+
+
 def test_a_dump_of_several_lines(tmp_path: Path) -> None:
     data = b"\x15\x03\x03\x00\x02\x02\x28" * 5
     lines = [f"{at:08x}: {data[at : at + 16].hex(' ', 2)}  text" for at in range(0, len(data), 16)]
@@ -472,15 +504,18 @@ def test_a_version_of_old_is_told_by_the_record() -> None:
             ("parse", "Alert", "zz"),
             "'zz' is neither hexadecimal nor a file: No such file or directory",
         ),
-        (("parse", "Alert", "022800"), "offset 2: 1 bytes left over"),
+        (("parse", "Alert", "022800"), "offset 2: 1 byte left over"),
         (("parse", "Alert", "0228", "--version", "TLS"), "no protocol version is named 'TLS'"),
         (("parse", "ClientHelo"), "'ClientHelo' is neither hexadecimal nor a file: No such"),
         (
             ("parse", "ClientHelo"),
             "; no structure is named 'ClientHelo'; did you mean 'ClientHello'",
         ),
-        (("parse", "022"), "3 hexadecimal digits: that is half a byte too many"),
-        (("parse", "474554"), "3 bytes that look like nothing known; give the name of a structure"),
+        (("parse", "022"), "an odd number of hexadecimal digits: 3"),
+        (
+            ("parse", "474554"),
+            "these 3 bytes could not be recognised; give the name of a structure",
+        ),
         (
             ("show", "clienthello"),
             "no structure is named 'clienthello'; did you mean 'ClientHello'?",

@@ -62,14 +62,22 @@ def _context(options: argparse.Namespace) -> dict[str, Any]:
     context: dict[str, Any] = {}
     try:
         if options.version:
-            context["version"] = DEFAULT.code_of(names.VERSIONS, options.version)
+            context["version"] = _code_point(names.VERSIONS, options.version)
         if options.cipher_suite:
-            context["cipher_suite"] = DEFAULT.code_of(names.CIPHER_SUITES, options.cipher_suite)
+            context["cipher_suite"] = _code_point(names.CIPHER_SUITES, options.cipher_suite)
     except KeyError as error:
         raise Problem(error.args[0]) from None
     if options.dtls:
         context["dtls"] = True
     return context
+
+
+def _code_point(of: Names, word: str) -> int:
+    """A code point, by its name or its number."""
+    try:
+        return int(word, 0)
+    except ValueError:
+        return DEFAULT.code_of(of, word)
 
 
 def _parse(options: argparse.Namespace) -> Iterable[str]:
@@ -105,7 +113,7 @@ def _looked_at(data: bytes, context: dict[str, Any]) -> Iterable[str]:
     looked = Look(data, context)
     if not looked.kind:
         raise Problem(
-            f"{len(data)} bytes that look like nothing known; give the name of a structure"
+            f"these {len(data)} bytes could not be recognised; give the name of a structure"
         )
     yield f"looks like {looked.kind}"
     for node in looked.nodes():
@@ -171,8 +179,8 @@ def _parser() -> argparse.ArgumentParser:
         "words",
         nargs="*",
         metavar="STRUCTURE|SOURCE",
-        help="a structure by the name of its RFC; and hexadecimal digits, or a file or - (standard input, which is "
-        "the default) with such or with the bytes themselves",
+        help="STRUCTURE: its name in the RFC. SOURCE: hexadecimal digits, or a file or - (standard input, the default) "
+        "with digits, a dump or the bytes themselves",
     )
     parse.set_defaults(run=_parse)
 
@@ -212,9 +220,13 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(run=lambda options, run=run: run())
 
     for command in (parse, build):
-        command.add_argument("--version", metavar="NAME", help="the negotiated version, as TLSv12")
+        command.add_argument(
+            "--version", metavar="NAME", help="the negotiated version, such as TLSv12"
+        )
         command.add_argument("--cipher-suite", metavar="NAME", help="the negotiated cipher suite")
-        command.add_argument("--dtls", action="store_true", help="a ClientHello is that of DTLS")
+        command.add_argument(
+            "--dtls", action="store_true", help="a ClientHello is that of DTLS, with a cookie"
+        )
     return parser
 
 

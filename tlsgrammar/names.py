@@ -386,7 +386,8 @@ QUIC_FRAME_TYPES = Names(
 QUIC_ERROR_CODES = Names(
     "QUIC error code",
     2,
-    # RFC 9000 section 20.1, RFC 9368 section 4; CRYPTO_ERROR: 0x0100 and the description of a TLS alert.
+    # RFC 9000 section 20.1, RFC 9368 section 4. Those from 0x0100 on are CRYPTO_ERROR, with the description of a TLS
+    # alert in the last byte.
     lambda: {
         0x00: "NO_ERROR",
         0x01: "INTERNAL_ERROR",
@@ -406,10 +407,6 @@ QUIC_ERROR_CODES = Names(
         0x0F: "AEAD_LIMIT_REACHED",
         0x10: "NO_VIABLE_PATH",
         0x11: "VERSION_NEGOTIATION_ERROR",
-        **{
-            0x0100 + code: f"CRYPTO_ERROR {ALERT_DESCRIPTIONS.name(code)}"
-            for code in ALERT_DESCRIPTIONS
-        },
     },
 )
 SSLV2_CIPHER_KINDS = Names("SSL 2.0 cipher kind", 6, _table("sslv2_cipher_kinds.csv"))

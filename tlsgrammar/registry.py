@@ -182,10 +182,12 @@ class Registry(OpenTypes):
             reference, replace: as for `register`.
 
         Raises:
-            ValueError: the name is taken or empty, or neither has parameters.
+            ValueError: the name is taken, empty or not in lower case, or neither has parameters.
             TypeError: the parameters are not a construct.
         """
         given = {side: x for side, x in zip(SIDES, (server, client), strict=True) if x is not None}
+        if isinstance(name, str) and name != name.lower():
+            raise ValueError(f"key exchange {name!r}: its name is written in lower case")
         entry = Entry(name, name, given, reference)
         self.enter_type(KEY_EXCHANGE, entry, replace=replace, places="side", wheres=SIDES)
         for names_with, has in ((self._signed, signed), (self._with_identity, identity)):

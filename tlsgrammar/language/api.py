@@ -49,9 +49,9 @@ def parse(schema: Construct, data: bytes, **context: Any) -> Any:
 
     Raises:
         GrammarError: the bytes do not follow the schema, or more follow.
-        TypeError: the schema is no construct, or the data no bytes; or there is no such parameter, or it takes
-            something else.
-        ValueError: no code point has the name that is given.
+        TypeError: the schema is no construct, or the data no bytes; or there is no such parameter, or its value
+            has the wrong type.
+        ValueError: a name is unknown.
     """
     if type(data) is not bytes:
         data = _bytes_of(data)
@@ -245,7 +245,7 @@ def build(schema: Construct, value: Any, **context: Any) -> bytes:
 
 def _check_schema(schema: object) -> None:
     if not isinstance(schema, Construct):
-        what = f"{schema!r} is no construct"
+        what = f"{schema!r} is not a construct"
         raise TypeError(f"{what}; call it with its argument" if callable(schema) else what)
 
 

@@ -380,7 +380,7 @@ _WRITTEN: dict[type[Shape], Callable[[_Writer, Construct, Any], _Type]] = {
 _MAYBE = {
     "left": "may be missing",
     "fits": "may be missing",
-    "peek": "looked at, not taken",
+    "peek": "peeked at, not consumed",
     "length": "some leave it out",
 }
 

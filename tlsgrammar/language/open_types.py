@@ -181,7 +181,7 @@ class OpenTypes:
             if schema in found:
                 path, why = found[schema]
                 labels = ", ".join(attachment.label for attachment in self._attached[schema])
-                warnings.warn(f"{labels} is not raised in {path}, inside a {why}", stacklevel=4)
+                warnings.warn(f"{labels} is not raised in {path}, inside {why}", stacklevel=4)
 
     def schema(self, kind: str, code: Any, where: str) -> Construct | None:
         """The schema of what a code point stands for, or None where it has none there."""

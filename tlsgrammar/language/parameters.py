@@ -18,6 +18,16 @@ __all__ = ["declare_parameter", "given"]
 
 _declared: dict[str, Names | None] = {"extensions": None}
 
+# What people write instead, who know it from elsewhere.
+_MEANT = {
+    "cipher": "cipher_suite",
+    "ciphersuite": "cipher_suite",
+    "datagrams": "dtls",
+    "registry": "extensions",
+    "suite": "cipher_suite",
+    "tls_version": "version",
+}
+
 
 def declare_parameter(name: str, names: Names | None = None) -> None:
     """Make a parameter known.
@@ -45,14 +55,17 @@ def given(context: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(context)
     for name, value in context.items():
         names = _declared.get(name)
-        if names is None or value is None or type(value) is int:
+        if names is None or value is None:
             continue
-        if isinstance(value, str):
+        if isinstance(value, int) and not isinstance(value, bool):
+            if not 0 <= value < 16**names.digits:
+                raise ValueError(f"{name}: {value} is not the code point of a {names.title}")
+        elif isinstance(value, str):
             try:
                 found[name] = registry_of({"_params": context}).code_of(names, value)
             except KeyError as error:
                 raise ValueError(f"{name}: {error.args[0]}") from None
-        elif not isinstance(value, int):
+        else:
             raise TypeError(f"{name}= takes a code point or its name, not {value!r}")
     return found
 
@@ -65,6 +78,8 @@ def _check_names(names: frozenset[str]) -> None:
     import difflib  # here, because few give others
 
     for name in unknown:
+        if _MEANT.get(name) in _declared:
+            raise TypeError(f"there is no parameter {name!r}; did you mean {_MEANT[name]!r}?")
         if difflib.get_close_matches(name, _declared, n=1, cutoff=_NEARLY):
             raise TypeError(f"there is no parameter {name!r}{nearest(name, _declared)}")
 

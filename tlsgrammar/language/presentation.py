@@ -371,15 +371,17 @@ class Repeated(Subconstruct):  # type: ignore[misc]
         if odd:
             where = position(stream)
             stream.read(odd)
-            note(context, where, path, f"{odd} bytes left over after the last whole element")
+            note(context, where, path, f"{counted(odd)} left over after the last whole element")
 
     def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
         if isinstance(obj, (str, Mapping)) or not isinstance(obj, Iterable):
             raise misfit("a list", obj, stream, path)
+        # What is read of it later are code points, where names were given.
+        built = ListContainer()
         for index, item in enumerate(obj):
             context["_index"] = index
-            self.subcon._build(item, stream, context, f"{path}[{index}]")
-        return obj
+            built.append(self.subcon._build(item, stream, context, f"{path}[{index}]"))
+        return built
 
 
 class Vector(Repeated):
@@ -440,9 +442,9 @@ class Vector(Repeated):
 
     def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
         inner = _inner(stream, self.lengthfield)
-        super()._build(obj, inner, context, path)
+        built = super()._build(obj, inner, context, path)
         _write_bounded(self, inner.getvalue(), stream, context, path)
-        return obj
+        return built
 
 
 class Block(Subconstruct):  # type: ignore[misc]
@@ -499,6 +501,11 @@ class Block(Subconstruct):  # type: ignore[misc]
         return result
 
 
+def counted(count: int) -> str:
+    """So many bytes, in words."""
+    return "1 byte" if count == 1 else f"{count} bytes"
+
+
 def parse_whole(schema: Construct, window: Window, context: Any, path: str, after: str = "") -> Any:
     """Parse a structure that must fill its window; `after` says what bytes that are left over come after."""
     try:
@@ -514,7 +521,7 @@ def parse_whole(schema: Construct, window: Window, context: Any, path: str, afte
     if left:
         name = chosen(schema, context).name
         where = f"{path} -> {name}" if name else path
-        note(context, position(window), where, f"{left} bytes left over{after}")
+        note(context, position(window), where, f"{counted(left)} left over{after}")
     return value
 
 

@@ -63,7 +63,7 @@ def blindness(schema: Construct) -> str:
         case Select():
             return "its value does not say which of them was parsed"
         case Adapted(same=False) | Text():
-            return "its value is made from that of what it holds"
+            return "it makes a value of its own"
         case Unknown():
             return "nothing is known of it"
     return ""

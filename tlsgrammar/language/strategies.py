@@ -116,12 +116,19 @@ def values(draw: Draw, /, schema: Construct, **context: Any) -> Any:
         context: as for `tlsgrammar.parse`.
 
     Raises:
-        NoStrategyError: the schema holds a construct that no strategy is known for (see `register`); a TypeError.
+        NoStrategyError: the schema holds a construct that no strategy is known for (see `register`), or reads what
+            is not there; a TypeError.
     """
     check_drawable(schema)
     params = Container(given(context), _parsing=False, _building=True, _sizing=False)
     params["_params"] = params
-    return _value(draw, schema, params)
+    try:
+        return _value(draw, schema, params)
+    except (KeyError, AttributeError) as error:  # of a function of the context
+        raise NoStrategyError(
+            f"{type(schema).__name__} reads {error} of what stands around it, or of what a caller gives: draw the "
+            f"structure that it stands in, or give it as a keyword"
+        ) from error
 
 
 def check_drawable(schema: Construct) -> None:

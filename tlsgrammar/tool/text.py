@@ -42,25 +42,52 @@ def table(rows: Sequence[Sequence[str]]) -> Iterable[str]:
 _BETWEEN = re.compile(r"\\x|\b0x|[\s:,]+")
 
 
-# A line of a dump as xxd, hexdump -C, tcpdump -X and Wireshark print it: the offset, the bytes, and what they are as text.
-_DUMPED = re.compile(
-    # The offset alone might be bytes; so it has a colon, many digits or much room behind it.
-    r"\s*(?:0x)?([0-9a-fA-F]{4,8}(?=:|\s\s)|[0-9a-fA-F]{6,8}):?\s+"
-    r"((?:[0-9a-fA-F]{2}[ \t]{0,2})+)(?:[ \t]{2}.*|[|>].*)?"
-)
+# A line of a dump, as xxd, hexdump -C, od -A x -t x1, tcpdump -x and Wireshark print it: the offset, the bytes, and what
+# they are as text. The offset alone might be bytes; so it has a colon, many digits or much room behind it.
+_DUMPED = re.compile(r"\s*(?:0x)?([0-9a-fA-F]{4,8}(?=:|\s\s|\s*$)|[0-9a-fA-F]{6,8}):?(?:\s+(.*))?")
+_GROUP = re.compile(r"[ \t]{0,2}((?:[0-9a-fA-F]{2})+)(?![0-9a-zA-Z])")
+_LINE = 16
 
 
 def _bytes_of_dump(text: str) -> bytes | None:
-    """The bytes of a dump with an offset before each line; None where the text is something else."""
+    """The bytes of a dump with an offset before each line; None where the text is something else.
+
+    The trap: what stands to the right as text may look like bytes. The offset of the next line says how many there
+    are; a last line has no more than the others.
+    """
+    found = [(_DUMPED.fullmatch(line), line.strip()) for line in text.splitlines() if line.strip()]
     data = b""
-    for line in filter(str.strip, text.splitlines()):
-        found = _DUMPED.fullmatch(line)
-        if found is None or int(found[1], 16) != len(data):
-            if data and line.strip().lower().lstrip("0") == f"{len(data):x}":
-                break  # hexdump and od end with the offset of the end
+    size, again = _LINE, False
+    for index, (line, written) in enumerate(found):
+        if written == "*" and data:
+            again = True  # the line before it, once more and once more
+            continue
+        if line is None:
             return None
-        data += bytes.fromhex(found[2])
+        offset = int(line[1], 16)
+        if again:
+            while len(data) < offset:
+                data += data[-size:]
+            again = False
+        if offset != len(data):
+            return None
+        following = next((f for f, _ in found[index + 1 :] if f is not None), None)
+        if following is not None and found[index + 1][1] != "*":
+            size = int(following[1], 16) - offset
+        data += _bytes_of_line(line[2] or "", size)
     return data or None
+
+
+def _bytes_of_line(text: str, count: int) -> bytes:
+    """The first bytes of a line, so many at most: up to a wide gap, or to what is not hexadecimal."""
+    data, at = b"", 0
+    while len(data) < count:
+        group = _GROUP.match(text, at)
+        if group is None:
+            break
+        data += bytes.fromhex(group[1])
+        at = group.end()
+    return data[:count]
 
 
 def bytes_of_hex(text: str) -> bytes | None:
@@ -76,7 +103,7 @@ def bytes_of_hex(text: str) -> bytes | None:
     if not digits or re.search(r"[^0-9a-fA-F]", digits):
         return None
     if len(digits) % 2:
-        raise Problem(f"{len(digits)} hexadecimal digits: that is half a byte too many")
+        raise Problem(f"an odd number of hexadecimal digits: {len(digits)}")
     return bytes.fromhex(digits)
 
 
@@ -96,6 +123,13 @@ def bytes_from(source: str) -> bytes:
         reason = getattr(error, "strerror", None) or str(error)
         raise Problem(f"{shown} is neither hexadecimal nor a file: {reason}") from None
     try:
-        return bytes_of_hex(data.decode("ascii")) or data
+        text = data.decode("ascii")
     except UnicodeDecodeError:
         return data
+    found = bytes_of_hex(text)
+    if found is None and text.strip() and all(c.isprintable() or c.isspace() for c in text):
+        line = next(line for line in text.splitlines() if line.strip())
+        raise Problem(
+            f"neither bytes nor hexadecimal digits, nor a dump of such: {line.strip()[:60]!r}"
+        )
+    return data if found is None else found
