@@ -29,7 +29,7 @@ from tlsgrammar.language import (
     varint,
     vector,
 )
-from tlsgrammar.names import ALERT_LEVELS
+from tlsgrammar.names import ALERT_LEVELS, QUIC_FRAME_TYPES, QUIC_TRANSPORT_PARAMETERS
 
 __all__ = ["FIELDS", "SHAPES", "Wanted"]
 
@@ -130,6 +130,10 @@ FIELDS: dict[str, Construct] = {
     "VarInt": c.VarInt,
     "ZigZag": c.ZigZag,
     "varint": varint,
+    "varint with names": enumeration(varint, QUIC_TRANSPORT_PARAMETERS),
+    "code points with names only": enumeration(uint8, ALERT_LEVELS, closed=True),
+    "varint with names only": enumeration(varint, QUIC_FRAME_TYPES, closed=True),
+    "all but the last": Struct("a" / remaining(but=2), "b" / uint16),
     "Flag": c.Flag,
     "enumeration": enumeration(uint8, ALERT_LEVELS),
     "Enum": c.Enum(uint8, one=1, two=2),
@@ -187,6 +191,9 @@ FIELDS: dict[str, Construct] = {
         "y", "size" / c.Rebuild(uint8, c.len_(this.y)), "y" / c.Bytes(this.size)
     ),
     "FocusedSeq by a function": c.FocusedSeq(lambda context: "y", "y" / uint8),
+    "BitStruct with a constant": c.BitStruct(
+        "a" / c.Const(1, c.BitsInteger(2)), "b" / c.BitsInteger(12), c.Flag, "d" / c.Bit
+    ),
     "BitStruct": c.BitStruct("a" / c.Nibble, "b" / c.Flag, "c" / c.BitsInteger(3)),
     "BitStruct of bytes": c.BitStruct("a" / c.Nibble, "b" / c.Bytewise(c.Bytes(1)), "c" / c.Nibble),
     "Bitwise": c.Bitwise(c.Array(8, c.Bit)),

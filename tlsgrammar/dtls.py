@@ -5,8 +5,6 @@ What belongs here: what differs from TLS in the bytes. The messages themselves a
 
 from __future__ import annotations
 
-from typing import Any
-
 from construct import (
     BitsInteger,
     BitStruct,
@@ -26,7 +24,6 @@ from .language import (
     enumeration,
     message,
     opaque,
-    reads,
     remaining,
     structure,
     uint8,
@@ -36,9 +33,9 @@ from .language import (
     uint64,
     vector,
 )
-from .language.parameters import declare_parameter
 from .names import ContentType
 from .registry import DEFAULT
+from .versions import cid_length
 
 __all__ = [
     "ACK",
@@ -54,15 +51,6 @@ __all__ = [
 ]
 
 
-declare_parameter("cid_length")
-
-
-@reads("params")
-def _cid_length(context: Any) -> int:
-    length: int = context["_params"].get("cid_length") or 0
-    return length
-
-
 # Encrypted records up to DTLS 1.2 have this shape too. Needs `cid_length` in the context, the length of the
 # connection ids that the receiver chose.
 DTLSPlaintext = message(
@@ -72,7 +60,7 @@ DTLSPlaintext = message(
     "version" / ProtocolVersion,
     "epoch" / uint16,
     "sequence_number" / uint48,
-    "cid" / If(this.type == ContentType.tls12_cid, Default(Bytes(_cid_length), b"")),
+    "cid" / If(this.type == ContentType.tls12_cid, Default(Bytes(cid_length), b"")),
     "length" / Peek(uint16),
     "fragment" / opaque(0, 2**14 + 2048),
 )
@@ -103,7 +91,7 @@ DTLSCiphertext = message(
     "DTLSCiphertext",
     "RFC 9147 section 4",
     "unified_hdr" / UnifiedHeader,
-    "connection_id" / If(this.unified_hdr.connection_id_present, Default(Bytes(_cid_length), b"")),
+    "connection_id" / If(this.unified_hdr.connection_id_present, Default(Bytes(cid_length), b"")),
     "sequence_number" / IfThenElse(this.unified_hdr.sequence_number_is_uint16, uint16, uint8),
     "encrypted_record"
     / IfThenElse(this.unified_hdr.length_present, opaque(0, 2**14 + 256), remaining()),

@@ -18,6 +18,7 @@ __all__ = [
     *("SSL20", "SSL30", "TLS10", "TLS11", "TLS12", "TLS13"),
     *(
         "by_version",
+        "cid_length",
         "has_signature_algorithm",
         "in_tls13",
         "is_supported",
@@ -70,6 +71,18 @@ def version_of(context: Any) -> int | None:
     """The negotiated version in the context that a schema is parsed or built with, if any."""
     version: int | None = context["_params"].get("version")
     return version
+
+
+declare_parameter("cid_length")
+
+
+@reads("params")
+def cid_length(context: Any) -> int:
+    """How long the connection ids are that the receiver of a DTLS record or a QUIC packet chose; 0 where nothing is
+    known of it.
+    """
+    length: int = context["_params"].get("cid_length") or 0
+    return length
 
 
 @reads("params")

@@ -30,9 +30,10 @@ from construct import Construct, ConstructError, Container, ListContainer
 from .expressions import Reads, field_of_this, levels_of_this, operands, reading
 from .guard import guarded
 from .open_types import OpenChoice, OpenTypes, nests, registry_of
-from .presentation import Window, deeper, without_streams
+from .presentation import Window, deeper, wide_varint, without_streams
 from .shape import (
     Adapted,
+    Around,
     Boolean,
     Check,
     Choice,
@@ -406,6 +407,7 @@ class _Emitter:
             "ReadsAround": _ReadsAround,
             "StopFieldError": construct.StopFieldError,
             "by_itself": _by_itself,
+            "wide_varint": wide_varint,
             "make_context": _context,
             "integers": _INTEGERS,
             "nothing": _nothing,
@@ -512,12 +514,43 @@ class _Emitter:
         if _fixed(schema)[0]:
             return self._fixed_run([schema], at.end)[0]
         value = self._variable()
+        if of.varint:
+            self._must(f"p < {at.end}")
+            self._line(f"{value} = data[p]")
+            self._line(f"if {value} < 64: p += 1")
+            self._line(f"else: {value}, p = wide_varint(data, p, {at.end})")
+            self._must_be_known(value, of)
+            return value
         order = "little" if of.swapped else "big"
         self._must(f"p + {of.size} <= {at.end}")
         self._line(
             f"{value} = int.from_bytes(data[p:p + {of.size}], {order!r}, signed={bool(of.signed)})"
         )
         self._line(f"p += {of.size}")
+        self._must_be_known(value, of)
+        return value
+
+    def _must_be_known(self, value: str, of: Number) -> None:
+        if of.closed:
+            self._must(f"{value} in {self._constant(of.names)}")
+
+    def _bits(self, schema: Construct, of: Around, at: _Place) -> str:
+        value, bits = self._variable(), self._variable()
+        assert of.size is not None
+        self._must(f"p + {of.size} <= {at.end}")
+        taken = "data[p]" if of.size == 1 else f"int.from_bytes(data[p:p + {of.size}], 'big')"
+        self._line(f"{bits} = {taken}")
+        self._line(f"p += {of.size}")
+        self._line(f"{value} = Container()")
+        left = 8 * of.size
+        for field, width, shown in _bit_fields(of) or ():
+            left -= width
+            one = f"{bits} >> {left} & {(1 << width) - 1}"
+            if isinstance(shown, Constant):
+                self._must(f"{one} == {self._constant(shown.value)}")
+            if field.name:
+                kept = f"{one} != 0" if isinstance(shown, Boolean) else one
+                self._line(f"{value}[{field.name!r}] = {kept}")
         return value
 
     def _boolean(self, schema: Construct, of: Any, at: _Place) -> str:
@@ -712,6 +745,11 @@ class _Emitter:
             self._bounds(length, of)
             return self._slice(self._limit(length, at.end))
         if of.length is None:
+            if of.spare:
+                limit = self._variable()
+                self._line(f"{limit} = {at.end} - {of.spare}")
+                self._must(f"p <= {limit}")
+                return self._slice(limit)
             return self._slice(at.end)
         return self._slice(self._limit_by_expression(self._expression(of.length, at), at.end))
 
@@ -970,6 +1008,8 @@ def _fixed(schema: Construct) -> tuple[str, int]:
     match shape(schema):
         case Named(part=part):
             return _fixed(part)
+        case Number(closed=True):
+            return "", 0
         case Number(size=int(size), code="", signed=False, swapped=False) if size in _TWO_PARTS:
             return (_TWO_PARTS[size], size) if _in_bytes(schema) else ("", 0)
         case Number(size=int(size), code=code) | Float(size=size, code=code) if code:
@@ -1049,6 +1089,8 @@ def _finds_reader(schema: Construct, own: bool) -> bool:
     of = shape(schema)
     if isinstance(of, Adapted):
         return True
+    if isinstance(of, Around):
+        return False  # its bits are constants and numbers
     for function in functions(of):
         read = reading(function)
         if read is Reads.CONTEXT or (not own and read in (Reads.EXPRESSION, Reads.FIELDS)):
@@ -1121,6 +1163,7 @@ _EMIT: dict[type[Shape], _Emit] = {
     Named: _Emitter._named,
     Text: _Emitter._adapted,
     Adapted: _Emitter._adapted,
+    Around: _Emitter._bits,
     Sized: _Emitter._sized,
     Maybe: _Emitter._maybe,
     Record: _Emitter._struct,
@@ -1147,8 +1190,12 @@ def _emit_of(schema: Construct) -> _Emit | None:
     if may_stop(schema) and not _stops_here(schema):
         return None
     match of:
-        case Number(size=None) | Record(overlay=True) | Record(scope=False):
+        case Record(overlay=True) | Record(scope=False):
             return None
+        case Number(size=None, varint=varint):
+            return _EMIT[Number] if varint else None
+        case Around():
+            return _EMIT[Around] if _bit_fields(of) is not None else None
         case Number(code=""):
             return _EMIT[Number] if _in_bytes(schema) else None
         case Float(code=""):
@@ -1168,6 +1215,40 @@ def _emit_of(schema: Construct) -> _Emit | None:
             if _holds_structures(part):
                 return None  # its method may look at what construct alone puts into those
     return _EMIT.get(type(of))
+
+
+def _bit_fields(
+    of: Around,
+) -> list[tuple[Construct, int, Number | Boolean | Constant]] | None:
+    """The fields of a structure of bits: each with how many bits it takes, and its shape. None where it is made of
+    anything else.
+    """
+    part = shape(_innermost(of.part))
+    if not of.bits or of.size is None or not isinstance(part, Record) or of.part.parsed is not None:
+        return None
+    found: list[tuple[Construct, int, Number | Boolean | Constant]] = []
+    for field in part.fields:
+        if field.parsed is not None:
+            return None
+        each = shape(_innermost(field))
+        number = shape(_innermost(each.part)) if isinstance(each, Constant) else each
+        match number:
+            case Number(size=int(size), minimum=0, swapped=False) if not _in_bytes(
+                _bare_part(field)
+            ):
+                found.append((field, size, each))  # type: ignore[arg-type]
+            case Boolean() if isinstance(each, Boolean):
+                found.append((field, 1, each))
+            case _:
+                return None
+    return found if sum(width for _, width, _ in found) == 8 * of.size else None
+
+
+def _bare_part(field: Construct) -> Construct:
+    """The construct of a number, without names and without the constant that it has to be."""
+    inner = _innermost(field)
+    of = shape(inner)
+    return _innermost(of.part) if isinstance(of, Constant) else inner
 
 
 def _stops_here(schema: Construct) -> bool:

@@ -559,16 +559,21 @@ class IfPresent(Subconstruct):  # type: ignore[misc]
 
 
 class Remaining(Construct):  # type: ignore[misc]
-    """`limit` bytes (an expression over the context), or all that are left where they are fewer."""
+    """`limit` bytes (an expression over the context), or all that are left where they are fewer; or, without a limit, all
+    but the last `but`.
+    """
 
-    def __init__(self, limit: Callable[[Any], int] | None = None) -> None:
+    def __init__(self, limit: Callable[[Any], int] | None = None, but: int = 0) -> None:
         super().__init__()
         self.limit = limit
+        self.but = but
 
     def _shape(self) -> Shape:
-        return Raw(self.limit)
+        return Raw(self.limit, spare=self.but)
 
     def _parse(self, stream: Any, context: Any, path: str) -> bytes:
+        if self.but:
+            return read_block(stream, max(remaining_size(stream) - self.but, 0), path)
         if self.limit is None:
             rest: bytes = stream.read()
             return rest
@@ -593,11 +598,13 @@ class Enumeration(Subconstruct):  # type: ignore[misc]
 
     Attributes:
         names: the names.
+        closed: whether there are no other code points than those with names.
     """
 
-    def __init__(self, subcon: Construct, names: Names) -> None:
+    def __init__(self, subcon: Construct, names: Names, closed: bool = False) -> None:
         super().__init__(subcon)
         self.names = names
+        self.closed = closed
 
     _part_names: ClassVar[tuple[str, ...]] = ("subcon",)
 
@@ -605,7 +612,15 @@ class Enumeration(Subconstruct):  # type: ignore[misc]
         of = shape(self.subcon)
         if not isinstance(of, Number):
             return Named(self.subcon)
-        return Number(of.size, of.minimum, of.maximum, of.code, of.signed, of.swapped, self.names)
+        bounds = (of.size, of.minimum, of.maximum)
+        layout = (of.code, of.signed, of.swapped)
+        return Number(*bounds, *layout, self.names, self.closed, of.varint)
+
+    def _parse(self, stream: Any, context: Any, path: str) -> Any:
+        where = position(stream)
+        value = self.subcon._parsereport(stream, context, path)
+        self._check(value, where, path)
+        return value
 
     def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
         if isinstance(obj, str):
@@ -615,7 +630,13 @@ class Enumeration(Subconstruct):  # type: ignore[misc]
                 obj = registry_of(context).code_of(self.names, obj)
             except KeyError as error:
                 raise GrammarError(error.args[0], position(stream), render_path(path)) from None
+        self._check(obj, position(stream), path)
         return self.subcon._build(obj, stream, context, path)
+
+    def _check(self, value: Any, where: int, path: str) -> None:
+        if self.closed and value not in self.names:
+            shown = f"0x{value:0{self.names.digits}x}" if isinstance(value, int) else repr(value)
+            raise GrammarError(f"unknown {self.names.title} {shown}", where, render_path(path))
 
 
 class OptionalLength(Construct):  # type: ignore[misc]
@@ -669,7 +690,7 @@ class Varint(Construct):  # type: ignore[misc]
     """
 
     def _shape(self) -> Shape:
-        return Number(None, 0, 2**62 - 1)
+        return Number(None, 0, 2**62 - 1, varint=True)
 
     def _parse(self, stream: Any, context: Any, path: str) -> int:
         first = read_block(stream, 1, path)
@@ -684,6 +705,24 @@ class Varint(Construct):  # type: ignore[misc]
         size = obj.size if isinstance(obj, _Wide) else _varint_size(obj)
         stream.write((obj | (size.bit_length() - 1) << (8 * size - 2)).to_bytes(size, "big"))
         return obj
+
+
+def wide_varint(data: bytes | bytearray, at: int, end: int) -> tuple[int, int]:
+    """A `Varint` of more than one byte that stands in a buffer, and where it ends.
+
+    Raises:
+        IndexError: it ends behind `end`.
+    """
+    size = 1 << (data[at] >> 6)
+    if at + size > end:
+        raise IndexError
+    value = int.from_bytes(data[at : at + size], "big") & _MASKS[size]
+    return value if value > _NARROWER[size] else _Wide(value, size), at + size
+
+
+# By how many bytes a Varint takes: the bits of its value, and what would fit in fewer bytes.
+_MASKS = {size: (1 << (8 * size - 2)) - 1 for size in (1, 2, 4, 8)}
+_NARROWER = {2: _MASKS[1], 4: _MASKS[2], 8: _MASKS[4]}
 
 
 class _Wide(int):
@@ -812,9 +851,11 @@ def block(
     return Block(length, subcon, salvage)
 
 
-def remaining(limit: Callable[[Any], int] | None = None) -> Construct:
-    """The bytes to the end of what encloses them; at most `limit` (an expression) of them."""
-    return Remaining(limit)
+def remaining(limit: Callable[[Any], int] | None = None, *, but: int = 0) -> Construct:
+    """The bytes to the end of what encloses them; at most `limit` (an expression) of them, or all but the last `but`,
+    which are for the fields that follow.
+    """
+    return Remaining(limit, but)
 
 
 def if_present(subcon: Construct) -> Construct:
@@ -822,6 +863,6 @@ def if_present(subcon: Construct) -> Construct:
     return IfPresent(subcon)
 
 
-def enumeration(subcon: Construct, names: Names) -> Construct:
-    """Code points with names. Any code point can be parsed and built, named or not."""
-    return Enumeration(subcon, names)
+def enumeration(subcon: Construct, names: Names, *, closed: bool = False) -> Construct:
+    """Code points with names. Any code point can be parsed and built, named or not; with `closed` only those that are."""
+    return Enumeration(subcon, names, closed)

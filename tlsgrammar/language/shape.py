@@ -119,6 +119,8 @@ class Number(_Shape):
         code: of `struct`, for one that has such in the order of the network; empty for any other.
         signed, swapped: of one without a code, how its bytes are to be taken.
         names: those of its values, if they have any.
+        closed: whether it can have no other values than those with names.
+        varint: whether its first two bits say how many bytes it takes (RFC 9000 section 16).
     """
 
     size: int | None
@@ -128,6 +130,8 @@ class Number(_Shape):
     signed: bool = False
     swapped: bool = False
     names: Names | None = None
+    closed: bool = False
+    varint: bool = False
 
 
 class Float(_Shape):
@@ -148,12 +152,14 @@ class Raw(_Shape):
         length: how many; None for those that a length stands before, or that go on to the end.
         lengthfield: the construct of the length before them, if there is one.
         minimum, maximum: how many there may be.
+        spare: of those that go on to the end, how many bytes are left there for what follows.
     """
 
     length: Length | None = None
     lengthfield: Construct | None = None
     minimum: int = 0
     maximum: int | None = None
+    spare: int = 0
 
 
 class Text(_Shape):
@@ -251,6 +257,7 @@ class Around(_Shape):
         size: how many it takes, where that is fixed.
         apart: whether it can be built and parsed without what stands around it.
         undrawn: why no values of it can be drawn, in words; empty where they can.
+        bits: whether the part is made of bits, of which there are `8 * size`, the first one first.
     """
 
     part: Construct
@@ -259,6 +266,7 @@ class Around(_Shape):
     size: int | None = None
     apart: bool = True
     undrawn: str = ""
+    bits: bool = False
 
 
 class Maybe(_Shape):
@@ -453,7 +461,8 @@ def _padded(schema: Any) -> Shape:
 
 def _transformed(schema: Any) -> Shape:
     size = schema.decodeamount
-    return Around(schema.subcon, elsewhere=True, least=size or 0, size=size)
+    bits = schema.decodefunc is construct.lib.bytes2bits
+    return Around(schema.subcon, elsewhere=True, least=size or 0, size=size, bits=bits)
 
 
 def _prefixed(schema: Any) -> Shape:

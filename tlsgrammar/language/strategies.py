@@ -362,7 +362,7 @@ def _known_length(length: Any, context: Any) -> int | None:
 
 
 def _number(draw: Draw, schema: Construct, of: Number, context: Any) -> int:
-    if of.names is not None and draw(st.booleans()):
+    if of.names is not None and (of.closed or draw(st.booleans())):
         registry = registry_of(context)
         codes = sorted({*of.names, *registry.added_names(of.names)})
         number: int = draw(st.sampled_from([code for code in codes if code <= of.maximum]))
