@@ -377,14 +377,13 @@ class Conversation:
     def _walk(
         self, schema: Construct, value: Any, side: Side, name: str, malformed: bool = False
     ) -> None:
-        visit = self.walker.visit(schema)
-        if visit is None:
-            return
         is_client = side is self._client
         occasion = _tuple(Occasion, (self.c, side.is_orig, self.ts, malformed, is_client, name))
         params = self._params
         try:
-            visit(value, params, params, occasion, self._out)
+            visit = self.walker.visit(schema)
+            if visit is not None:
+                visit(value, params, params, occasion, self._out)
         except Exception as error:  # a function in a user's schema does not see all that it saw
             self.raise_event(schema_error(error, occasion))
 

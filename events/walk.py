@@ -42,8 +42,9 @@ from tlsgrammar.language.shape import (
     bare,
     may_stop,
     shape,
+    taken_apart,
 )
-from tlsgrammar.language.sight import Hidden, hidden, inner
+from tlsgrammar.language.sight import Hidden, hidden, inner, which
 from tlsgrammar.names import HANDSHAKE_TYPES
 from tlsgrammar.registry import DEFAULT, EXTENSION, Registry
 
@@ -306,7 +307,8 @@ class Walker:
         """
         visit = self._roots.get(schema, _UNKNOWN)
         if visit is _UNKNOWN:
-            visit = self._roots[schema] = self._visit(schema)
+            with taken_apart():
+                visit = self._roots[schema] = self._visit(schema)
         return visit
 
     def message_name(self, msg_type: int) -> str:
@@ -329,34 +331,54 @@ class Walker:
 
     def _is_heard(self, schema: Construct) -> bool:
         """Whether somebody wants to hear of a structure, or of one that it contains."""
-        return self._holds(schema, self._is_heard_itself, self._heard)
+        return self._holds(schema, self._is_heard_itself, self._heard, self._heard)
 
     def _reads_scope(self, schema: Construct) -> bool:
         """Whether what decides for something that is heard in a structure reads more than fields beside it."""
-        return self._holds(schema, self._is_scope_read, self._scoped)
+        return self._holds(schema, self._is_scope_read, self._scoped, self._heard)
 
     def _is_scope_read(self, schema: Construct) -> bool:
         return _is_scope_read(schema) and self._is_heard(schema)
 
     def _holds(
-        self, schema: Construct, found: Callable[[Construct], bool], known: dict[Construct, bool]
+        self,
+        schema: Construct,
+        found: Callable[[Construct], bool],
+        known: dict[Construct, bool],
+        matters: Mapping[Construct, bool],
     ) -> bool:
         """Whether something is true of a construct or of one that it contains, where a registry may let it contain
         itself.
+
+        Args:
+            schema: the construct.
+            found: whether it is true of one.
+            known: of which it is known whether it is true of them or of what they contain; what is found is added.
+            matters: those that do not matter have False here.
         """
         answer = known.get(schema)
         if answer is not None:
             return answer
-        waiting, seen = [schema], {schema}
+        waiting, seen = [schema], {which(schema): schema}
         while waiting:
             part = waiting.pop()
-            if known.get(part) or found(part):
+            try:
+                if known.get(part) or found(part) or len(seen) > _MAXIMUM_SEEN:
+                    known[schema] = True
+                    return True
+                new = {which(x): bare(x) for x in inner(part, self._registry)}
+            except (
+                Exception
+            ):  # of the function of a LazyBound: whether it is so is seen when it is met
                 known[schema] = True
                 return True
-            new = {bare(x) for x in inner(part, self._registry)} - seen
-            waiting += [x for x in new if known.get(x) is not False]
+            waiting += [
+                x
+                for key, x in new.items()
+                if key not in seen and known.get(x) is not False and matters.get(x) is not False
+            ]
             seen |= new
-        known.update(dict.fromkeys(seen, False))
+        known.update(dict.fromkeys(seen.values(), False))
         return False
 
     def _is_heard_itself(self, schema: Construct) -> bool:
@@ -529,6 +551,8 @@ class Walker:
 
 
 _MAXIMUM_KEPT = 4096
+# More constructs than any grammar has: those of a function that makes other ones each time it is called.
+_MAXIMUM_SEEN = 5_000
 
 
 class _Visits(dict[Any, Visit | None]):
@@ -539,7 +563,8 @@ class _Visits(dict[Any, Visit | None]):
         self._make = make
 
     def __missing__(self, code: Any) -> Visit | None:
-        visit = self._make(code)
+        with taken_apart():
+            visit = self._make(code)
         if len(self) < _MAXIMUM_KEPT:
             self[code] = visit
         return visit

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import multiprocessing
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -18,7 +20,7 @@ from typing import Any
 import construct
 import pytest
 from construct import Computed, If, LazyBound, Struct, Switch, this
-from hypothesis import find, given, settings
+from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 import events
@@ -98,6 +100,19 @@ BODIES_THAT_READ_AROUND = {
     "a function": Struct("seen" / Computed(lambda c: sorted(k for k in c._ if k[0] != "_"))),
     "the outermost": Struct("seen" / Computed(lambda c: sorted(k for k in c._root if k[0] != "_"))),
     "without a structure": If(this.extension_type == 0xFE00, uint16),
+    "the index": Struct("i" / construct.Index, "r" / remaining()),
+    "a copy of the bytes": Struct(
+        "rc"
+        / construct.Optional(construct.RawCopy(Struct("x" / Computed(this._._.extension_type)))),
+        "rest" / remaining(),
+    ),
+    "bytes of another place": Struct(
+        "x"
+        / construct.RestreamData(
+            Computed(lambda c: bytes([c._.get("extension_type", 7) & 255])), uint8
+        ),
+        "r" / remaining(),
+    ),
     "in a list": vector(Struct("x" / If(this._.extension_type == 0xFE00, uint8)), 0, 255),
     "what may not fit": Struct(
         "may" / construct.Optional(Struct("x" / construct.Const(this._.extension_type & 1, uint8)))
@@ -443,9 +458,123 @@ def test_an_exception_that_does_not_say_what_it_is() -> None:
     assert names(found)[:2] == ["reporter_error", "ssl_extension"]
 
 
+def rows(schema: construct.Construct) -> Any:
+    """A LazyBound that gives another construct each time."""
+    return Struct("n" / uint8, "next" / If(this.n != 0, LazyBound(lambda: rows(schema))))
+
+
+def test_what_a_function_makes_anew_each_time_is_looked_at_once() -> None:
+    inner = Struct("x" / uint8)
+    registry = registry_with(LazyBound(lambda: rows(inner)))
+    registry.register(0xFE01, "not_there", Struct("x" / LazyBound(lambda: construct.NotThere)))
+    registry.register(0xFE02, "other", Struct("inner" / inner))
+    events.raises(SslMine, inner, registry=registry)(lambda found, at: SslMine(at.c, found.x))
+    hello = record(
+        "handshake", client_hello((0xFE00, b"\x01\x00"), (0xFE01, b"\x01"), (0xFE02, b"\x07"))
+    )
+    found = events.Analyzer(extensions=registry).deliver(hello, is_orig=True)
+    assert [event.value for event in found if isinstance(event, SslMine)] == [7]
+
+
+def test_what_a_list_leaves_in_its_context_is_not_for_others() -> None:
+    probe = Struct("i" / Computed(this._index))
+    registry = registry_with(construct.GreedyRange(Struct("b" / uint8)))
+    message = client_hello((0xFE00, b"\x01\x02\x03"))
+    tlsgrammar.parse(tlsgrammar.Handshake, message)
+    assert (
+        len(
+            tlsgrammar.parse(tlsgrammar.Handshake, message, extensions=registry)
+            .body.extensions[0]
+            .body
+        )
+        == 3
+    )
+    assert tlsgrammar.parse(probe, b"").i is None
+    assert tlsgrammar.parse(probe, b"", extensions=registry).i is None
+
+
+STREAM_OF_ALL = this._root._io
+
+
 @pytest.mark.parametrize(
     "schema",
     [
+        Struct(
+            "o" / uint8, "p" / construct.Pointer(0, uint8, stream=STREAM_OF_ALL), "r" / remaining()
+        ),
+        Struct(
+            "o" / uint8,
+            "in"
+            / construct.Optional(Struct("p" / construct.Pointer(0, uint8, stream=STREAM_OF_ALL))),
+            "r" / remaining(),
+        ),
+        Struct(
+            "a" / uint8,
+            "o" / construct.Optional(If(lambda c: not construct.core.stream_iseof(c._io), uint8)),
+            "r" / remaining(),
+        ),
+        Struct(
+            "s"
+            / construct.Select(
+                Struct("x" / Computed(lambda c: c._._io.tell()), "b" / uint8), uint8
+            ),
+            "r" / remaining(),
+        ),
+        Struct("a" / uint8, "n" / Computed(lambda c: len(c._subcons)), "r" / remaining()),
+    ],
+)
+def test_what_construct_alone_puts_into_a_context(schema: construct.Construct) -> None:
+    for data in (b"\x01", b"\x01\x02", b"\x01\x02\x03"):
+        assert_same(schema, data)
+
+
+def test_schemas_that_were_parsed_can_be_copied_and_sent() -> None:
+    schema = Struct("a" / uint8, "b" / uint8)
+    tlsgrammar.parse(schema, b"\x01\x02")
+    copied = copy.deepcopy(schema)
+    copied.subcons[1] = "b" / construct.Int8sb
+    assert tlsgrammar.parse(copied, b"\x01\xff").b == -1
+    sent = pickle.loads(pickle.dumps(Struct("a" / construct.Byte)))
+    assert tlsgrammar.parse(sent, b"\x05").a == 5
+
+
+def test_cases_that_are_added_before_they_are_met_are_heard() -> None:
+    first, second, other = (Struct("x" / uint8) for _ in range(3))
+    cases = {1: first}
+    registry = registry_with(Struct("k" / uint8, "x" / Switch(this.k, cases)))
+    registry.register(0xFE01, "other", Struct("inner" / other))
+    events.raises(SslMine, other, registry=registry)(lambda found, at: SslMine(at.c, 1))
+    cases[2] = second
+    events.raises(SslMine, second, registry=registry)(lambda found, at: SslMine(at.c, found.x))
+    found = events.Analyzer(extensions=registry).deliver(hello_with(b"\x02\x07"), is_orig=True)
+    assert [event.value for event in found if isinstance(event, SslMine)] == [7]
+
+
+class OfSeveral(construct.Construct):  # type: ignore[misc]
+    """What holds others in a way of its own."""
+
+    def __init__(self, *held: construct.Construct) -> None:
+        super().__init__()
+        self.held = ({"some": held},)
+
+    def _parse(self, stream: Any, context: Any, path: str) -> Any:
+        return [each._parsereport(stream, context, path) for each in self.held[0]["some"]]
+
+
+class SwitchOfItsOwn(construct.Switch):  # type: ignore[misc]
+    def _parse(self, stream: Any, context: Any, path: str) -> Any:
+        return super()._parse(stream, context, path)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        lambda inner: OfSeveral(uint8, inner),
+        lambda inner: Struct("n" / uint8, "x" / SwitchOfItsOwn(this.n, {1: inner})),
+        lambda inner: construct.FocusedSeq(
+            "x", "tag" / uint8, "x" / Switch(this.tag, {1: inner}, default=uint8)
+        ),
+        lambda inner: Struct("t" / uint8, "x" / Switch(this.t, {1: inner}), "t" / uint8),
         lambda inner: Struct("n" / uint8, inner),
         lambda inner: construct.FocusedSeq(lambda context: "i", "n" / uint8, "i" / inner),
         lambda inner: construct.Array(2, inner, discard=True),
@@ -692,6 +821,7 @@ def test_what_stands_around_a_body_is_drawn_with_it() -> None:
     found = find(
         values(tlsgrammar.ClientHello, extensions=registry),
         lambda hello: any(e["extension_type"] == 0xFE00 for e in hello["extensions"] or ()),
+        settings=settings(phases=[Phase.generate], max_examples=2000),
     )
     assert tlsgrammar.build(tlsgrammar.ClientHello, found, extensions=registry)
 

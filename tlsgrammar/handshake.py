@@ -91,7 +91,7 @@ CipherSuite = enumeration(uint16, names.CIPHER_SUITES)
 CompressionMethod = enumeration(uint8, names.COMPRESSION_METHODS)
 
 
-declare_parameter("dtls")
+declare_parameter("dtls", bool)
 
 
 @reads("params")

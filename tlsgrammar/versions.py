@@ -73,7 +73,7 @@ def version_of(context: Any) -> int | None:
     return version
 
 
-declare_parameter("cid_length")
+declare_parameter("cid_length", int)
 
 
 @reads("params")

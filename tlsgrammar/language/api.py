@@ -125,14 +125,16 @@ def parse_at(
             gave_up = error
     window = Window(data, at, at)
     try:
-        value = guarded(schema)._parsereport(window, parameters(params), "(parsing)")
+        value = without_streams(
+            guarded(schema)._parsereport(window, parameters(params), "(parsing)")
+        )
     except Exception as error:
         if _STRICT and gave_up is not None:
             _must_agree(schema, gave_up, error)
         raise as_grammar_error(error, window, "(parsing)") from error
     if _STRICT and gave_up is not None:
         _must_agree(schema, gave_up, None)
-    return without_streams(value), at + window.tell()
+    return value, at + window.tell()
 
 
 # Stands for the value of bytes that do not follow their schema, or that may not.
@@ -217,9 +219,9 @@ def _interpreted(
 ) -> tuple[Any, Exception | None]:
     try:
         value = parse_whole(guarded(schema), window or Window(data, 0), params, "(parsing)")
+        return without_streams(value), None
     except Exception as error:  # a user's schema may hold any function, and that may raise anything
         return None, error
-    return without_streams(value), None
 
 
 def build(schema: Construct, value: Any, **context: Any) -> bytes:
@@ -259,6 +261,8 @@ def _shared(context: dict[str, Any]) -> Container:
     """The context of a structure, which those that are parsed alike share."""
     if context.get("extensions") is not None:
         return parameters(given(context))  # which would keep the registry alive
+    if any(isinstance(value, str) for value in context.values()):
+        return parameters(given(context))  # the code point of a name may change
     try:
         return _kept(**context)
     except TypeError:  # something in it that cannot be a key
@@ -279,6 +283,6 @@ def parameters(context: Mapping[str, Any], *, parsing: bool = True) -> Container
 _NOTHING = parameters({})
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=256, typed=True)
 def _kept(**context: Any) -> Container:
     return parameters(given(context))

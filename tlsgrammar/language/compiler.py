@@ -21,6 +21,7 @@ the parser stops, and another one takes its place which makes every context.
 from __future__ import annotations
 
 import struct
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -62,6 +63,7 @@ from .shape import (
     may_stop,
     parts,
     shape,
+    taken_apart,
 )
 
 __all__ = [
@@ -100,8 +102,15 @@ class _ReadsAround(Exception):
     """What a registry has for a code point reads a structure around it, whose context was not made."""
 
 
+class _NotAtHandError(BaseException):
+    """A function reads of its context what construct alone can put there: the stream, the constructs of the structure.
+
+    Nothing that it is called by may take it for an error of its own.
+    """
+
+
 class NotAtHand(Exception):
-    """A function reads of its context what construct alone can put there: the stream, the constructs of the structure."""
+    """The same, once it has left the parser: only the schema itself can parse this."""
 
 
 class _NotAtHand:
@@ -112,13 +121,22 @@ class _NotAtHand:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)  # of Python, and not of a stream
-        raise NotAtHand(name)
+        raise _NotAtHandError(name)
 
     def __getitem__(self, key: Any) -> Any:
-        raise NotAtHand
+        raise _NotAtHandError
 
     def __iter__(self) -> Any:
-        raise NotAtHand
+        raise _NotAtHandError
+
+    def __len__(self) -> int:
+        raise _NotAtHandError
+
+    def __bool__(self) -> bool:
+        raise _NotAtHandError
+
+    def __contains__(self, key: Any) -> bool:
+        raise _NotAtHandError
 
 
 _NOT_AT_HAND = _NotAtHand()
@@ -141,14 +159,15 @@ def compiled(schema: Construct, contexts: bool = False) -> Parser:
     known = _in_contexts if contexts else _parsers
     parser = known.get(schema)
     if parser is None:
-        if len(known) >= _MAXIMUM_KEPT:  # of a program that makes schemas as it runs
-            known.clear()
-            _readers.clear()
-        try:
-            parser = _Emitter(contexts).compile(schema)
-        except _TooDeep:
-            parser = _interpreter(schema)
-        known[schema] = parser
+        with _one_at_a_time, taken_apart():
+            if len(known) >= _MAXIMUM_KEPT:  # of a program that makes schemas as it runs
+                known.clear()
+                _readers.clear()
+            try:
+                parser = _Emitter(contexts).compile(schema)
+            except _TooDeep:
+                parser = _interpreter(schema)
+            known[schema] = parser
     return parser
 
 
@@ -156,30 +175,49 @@ def compiled_alone(schema: Construct) -> Parser:
     """The parser of a schema that stands in no other, so that the context that it is given may be shared."""
     parser = _alone.get(schema)
     if parser is None:
-        if len(_alone) >= _MAXIMUM_KEPT:
-            _alone.clear()
-        parser = compiled(schema)
-        if _reads_context(schema, False):
-            parser = _in_own_context(parser)
-        if nests(schema):
-            parser = _or_in_contexts(parser, schema)
-        _alone[schema] = parser
+        with _one_at_a_time, taken_apart():
+            if len(_alone) >= _MAXIMUM_KEPT:
+                _alone.clear()
+            parser = compiled(schema)
+            if _reads_context(schema, False):
+                parser = _in_own_context(parser)
+            if nests(schema):
+                parser = _or_in_contexts(parser, schema)
+            _alone[schema] = parser
     return parser
 
 
+# What is found out about a schema while it is compiled is not for another thread before it is all known.
+_one_at_a_time = threading.RLock()
+
+
 def _or_in_contexts(parser: Parser, schema: Construct) -> Parser:
-    """A parser that begins again, with all contexts, where something that it meets reads one that it has not made."""
+    """A parser that begins again, with all contexts, where something that it meets reads one that it has not made; and
+    begins so the next time.
+    """
+    by_default = _meets_readers(None)
 
     def parse_or_in_contexts(
         data: bytes | bytearray, p: int, end: int, start: int, context: Any
     ) -> tuple[Any, int]:
-        try:
-            return parser(data, p, end, start, context)
-        except _ReadsAround:
-            again = _in_own_context(compiled(schema, True))
+        registry = context["_params"]["extensions"]
+        meets = by_default if registry is None else _meets_readers(registry)
+        if schema not in meets:
+            try:
+                return parser(data, p, end, start, context)
+            except _ReadsAround:
+                meets[schema] = True
+        again = _in_own_context(compiled(schema, True))
         return again(data, p, end, start, context)
 
     return parse_or_in_contexts
+
+
+def _meets_readers(registry: OpenTypes | None) -> dict[Construct, bool]:
+    """The schemas in which something from a registry, the default one where it is None, reads what is around it."""
+    if registry is None:
+        registry = registry_of(_NO_CONTEXT)
+    return registry.derived.setdefault("meets readers", {})
 
 
 def _in_own_context(parser: Parser) -> Parser:
@@ -190,7 +228,10 @@ def _in_own_context(parser: Parser) -> Parser:
     ) -> tuple[Any, int]:
         own = Container(context)
         own["_params"] = own
-        return parser(data, p, end, start, own)
+        try:
+            return parser(data, p, end, start, own)
+        except _NotAtHandError as error:
+            raise NotAtHand(*error.args) from None
 
     return parse_in_own_context
 
@@ -315,11 +356,21 @@ class _Opened(dict[Any, Parser | None]):
         self._by = by
 
     def __missing__(self, code: Any) -> Parser | None:
+        with _one_at_a_time, taken_apart():
+            return self._compile(code)
+
+    def _compile(self, code: Any) -> Parser | None:
         choice, where, _, contexts = self._by
         schema = choice.look_up(self._registry, code, where)
         if not contexts and schema is not choice.default and _reaches_out(schema, 0):
             raise _ReadsAround
         parser = None if schema is construct.Pass else compiled(schema, contexts)
+        if (
+            parser is not None
+            and not isinstance(shape(schema), Record)
+            and _reads_context(schema, False)
+        ):
+            parser = _in_copied_context(parser)  # a list leaves there how many elements it has had
         if parser is not None and nests(schema, self._kind) and schema is not choice.default:
             parser = _limited(parser)
         if len(self) < _MAXIMUM_KEPT:
@@ -338,6 +389,17 @@ def _opened(registry: OpenTypes | None, by: _LookedUp) -> _Opened:
 
 
 _NO_CONTEXT: dict[str, Any] = {"_params": {}}
+
+
+def _in_copied_context(parser: Parser) -> Parser:
+    """A parser that leaves nothing in the context of the structure around it."""
+
+    def parse_in_copied_context(
+        data: bytes | bytearray, p: int, end: int, start: int, context: Any
+    ) -> tuple[Any, int]:
+        return parser(data, p, end, start, Container(context))
+
+    return parse_in_copied_context
 
 
 def _limited(parser: Parser) -> Parser:
@@ -403,7 +465,6 @@ class _Emitter:
             "ExplicitError": construct.ExplicitError,
             "GIVES_UP": GIVES_UP,
             "ListContainer": ListContainer,
-            "NotAtHand": NotAtHand,
             "ReadsAround": _ReadsAround,
             "StopFieldError": construct.StopFieldError,
             "by_itself": _by_itself,
@@ -868,7 +929,7 @@ class _Emitter:
         return self._try(
             of,
             at,
-            "except (ExplicitError, NotAtHand, ReadsAround): raise",
+            "except (ExplicitError, ReadsAround): raise",
             "except Exception: {value} = None; p = {begin}",
         ).split()[0]
 
@@ -1122,15 +1183,26 @@ def _reaches_out(schema: Construct, depth: int) -> bool:
     of = shape(schema)
     if schema.parsed is not None or isinstance(of, Unknown | Deferred):
         return True
-    if isinstance(of, Adapted) and not type(schema)._decode.__module__.startswith("construct"):
-        return True  # its method is given the context
+    if type(schema).__module__.partition(".")[0] not in _OURS:
+        return True  # its methods are given the context
+    if nests(schema) and _emit_of(schema) is None:
+        return True  # what is looked up in it is parsed by itself, and is not asked
     held = [x for name, x in vars(schema).items() if not hasattr(Construct, name)]
     if isinstance(of, Open):
         held = [of.choice.key, of.choice.where]
-    if any(_rises(function, depth) for function in held if callable(function)):
+    if any(_rises(x, depth) for x in (*held, *functions(of)) if callable(x)):
         return True
-    inside = depth + 1 if isinstance(of, Record | Row | Focus) else depth
-    return any(_reaches_out(part, inside) for part in parts(schema))
+    inside = depth + 1 if isinstance(of, Row | Focus) or _is_scope(of) else depth
+    around = {*parts(schema), *(x for x in held if isinstance(x, Construct))}
+    return any(_reaches_out(part, inside) for part in around)
+
+
+# Of the classes of constructs in these packages it is known which functions they call.
+_OURS = ("construct", __name__.partition(".")[0])
+
+
+def _is_scope(of: Shape) -> bool:
+    return isinstance(of, Record) and of.scope
 
 
 def _rises(function: Any, depth: int) -> bool:

@@ -25,7 +25,7 @@ from .presentation import (
     position,
     render_path,
 )
-from .shape import Deferred, Open, Shape, bare, evaluate, least_size, parts, shape
+from .shape import Deferred, Open, Shape, bare, evaluate, kept, least_size, parts, shape
 
 __all__ = [
     "Attachment",
@@ -337,6 +337,7 @@ def registry_of(context: Any) -> Any:
     return context["_params"].get("extensions") or _default
 
 
+@kept
 def nests(schema: Construct, kind: str | None = None) -> bool:
     """Whether a structure may hold another of its kind, by way of a registry or of a `LazyBound`, so that its depth has
     to be counted.

@@ -16,7 +16,9 @@ from .open_types import OpenTypes, nearest, registry_of
 
 __all__ = ["declare_parameter", "given"]
 
-_declared: dict[str, Names | None] = {"extensions": None}
+_declared: dict[str, Names | type | None] = {"extensions": None}
+
+_OF_TYPE = {bool: "True or False", int: "a number"}
 
 # What people write instead, who know it from elsewhere.
 _MEANT = {
@@ -29,14 +31,14 @@ _MEANT = {
 }
 
 
-def declare_parameter(name: str, names: Names | None = None) -> None:
+def declare_parameter(name: str, values: Names | type | None = None) -> None:
     """Make a parameter known.
 
     Args:
         name: its name, as a keyword of `parse`.
-        names: those of its values, if it is a code point; they may be given instead.
+        values: their type; or the names of code points, which may be given instead of them.
     """
-    _declared[name] = names
+    _declared[name] = values
     _check_names.cache_clear()
 
 
@@ -56,6 +58,10 @@ def given(context: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in context.items():
         names = _declared.get(name)
         if names is None or value is None:
+            continue
+        if isinstance(names, type):
+            if type(value) is not names or (isinstance(value, int) and value < 0):
+                raise TypeError(f"{name}= takes {_OF_TYPE[names]}, not {value!r}")
             continue
         if isinstance(value, int) and not isinstance(value, bool):
             if not 0 <= value < 16**names.digits:
@@ -80,8 +86,8 @@ def _check_names(names: frozenset[str]) -> None:
     for name in unknown:
         if _MEANT.get(name) in _declared:
             raise TypeError(f"there is no parameter {name!r}; did you mean {_MEANT[name]!r}?")
-        if difflib.get_close_matches(name, _declared, n=1, cutoff=_NEARLY):
-            raise TypeError(f"there is no parameter {name!r}{nearest(name, _declared)}")
+        if difflib.get_close_matches(name.lower(), _declared, n=1, cutoff=_NEARLY):
+            raise TypeError(f"there is no parameter {name!r}{nearest(name.lower(), _declared)}")
 
 
 # As `ciphersuite` is to `cipher_suite`, and `extension` to `extensions`; but not `ions`.

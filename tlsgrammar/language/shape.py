@@ -21,9 +21,11 @@ Constructs compare by identity, but expressions in them compare to yet other exp
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
-from collections.abc import Callable, Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple, TypeVar, dataclass_transform
 
 import construct
@@ -65,14 +67,17 @@ __all__ = [
     "evaluate",
     "fixed_size",
     "functions",
+    "held_constructs",
+    "kept",
     "least_size",
     "may_stop",
     "parts",
     "shape",
+    "taken_apart",
     "with_parts",
 ]
 
-F = TypeVar("F")
+F = TypeVar("F", bound=Callable[..., Any])
 
 Length = int | Callable[[Any], int]
 """A number, or a function of the context that gives one."""
@@ -433,6 +438,11 @@ def _flags(schema: Any) -> Shape:
     return Adapted(schema.subcon, values=(none, *each, dict.fromkeys(schema.flags, True)))
 
 
+def _validated(schema: Any) -> Shape:
+    same = type(schema)._decode is construct.Validator._decode
+    return Adapted(schema.subcon, same=same)
+
+
 def _record(schema: Any) -> Shape:
     fields = tuple(schema.subcons)
     return Record(fields, tuple(field.name or None for field in fields))
@@ -593,7 +603,7 @@ _KNOWN: dict[type, _Known] = {
     construct.Enum: _Known(_labelled, _SUBCON),
     construct.FlagsEnum: _Known(_flags, _SUBCON),
     construct.Mapping: _Known(_labelled, _SUBCON),
-    construct.Validator: _Known(lambda schema: Adapted(schema.subcon, same=True), _SUBCON),
+    construct.Validator: _Known(_validated, _SUBCON),
     construct.Hex: _Known(lambda schema: Adapted(schema.subcon, same=True), _SUBCON),
     construct.HexDump: _Known(lambda schema: Adapted(schema.subcon, same=True), _SUBCON),
     # what cannot be seen into
@@ -633,32 +643,47 @@ def _known_class(kind: type) -> _Known | None:
     return None
 
 
-# The attribute of a construct with what was found out about it, and with the construct itself: a copy, which may be
-# given other parts, takes its attributes along.
-_FACTS = "_facts"
+_apart = threading.local()
 
 
-def _kept(function: Callable[[Construct], F]) -> Callable[[Construct], F]:
-    """A function of a construct that is asked once for each, because all of a grammar is taken apart when it is met."""
+@contextlib.contextmanager
+def taken_apart() -> Iterator[None]:
+    """While a schema is taken apart, ask for the facts about each construct once: all of a grammar is met again and again.
+
+    They are forgotten afterwards, because a schema may be changed before it is used next.
+    """
+    if getattr(_apart, "facts", None) is not None:
+        yield
+        return
+    _apart.facts = {}
+    try:
+        yield
+    finally:
+        _apart.facts = None
+
+
+def kept(function: F) -> F:
+    """A function of constructs whose answers are kept while `taken_apart`. It takes no keywords."""
 
     @functools.wraps(function)
-    def ask(schema: Construct) -> F:
-        held = vars(schema).get(_FACTS)
-        if held is None or held[0] is not schema:
-            held = vars(schema)[_FACTS] = (schema, {})
-        facts: dict[Any, F] = held[1]
-        try:
-            return facts[function]
-        except KeyError:
-            found = facts[function] = function(schema)
-            return found
+    def ask(schema: Construct, *more: Any) -> Any:
+        facts: dict[Any, dict[Any, Any]] | None = getattr(_apart, "facts", None)
+        if facts is None:
+            return function(schema, *more)
+        known = facts.get(function)
+        if known is None:
+            known = facts[function] = {}
+        key = (schema, *more) if more else schema
+        if key not in known:
+            known[key] = function(schema, *more)
+        return known[key]
 
-    return ask
+    return ask  # type: ignore[return-value]
 
 
-@_kept
+@kept
 def shape(schema: Construct) -> Shape:
-    """The shape of a construct: what it was when that was first asked."""
+    """The shape of a construct."""
     own: Callable[[Any], Shape] | None = getattr(type(schema), "_shape", None)
     if own is not None:
         return own(schema)
@@ -686,12 +711,33 @@ def _part_names(schema: Construct) -> tuple[str, ...]:
     return () if known is None else known.parts
 
 
-@_kept
+@kept
 def parts(schema: Construct) -> tuple[Construct, ...]:
     """The constructs that a construct is made of; of a `Deferred` or `Open` one those that are not looked up."""
     return tuple(
         part for name in _part_names(schema) for part in _constructs(getattr(schema, name, None))
     )
+
+
+def held_constructs(schema: Construct) -> list[Construct]:
+    """All constructs that a construct of any class holds on to, wherever."""
+    found: list[Construct] = []
+    waiting: list[Any] = [*vars(schema).values()]
+    for base in type(schema).__mro__:
+        if base in _KNOWN:
+            waiting += [getattr(schema, name, None) for name in _KNOWN[base].parts]
+        elif base not in (Construct, object):
+            waiting += vars(base).values()
+    while waiting:
+        held = waiting.pop()
+        if isinstance(held, Construct):
+            if held is not schema and held not in found:
+                found.append(held)
+        elif isinstance(held, Mapping):
+            waiting += held.values()
+        elif isinstance(held, (list, tuple, set, frozenset)):
+            waiting += held
+    return found
 
 
 def with_parts(schema: Construct, replace: Callable[[Construct], Construct]) -> Construct:
@@ -772,6 +818,7 @@ def chosen(schema: Construct, context: Any) -> Construct:
 # Sizes
 
 
+@kept
 def least_size(schema: Construct) -> int:
     """How many bytes a construct takes at least, whatever they are."""
     of = shape(schema)
@@ -817,7 +864,7 @@ def _before_stop(fields: tuple[Construct, ...]) -> Iterable[Construct]:
         yield field
 
 
-@_kept
+@kept
 def may_stop(schema: Construct) -> bool:
     """Whether a construct may end the structure that it stands in (construct's StopIf)."""
     of = shape(schema)

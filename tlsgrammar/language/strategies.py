@@ -58,6 +58,7 @@ from .shape import (
     fixed_size,
     parts,
     shape,
+    taken_apart,
 )
 
 __all__ = ["register", "values"]
@@ -123,7 +124,8 @@ def values(draw: Draw, /, schema: Construct, **context: Any) -> Any:
     params = Container(given(context), _parsing=False, _building=True, _sizing=False)
     params["_params"] = params
     try:
-        return _value(draw, schema, params)
+        with taken_apart():
+            return _value(draw, schema, params)
     except (KeyError, AttributeError) as error:  # of a function of the context
         raise NoStrategyError(
             f"{type(schema).__name__} reads {error} of what stands around it, or of what a caller gives: draw the "

@@ -1,0 +1,407 @@
+"""QUIC: packets and frames (RFC 9000, RFC 8999, RFC 9221, RFC 9369).
+
+What may live here: the bytes of QUIC as they are on the wire, and once the protection of a packet has been removed; and
+which version has which layout. Protection itself (RFC 9001 section 5) takes keys, and is for `events.secrets`. The TLS
+messages in CRYPTO frames are those of `handshake`; the transport parameters are an extension.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+
+from construct import (
+    Array,
+    BitsInteger,
+    BitStruct,
+    Const,
+    Construct,
+    Flag,
+    If,
+    IfThenElse,
+    Rebuild,
+    Switch,
+    len_,
+    this,
+)
+
+from . import names
+from .language import (
+    Bytes,
+    Empty,
+    block,
+    enumeration,
+    message,
+    opaque,
+    remaining,
+    repeated,
+    structure,
+    uint32,
+    varint,
+)
+from .versions import cid_length
+
+__all__ = [
+    "AckFrame",
+    "AckRange",
+    "ConnectionCloseFrame",
+    "CryptoFrame",
+    "DataBlockedFrame",
+    "DatagramFrame",
+    "EcnCounts",
+    "Frame",
+    "Frames",
+    "HandshakePacket",
+    "InitialPacket",
+    "LongHeader",
+    "MaxDataFrame",
+    "MaxStreamDataFrame",
+    "MaxStreamsFrame",
+    "NewConnectionIdFrame",
+    "NewTokenFrame",
+    "OneRTTPacket",
+    "PacketType",
+    "PathChallengeFrame",
+    "PathResponseFrame",
+    "ResetStreamFrame",
+    "RetireConnectionIdFrame",
+    "RetryPacket",
+    "StatelessReset",
+    "StopSendingFrame",
+    "StreamDataBlockedFrame",
+    "StreamFrame",
+    "StreamsBlockedFrame",
+    "VersionNegotiationPacket",
+    "ZeroRTTPacket",
+    "packet_type",
+]
+
+QUICVersion = enumeration(uint32, names.QUIC_VERSIONS)
+
+VERSION_NEGOTIATION = 0
+VERSION_1 = 0x00000001
+VERSION_2 = 0x6B3343CF
+
+
+# Packets
+
+
+class PacketType(enum.IntEnum):
+    """What a packet with a long header is: its Long Packet Type in version 1."""
+
+    INITIAL = 0
+    ZERO_RTT = 1
+    HANDSHAKE = 2
+    RETRY = 3
+    VERSION_NEGOTIATION = 4
+
+
+def packet_type(first_byte: int, version: int) -> PacketType:
+    """What a packet with a long header is.
+
+    Args:
+        first_byte: of the packet.
+        version: of QUIC, from its header. The types of version 2 are one further on (RFC 9369 section 3.2).
+    """
+    if version == VERSION_NEGOTIATION:
+        return PacketType.VERSION_NEGOTIATION
+    bits = first_byte >> 4 & 3
+    return _TYPES[bits - 1 & 3 if version == VERSION_2 else bits]
+
+
+_TYPES = (PacketType.INITIAL, PacketType.ZERO_RTT, PacketType.HANDSHAKE, PacketType.RETRY)
+
+
+def is_long_header(first_byte: int) -> bool:
+    """Whether a packet with this first byte has a long header (RFC 8999 section 5.1)."""
+    return first_byte >= 0x80
+
+
+def is_short_header(first_byte: int) -> bool:
+    """Whether a packet with this first byte has a short header, with the Fixed Bit set (RFC 9000 section 17.3)."""
+    return 0x40 <= first_byte < 0x80
+
+
+# Of a packet that is protected, the last four bits are too; they are Reserved Bits and Packet Number Length.
+LongFirstByte = structure(
+    "LongFirstByte",
+    "RFC 9000 section 17.2",
+    BitStruct(
+        "header_form" / Const(1, BitsInteger(1)),
+        "fixed_bit" / BitsInteger(1),
+        "long_packet_type" / BitsInteger(2),
+        "type_specific_bits" / BitsInteger(4),
+    ),
+)
+
+# Of a packet that is protected, the last five bits are too.
+ShortFirstByte = structure(
+    "ShortFirstByte",
+    "RFC 9000 section 17.3.1",
+    BitStruct(
+        "header_form" / Const(0, BitsInteger(1)),
+        "fixed_bit" / Flag,
+        "spin_bit" / Flag,
+        "reserved_bits" / BitsInteger(2),
+        "key_phase" / Flag,
+        "packet_number_length" / BitsInteger(2),
+    ),
+)
+
+ConnectionId = opaque(0, 2**8 - 1)
+
+# What packets of all versions have in common.
+LongHeader = structure(
+    "LongHeader",
+    "RFC 8999 section 5.1",
+    "first_byte" / LongFirstByte,
+    "version" / QUICVersion,
+    "destination_connection_id" / ConnectionId,
+    "source_connection_id" / ConnectionId,
+)
+
+# The protected part is the Packet Number, of as many bytes as the Packet Number Length and one more, and the Packet
+# Payload.
+InitialPacket = message(
+    "InitialPacket",
+    "RFC 9000 section 17.2.2",
+    "first_byte" / LongFirstByte,
+    "version" / QUICVersion,
+    "destination_connection_id" / ConnectionId,
+    "source_connection_id" / ConnectionId,
+    "token" / block(varint, remaining()),
+    "protected" / block(varint, remaining()),
+)
+
+ZeroRTTPacket = message(
+    "ZeroRTTPacket",
+    "RFC 9000 section 17.2.3",
+    "first_byte" / LongFirstByte,
+    "version" / QUICVersion,
+    "destination_connection_id" / ConnectionId,
+    "source_connection_id" / ConnectionId,
+    "protected" / block(varint, remaining()),
+)
+
+HandshakePacket = message(
+    "HandshakePacket",
+    "RFC 9000 section 17.2.4",
+    "first_byte" / LongFirstByte,
+    "version" / QUICVersion,
+    "destination_connection_id" / ConnectionId,
+    "source_connection_id" / ConnectionId,
+    "protected" / block(varint, remaining()),
+)
+
+RetryPacket = message(
+    "RetryPacket",
+    "RFC 9000 section 17.2.5",
+    "first_byte" / LongFirstByte,
+    "version" / QUICVersion,
+    "destination_connection_id" / ConnectionId,
+    "source_connection_id" / ConnectionId,
+    "retry_token" / remaining(but=16),
+    "retry_integrity_tag" / Bytes(16),
+)
+
+# What the integrity tag of a Retry packet authenticates: the packet without the tag, behind the id that it answers.
+RetryPseudoPacket = structure(
+    "RetryPseudoPacket",
+    "RFC 9001 section 5.8",
+    "original_destination_connection_id" / ConnectionId,
+    "retry_packet" / remaining(),
+)
+
+# The connection ids are the other way round than in the packet that it answers, which is of a version that the server
+# does not know.
+VersionNegotiationPacket = message(
+    "VersionNegotiationPacket",
+    "RFC 9000 section 17.2.1",
+    "first_byte" / LongFirstByte,
+    "version" / Const(VERSION_NEGOTIATION, uint32),
+    "destination_connection_id" / ConnectionId,
+    "source_connection_id" / ConnectionId,
+    "supported_versions" / repeated(QUICVersion),
+)
+
+# Needs `cid_length` in the context, the length of the connection ids that the receiver chose.
+OneRTTPacket = message(
+    "OneRTTPacket",
+    "RFC 9000 section 17.3.1",
+    "first_byte" / ShortFirstByte,
+    "destination_connection_id" / Bytes(cid_length),
+    "protected" / remaining(),
+)
+
+# It looks like a packet with a short header.
+StatelessReset = message(
+    "StatelessReset",
+    "RFC 9000 section 10.3",
+    "first_byte"
+    / BitStruct("fixed_bits" / Const(0b01, BitsInteger(2)), "unpredictable_bits" / BitsInteger(6)),
+    "unpredictable_bits" / remaining(but=16),
+    "stateless_reset_token" / Bytes(16),
+)
+
+PACKETS: Mapping[PacketType, Construct] = {
+    PacketType.INITIAL: InitialPacket,
+    PacketType.ZERO_RTT: ZeroRTTPacket,
+    PacketType.HANDSHAKE: HandshakePacket,
+    PacketType.RETRY: RetryPacket,
+    PacketType.VERSION_NEGOTIATION: VersionNegotiationPacket,
+}
+"""The packets with a long header."""
+
+
+# Frames (RFC 9000 section 19). The type stands in `Frame`; what it says of the layout reads it there.
+
+
+AckRange = structure(
+    "AckRange", "RFC 9000 section 19.3.1", "gap" / varint, "ack_range_length" / varint
+)
+
+EcnCounts = structure(
+    "EcnCounts",
+    "RFC 9000 section 19.3.2",
+    "ect0_count" / varint,
+    "ect1_count" / varint,
+    "ecn_ce_count" / varint,
+)
+
+AckFrame = structure(
+    "AckFrame",
+    "RFC 9000 section 19.3",
+    "largest_acknowledged" / varint,
+    "ack_delay" / varint,
+    "ack_range_count" / Rebuild(varint, len_(this.ack_ranges)),
+    "first_ack_range" / varint,
+    "ack_ranges" / Array(this.ack_range_count, AckRange),
+    "ecn_counts" / If(this._.type == 0x03, EcnCounts),
+)
+
+ResetStreamFrame = structure(
+    "ResetStreamFrame",
+    "RFC 9000 section 19.4",
+    "stream_id" / varint,
+    "application_protocol_error_code" / varint,
+    "final_size" / varint,
+)
+
+StopSendingFrame = structure(
+    "StopSendingFrame",
+    "RFC 9000 section 19.5",
+    "stream_id" / varint,
+    "application_protocol_error_code" / varint,
+)
+
+CryptoFrame = structure(
+    "CryptoFrame",
+    "RFC 9000 section 19.6",
+    "offset" / varint,
+    "crypto_data" / block(varint, remaining()),
+)
+
+NewTokenFrame = structure(
+    "NewTokenFrame", "RFC 9000 section 19.7", "token" / block(varint, remaining())
+)
+
+# Without a length it goes on to the end of the packet.
+StreamFrame = structure(
+    "StreamFrame",
+    "RFC 9000 section 19.8",
+    "stream_id" / varint,
+    "offset" / If(this._.type & 0x04, varint),
+    "stream_data" / IfThenElse(this._.type & 0x02, block(varint, remaining()), remaining()),
+)
+
+MaxDataFrame = structure("MaxDataFrame", "RFC 9000 section 19.9", "maximum_data" / varint)
+
+MaxStreamDataFrame = structure(
+    "MaxStreamDataFrame",
+    "RFC 9000 section 19.10",
+    "stream_id" / varint,
+    "maximum_stream_data" / varint,
+)
+
+MaxStreamsFrame = structure("MaxStreamsFrame", "RFC 9000 section 19.11", "maximum_streams" / varint)
+
+DataBlockedFrame = structure("DataBlockedFrame", "RFC 9000 section 19.12", "maximum_data" / varint)
+
+StreamDataBlockedFrame = structure(
+    "StreamDataBlockedFrame",
+    "RFC 9000 section 19.13",
+    "stream_id" / varint,
+    "maximum_stream_data" / varint,
+)
+
+StreamsBlockedFrame = structure(
+    "StreamsBlockedFrame", "RFC 9000 section 19.14", "maximum_streams" / varint
+)
+
+NewConnectionIdFrame = structure(
+    "NewConnectionIdFrame",
+    "RFC 9000 section 19.15",
+    "sequence_number" / varint,
+    "retire_prior_to" / varint,
+    "connection_id" / opaque(1, 20),
+    "stateless_reset_token" / Bytes(16),
+)
+
+RetireConnectionIdFrame = structure(
+    "RetireConnectionIdFrame", "RFC 9000 section 19.16", "sequence_number" / varint
+)
+
+PathChallengeFrame = structure("PathChallengeFrame", "RFC 9000 section 19.17", "data" / Bytes(8))
+
+PathResponseFrame = structure("PathResponseFrame", "RFC 9000 section 19.18", "data" / Bytes(8))
+
+ConnectionCloseFrame = structure(
+    "ConnectionCloseFrame",
+    "RFC 9000 section 19.19",
+    "error_code" / enumeration(varint, names.QUIC_ERROR_CODES),
+    # The type of the frame that is at fault; that of the application has none.
+    "frame_type" / If(this._.type == 0x1C, varint),
+    "reason_phrase" / block(varint, remaining()),
+)
+
+# Without a length it goes on to the end of the packet.
+DatagramFrame = structure(
+    "DatagramFrame",
+    "RFC 9221 section 4",
+    "datagram_data" / IfThenElse(this._.type & 0x01, block(varint, remaining()), remaining()),
+)
+
+_FRAMES: dict[int, Construct] = {
+    0x00: Empty,  # PADDING
+    0x01: Empty,  # PING
+    0x02: AckFrame,
+    0x03: AckFrame,
+    0x04: ResetStreamFrame,
+    0x05: StopSendingFrame,
+    0x06: CryptoFrame,
+    0x07: NewTokenFrame,
+    **dict.fromkeys(range(0x08, 0x10), StreamFrame),
+    0x10: MaxDataFrame,
+    0x11: MaxStreamDataFrame,
+    **dict.fromkeys((0x12, 0x13), MaxStreamsFrame),
+    0x14: DataBlockedFrame,
+    0x15: StreamDataBlockedFrame,
+    **dict.fromkeys((0x16, 0x17), StreamsBlockedFrame),
+    0x18: NewConnectionIdFrame,
+    0x19: RetireConnectionIdFrame,
+    0x1A: PathChallengeFrame,
+    0x1B: PathResponseFrame,
+    **dict.fromkeys((0x1C, 0x1D), ConnectionCloseFrame),
+    0x1E: Empty,  # HANDSHAKE_DONE
+    **dict.fromkeys((0x30, 0x31), DatagramFrame),
+}
+
+Frame = message(
+    "Frame",
+    "RFC 9000 section 12.4",
+    "type" / enumeration(varint, names.QUIC_FRAME_TYPES, closed=True),
+    "frame" / Switch(this.type, _FRAMES),
+)
+
+# The Packet Payload of a packet whose protection has been removed.
+Frames = message("Frames", "RFC 9000 section 12.4", "frames" / repeated(Frame))
