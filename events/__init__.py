@@ -6,7 +6,9 @@
 ('ssl_alert', True, 2, 40)
 """
 
-from .capture import CaptureError, read_capture, read_captures
+from typing import TYPE_CHECKING
+
+from .capture import CaptureError, NotRead, read_capture, read_captures
 from .datagrams import DatagramAnalyzer
 from .meanings import Meaning, SecondsSinceEpoch, Text
 from .model import (
@@ -66,6 +68,9 @@ from .output import json_line, json_lines, text_line, text_lines
 from .streams import Analyzer
 from .walk import Occasion, known_events, raises
 
+if TYPE_CHECKING:
+    from .quic import QuicAnalyzer
+
 __all__ = [
     "Analyzer",
     "CaptureError",
@@ -75,6 +80,7 @@ __all__ = [
     "Event",
     "MODERN",
     "Meaning",
+    "NotRead",
     "Occasion",
     "Options",
     "PSKIdentity",
@@ -86,6 +92,7 @@ __all__ = [
     "QUICRetryPacket",
     "QUICUnhandledVersion",
     "QUICZeroRTTPacket",
+    "QuicAnalyzer",
     "ReporterError",
     "SecondsSinceEpoch",
     "SignatureAndHashAlgorithm",
@@ -134,3 +141,12 @@ __all__ = [
     "text_line",
     "text_lines",
 ]
+
+
+def __getattr__(name: str) -> object:
+    # It takes time to import, and few need it.
+    if name == "QuicAnalyzer":
+        from .quic import QuicAnalyzer
+
+        return QuicAnalyzer
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -25,7 +25,7 @@ from tlsgrammar.names import CONTENT_TYPES, VERSIONS, ContentType, HandshakeType
 from tlsgrammar.registry import CONTENT_TYPE, DEFAULT
 from tlsgrammar.versions import is_supported, is_tls13
 
-from . import mapping  # noqa: F401  (fills the table that the walker reads)
+from .mapping import tls as _tls  # noqa: F401  (fills the table that the walker reads)
 from .model import (
     Connection,
     Event,
@@ -290,7 +290,7 @@ class Conversation:
             from_client = msg_type == _CLIENT_HELLO
             self._client = side if from_client else self._peer(side)
             self.note(side, Fact.HELLO)
-        self._walk(Handshake, value, side, self.walker.message_name(msg_type), malformed)
+        self.hear(Handshake, value, side, self.walker.message_name(msg_type), malformed)
         if is_hello and value["body"] is not None and not malformed:
             try:
                 self._learn(side, value["body"], not from_client, message.offset(0))
@@ -338,7 +338,7 @@ class Conversation:
             What it was parsed to; None where nothing of it can be read.
         """
         value, defects = reader(schema)(content, self._params)
-        self._walk(schema, value, side, name)
+        self.hear(schema, value, side, name)
         for defect in defects:
             self.violation(side, offset + defect.offset, defect.reason, defect.path)
         return value
@@ -374,17 +374,39 @@ class Conversation:
         one, other = self._sides
         return other if side is one else one
 
-    def _walk(
-        self, schema: Construct, value: Any, side: Side, name: str, malformed: bool = False
+    def hear(
+        self,
+        schema: Construct,
+        value: Any,
+        side: Side,
+        name: str,
+        malformed: bool = False,
+        packet: Any = None,
     ) -> None:
-        is_client = side is self._client
-        occasion = _tuple(Occasion, (self.c, side.is_orig, self.ts, malformed, is_client, name))
-        params = self._params
+        """Raise the events of a structure that has been parsed.
+
+        Args:
+            schema: its schema.
+            value: what it was parsed to.
+            side: who sent it.
+            name: what it is, or is a part of.
+            malformed: whether that ended before its own lengths say.
+            packet: the packet of QUIC that a frame stands in.
+        """
+        occasion: Occasion | None = None
         try:
             visit = self.walker.visit(schema)
-            if visit is not None:
-                visit(value, params, params, occasion, self._out)
+            if visit is None:
+                return
+            is_client = side is self._client
+            occasion = _tuple(
+                Occasion, (self.c, side.is_orig, self.ts, malformed, is_client, name, packet)
+            )
+            params = self._params
+            visit(value, params, params, occasion, self._out)
         except Exception as error:  # a function in a user's schema does not see all that it saw
+            if occasion is None:
+                occasion = Occasion(self.c, side.is_orig, self.ts, malformed, False, name, packet)
             self.raise_event(schema_error(error, occasion))
 
     def _learn(self, side: Side, hello: Any, from_server: bool, offset: int) -> None:

@@ -60,7 +60,16 @@ from .model import (
     SslPlaintextData,
 )
 
-__all__ = ["Occasion", "Walker", "check_wanted", "known_events", "raises", "walker"]
+__all__ = [
+    "Function",
+    "Occasion",
+    "Walker",
+    "check_wanted",
+    "hear",
+    "known_events",
+    "raises",
+    "walker",
+]
 
 
 class Occasion(NamedTuple):
@@ -73,7 +82,8 @@ class Occasion(NamedTuple):
         malformed: whether the message that it is a part of ended before its own lengths say.
         is_client: whether the TLS client sent it, which is nearly always the originator.
         message: the name of the handshake message that it is a part of, such as `client_hello`; or that of the content
-            type of the record, such as `alert`.
+            type of the record, such as `alert`; or of the packet of QUIC, such as `InitialPacket`.
+        packet: the packet of QUIC that a frame stands in; None for anything else.
     """
 
     c: Connection
@@ -82,6 +92,7 @@ class Occasion(NamedTuple):
     malformed: bool
     is_client: bool
     message: str
+    packet: Any = None
 
 
 Raised = Event | Iterable[Event] | None
@@ -141,19 +152,29 @@ def raises(
             )
 
     def decorate(function: Function) -> Function:
-        row = _Row(event, function)
-        keys: list[Any] = [bare(schema) for schema in on]
-        if code is not None:
-            keys.append((EXTENSION, code))
-        for key in keys:
-            if not any(_same(attached.thing, row) for attached in registry.attached(key)):
-                registry.attach(key, row, event.name)
+        to = [bare(schema) for schema in on] if code is None else [(EXTENSION, code)]
+        hear(event, to, function, registry)
         return function
 
     return decorate
 
 
-_OWN = "events.mapping"
+def hear(event: type[Event], to: Iterable[Any], function: Function, registry: Registry) -> None:
+    """Have a function raise an event on structures or entries of a registry, unless it does already.
+
+    Args:
+        event: the class of the events.
+        to: schemas; or open types with the code points of entries.
+        function: as for `raises`.
+        registry: that of the structures.
+    """
+    row = _Row(event, function)
+    for key in to:
+        if not any(_same(attached.thing, row) for attached in registry.attached(key)):
+            registry.attach(key, row, event.name)
+
+
+_OWN = "events.mapping.tls"
 
 
 def _called(schema: Construct) -> str:

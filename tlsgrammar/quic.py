@@ -36,6 +36,7 @@ from .language import (
     remaining,
     repeated,
     structure,
+    uint8,
     uint32,
     varint,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "DatagramFrame",
     "EcnCounts",
     "Frame",
+    "FrameType",
     "Frames",
     "HandshakePacket",
     "InitialPacket",
@@ -160,6 +162,11 @@ LongHeader = structure(
     "source_connection_id" / ConnectionId,
 )
 
+# The part of it that tells packets from each other.
+LongHeaderStart = structure(
+    "LongHeaderStart", "RFC 8999 section 5.1", "first_byte" / uint8, "version" / uint32
+)
+
 # The protected part is the Packet Number, of as many bytes as the Packet Number Length and one more, and the Packet
 # Payload.
 InitialPacket = message(
@@ -254,6 +261,17 @@ PACKETS: Mapping[PacketType, Construct] = {
 
 
 # Frames (RFC 9000 section 19). The type stands in `Frame`; what it says of the layout reads it there.
+
+
+class FrameType(enum.IntEnum):
+    """The types of frames that the library has to know. `names.QUIC_FRAME_TYPES` has the names of all."""
+
+    PADDING = 0x00
+    PING = 0x01
+    ACK = 0x02
+    ACK_ECN = 0x03
+    CRYPTO = 0x06
+    CONNECTION_CLOSE = 0x1C
 
 
 AckRange = structure(

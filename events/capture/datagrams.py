@@ -6,13 +6,15 @@ What may live here: which datagram belongs to which flow, what reads it, and how
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, Protocol
 
-from tlsgrammar.framing import is_dtls, may_be_dtls
+from tlsgrammar import Registry
+from tlsgrammar.framing import is_dtls
 from tlsgrammar.registry import DEFAULT
 
 from ..datagrams import DatagramAnalyzer
-from ..model import Event
+from ..model import Connection, Event
 from ..options import Options
 from .flows import connection, idle_limits, next_sweep
 from .headers import Segment
@@ -22,23 +24,102 @@ __all__ = ["DatagramFlows"]
 _UDP_HEADER = struct.Struct("!4sH2x")
 
 
+class _Analyzer(Protocol):
+    """What reads the datagrams of a flow."""
+
+    @property
+    def finished(self) -> bool: ...
+
+    def deliver(self, datagram: bytes, is_orig: bool, ts: float | None = None) -> list[Event]: ...
+
+    def end(self, ts: float | None = None) -> list[Event]: ...
+
+
+class _Reader(NamedTuple):
+    """One of the protocols that datagrams may be.
+
+    Attributes:
+        first_bytes: what their first byte may be (RFC 7983, RFC 9443).
+        begins: whether a datagram is one that a flow is known by; takes the registry too.
+        analyzer: makes what reads the datagrams of a flow. Takes the connection, whether its first datagram is the first
+            of the flow, and what the caller has chosen.
+    """
+
+    first_bytes: range
+    begins: Callable[[bytes, Registry], bool]
+    analyzer: Callable[[Connection, bool, Options], _Analyzer]
+
+
+def _dtls(c: Connection, is_first: bool, options: Options) -> _Analyzer:
+    return DatagramAnalyzer(c, originator_is_guess=is_first, options=options)
+
+
+def _quic(c: Connection, is_first: bool, options: Options) -> _Analyzer:
+    from ..quic import QuicAnalyzer  # here, because many captures have none
+
+    return QuicAnalyzer(c, options=options)
+
+
+def _is_quic(datagram: bytes, registry: Registry) -> bool:
+    from tlsgrammar.framing.packets import is_quic  # likewise
+
+    return is_quic(datagram)
+
+
+_READERS = (
+    _Reader(range(20, 64), is_dtls, _dtls),
+    # Long headers have the first two bits set.
+    _Reader(range(192, 256), _is_quic, _quic),
+)
+# Which of them reads a datagram, by its first byte. Of QUIC, the short headers of a flow that is known.
+_SHORT_HEADERS = range(64, 128)
+_BY_FIRST_BYTE = [
+    next((i for i, reader in enumerate(_READERS) if byte in reader.first_bytes), -1)
+    for byte in range(256)
+]
+for _byte in _SHORT_HEADERS:
+    _BY_FIRST_BYTE[_byte] = len(_READERS) - 1
+
+
 class _Flow:
     """One UDP flow.
 
     Attributes:
         first: the key of the direction that its first datagram was sent in.
-        analyzer: None where no DTLS has been seen, and once it has nothing more to say.
-        done: whether it has nothing more to say.
+        analyzers: what reads its datagrams, one for each of `_READERS`: None where none of its protocol has been seen,
+            _DONE once it has nothing more to say.
     """
 
-    __slots__ = ("analyzer", "done", "first", "last_time", "start_time")
+    __slots__ = ("analyzers", "first", "last_time", "start_time")
 
     def __init__(self, first: bytes, ts: float) -> None:
         self.first = first
         self.start_time = ts
         self.last_time = ts
-        self.analyzer: DatagramAnalyzer | None = None
-        self.done = False
+        self.analyzers: list[_Analyzer | None] = _NOTHING
+
+    @property
+    def known(self) -> bool:
+        """Whether anything has been seen in it that can be read."""
+        return self.analyzers is not _NOTHING
+
+
+_NOTHING: list[_Analyzer | None] = [None] * len(_READERS)
+
+
+class _Done:
+    """Reads what is left of a flow that has nothing more to say."""
+
+    finished = True
+
+    def deliver(self, datagram: bytes, is_orig: bool, ts: float | None = None) -> list[Event]:
+        return []
+
+    def end(self, ts: float | None = None) -> list[Event]:
+        return []
+
+
+_DONE = _Done()
 
 
 class DatagramFlows:
@@ -46,14 +127,18 @@ class DatagramFlows:
 
     Args:
         options: what the caller has chosen.
+        on_missing: told once, in words, what cannot be read because a library is not installed.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, on_missing: Callable[[str], None]) -> None:
         self._options = options
+        self._on_missing = on_missing
         self._registry = DEFAULT if options.extensions is None else options.extensions
         # By the keys of both directions.
         self._flows: dict[bytes, _Flow] = {}
         self._next_sweep = 0.0
+        # Those of _READERS that cannot be made.
+        self._missing: set[int] = set()
 
     def datagram(self, segment: Segment, ts: float, events: list[Event]) -> None:
         """Take a UDP datagram.
@@ -79,38 +164,59 @@ class DatagramFlows:
             reverse = destination + source + ports[2:] + ports[:2]
             flow = self._flows[key] = self._flows[reverse] = _Flow(key, ts)
         flow.last_time = ts
-        if flow.done or not may_be_dtls(buffer[payload]):
+        index = _BY_FIRST_BYTE[buffer[payload]]
+        if index < 0:
+            return
+        analyzer = flow.analyzers[index]
+        if analyzer is _DONE:
             return
         datagram = buffer[payload:end]
-        if flow.analyzer is None:
-            if not is_dtls(datagram, self._registry):
+        if analyzer is None:
+            analyzer = self._begin(index, flow, datagram, is_first)
+            if analyzer is None:
                 return
-            flow.analyzer = DatagramAnalyzer(
-                connection("udp", flow.first, flow.start_time),
-                originator_is_guess=is_first,
-                options=self._options,
-            )
-        events += flow.analyzer.deliver(datagram, key == flow.first, ts)
-        if flow.analyzer.finished:
-            flow.done = True
-            flow.analyzer = None
+        events += analyzer.deliver(datagram, key == flow.first, ts)
+        if analyzer.finished:
+            flow.analyzers[index] = _DONE
+
+    def _begin(self, index: int, flow: _Flow, datagram: bytes, is_first: bool) -> _Analyzer | None:
+        """What reads the datagrams of a flow from this one on; None where that is none to know it by."""
+        reader = _READERS[index]
+        if (
+            datagram[0] not in reader.first_bytes
+            or index in self._missing
+            or not reader.begins(datagram, self._registry)
+        ):
+            return None
+        c = connection("udp", flow.first, flow.start_time)
+        try:
+            analyzer = reader.analyzer(c, is_first, self._options)
+        except ImportError as error:
+            self._missing.add(index)
+            self._on_missing(str(error))
+            return None
+        if not flow.known:
+            flow.analyzers = list(_NOTHING)
+        flow.analyzers[index] = analyzer
+        return analyzer
 
     def end(self) -> Iterator[Event]:
         """Take note that the capture is over."""
         for flow in {id(flow): flow for flow in self._flows.values()}.values():
-            if flow.analyzer is not None:
-                yield from flow.analyzer.end(flow.last_time)
+            for analyzer in flow.analyzers:
+                if analyzer is not None:
+                    yield from analyzer.end(flow.last_time)
         self._flows.clear()
 
     def _sweep(self, ts: float, events: list[Event]) -> None:
         """Drop what has been silent for long, at a cost that is a part of each packet's."""
         count = len(self._flows) // 2
         self._next_sweep = next_sweep(ts, count)
-        with_dtls, without = idle_limits(count)
+        with_tls, without = idle_limits(count)
         for key, flow in list(self._flows.items()):
-            was_dtls = flow.done or flow.analyzer is not None
-            if ts - flow.last_time > (with_dtls if was_dtls else without):
-                if flow.analyzer is not None:
-                    events += flow.analyzer.end(flow.last_time)
-                    flow.analyzer = None
+            if ts - flow.last_time > (with_tls if flow.known else without):
+                for analyzer in flow.analyzers:
+                    if analyzer is not None:
+                        events += analyzer.end(flow.last_time)
+                flow.analyzers = _NOTHING
                 del self._flows[key]

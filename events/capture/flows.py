@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import struct
 
 from ..model import Connection
+from ..uids import uid
 
 __all__ = ["connection", "idle_limits", "next_sweep"]
 
@@ -36,10 +36,6 @@ def next_sweep(ts: float, count: int) -> float:
 _PORTS = struct.Struct("!HH")
 _TIME = struct.Struct("!d")
 
-# Of bytes, the letters and digits that stand for them.
-_LETTERS = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_AS_LETTERS = bytes(_LETTERS[byte % len(_LETTERS)] for byte in range(256))
-
 
 def connection(proto: str, key: bytes, start_time: float) -> Connection:
     """The connection that packets belong to.
@@ -52,9 +48,8 @@ def connection(proto: str, key: bytes, start_time: float) -> Connection:
     size = (len(key) - _PORTS.size) // 2
     orig_p, resp_p = _PORTS.unpack_from(key, 2 * size)
     seed = proto.encode() + key + _TIME.pack(start_time)
-    uid = hashlib.blake2b(seed, digest_size=16).digest().translate(_AS_LETTERS)
     return Connection(
-        uid="C" + uid.decode(),
+        uid=uid(seed),
         proto=proto,
         orig_h=_address(key[:size]),
         orig_p=orig_p,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Unpack
@@ -14,7 +15,7 @@ from .datagrams import DatagramFlows
 from .files import Capture, CaptureError, open_capture
 from .headers import LINK_TYPES, TCP, Decoder
 
-__all__ = ["read_capture"]
+__all__ = ["NotRead", "read_capture"]
 
 
 def read_capture(
@@ -24,10 +25,10 @@ def read_capture(
     options: Options | None = None,
     **choices: Unpack[Choices],
 ) -> Iterator[Event]:
-    """The events of the TLS and DTLS connections in a capture, in the order of its packets.
+    """The events of the TLS, DTLS and QUIC connections in a capture, in the order of its packets.
 
-    Every TCP stream and UDP flow is looked at, whatever its ports; one that is neither raises nothing. The
-    file is read as the iterator is, so that it may be a pipe, or larger than the memory.
+    Every TCP stream and UDP flow is looked at, whatever its ports; one that is none of these raises nothing. Where the
+    library that QUIC needs is not installed, there is a `NotRead` warning instead of its events. The file is read as the iterator is, so that it may be a pipe, or larger than the memory.
 
     Args:
         path: a pcap or pcapng file; `-` is standard input.
@@ -49,7 +50,16 @@ def read_capture(
         raise CaptureError(
             os.fspath(path), f"its link type {capture.link_type} cannot be read; these can: {known}"
         )
-    return chain.from_iterable(_events(capture, Connections(options), DatagramFlows(options)))
+    flows = DatagramFlows(options, _warn)
+    return chain.from_iterable(_events(capture, Connections(options), flows))
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, NotRead, stacklevel=2)
+
+
+class NotRead(UserWarning):
+    """Something in a capture is not read, because a library is not installed."""
 
 
 def _events(

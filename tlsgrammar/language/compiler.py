@@ -139,7 +139,8 @@ class _NotAtHand:
         raise _NotAtHandError
 
 
-_NOT_AT_HAND = _NotAtHand()
+# In a tuple, because whoever inspects a module asks all that is in it for attributes.
+_INSTEAD = (_NotAtHand(),)
 
 
 _parsers: dict[Construct, Parser] = {}
@@ -283,8 +284,8 @@ def _context(around: Any) -> Container:
     context["_parsing"] = True
     context["_building"] = False
     context["_sizing"] = False
-    context["_subcons"] = _NOT_AT_HAND
-    context["_io"] = _NOT_AT_HAND
+    context["_subcons"] = _INSTEAD[0]
+    context["_io"] = _INSTEAD[0]
     context["_index"] = around.get("_index")
     return context
 

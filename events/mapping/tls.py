@@ -1,9 +1,7 @@
-"""Which structure raises which event.
+"""Which structure of TLS raises which event.
 
-Each function takes a parsed structure and returns the event that Zeek documents for it. It reads as a
-table: the event, the structure, and between them what becomes of the fields. No state, no I/O, no bytes.
-Those on records, whatever they hold, are missing (`ssl_established`, `ssl_encrypted_data`, `ssl_plaintext_data`,
-`ssl_probable_encrypted_handshake_message`): the session raises them, which knows what is encrypted.
+What may live here: that table. Each function takes a parsed structure and returns the event that Zeek documents for it: the event, the structure, and between them what becomes of the fields. Those on records, whatever they hold, are missing (`ssl_established`, `ssl_encrypted_data`, `ssl_plaintext_data`,
+`ssl_probable_encrypted_handshake_message`): the conversation raises them, which knows what is encrypted.
 """
 
 from __future__ import annotations
@@ -54,7 +52,7 @@ from tlsgrammar.names import (
 )
 from tlsgrammar.registry import DEFAULT
 
-from .model import (
+from ..model import (
     PSKIdentity,
     SignatureAndHashAlgorithm,
     SslAlert,
@@ -89,7 +87,7 @@ from .model import (
     SslSessionTicketHandshake,
     SslStapledOcsp,
 )
-from .walk import Occasion, raises
+from ..walk import Occasion, raises
 
 # Extensions
 

@@ -1,0 +1,182 @@
+"""The protection of QUIC's Initial packets, whose keys follow from a connection id on the wire (RFC 9001 section 5,
+RFC 9369 section 3.3); and the tag of Retry packets.
+
+What may live here: those keys and what is done with them. Which bytes of a packet are protected is for
+`tlsgrammar.framing`.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes, hmac
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
+from tlsgrammar import build
+from tlsgrammar.framing.packets import Packet, truncated_packet_number
+from tlsgrammar.key_schedule import HkdfLabel
+from tlsgrammar.quic import VERSION_2, RetryPseudoPacket
+
+__all__ = ["InitialKeys", "initial_keys", "is_answer_to"]
+
+_VERSIONS_1 = {0x00000001, 0xFF000021, 0xFF000022}
+_DRAFTS_29_TO_32 = set(range(0xFF00001D, 0xFF000021))
+_DRAFTS_23_TO_28 = {*range(0xFF000017, 0xFF00001D), *range(0xFACEB002, 0xFACEB014)}
+_DRAFT_22 = {0xFF000016, 0xFACEB001}
+
+_SALTS: dict[int, bytes] = {
+    **dict.fromkeys(_VERSIONS_1, bytes.fromhex("38762cf7f55934b34d179ae6a4c80cadccbb7f0a")),
+    VERSION_2: bytes.fromhex("0dede3def700a6db819381be6e269dcbf9bd2ed9"),
+    **dict.fromkeys(_DRAFTS_29_TO_32, bytes.fromhex("afbfec289993d24c9e9786f19c6111e04390a899")),
+    **dict.fromkeys(_DRAFTS_23_TO_28, bytes.fromhex("c3eef712c72ebb5a11a7d2432bb46365bef9f502")),
+    **dict.fromkeys(_DRAFT_22, bytes.fromhex("7fbcdb0e7c66bbe9193a96cd21519ebd7a02644a")),
+}
+
+
+class _RetryKey(NamedTuple):
+    key: bytes
+    nonce: bytes
+
+
+# RFC 9001 section 5.8, RFC 9369 section 3.3.3, and the drafts. Before draft 25 there was no tag.
+_RETRY_KEYS: dict[int, _RetryKey] = {
+    **dict.fromkeys(
+        _VERSIONS_1,
+        _RetryKey(
+            bytes.fromhex("be0c690b9f66575a1d766b54e368c84e"),
+            bytes.fromhex("461599d35d632bf2239825bb"),
+        ),
+    ),
+    VERSION_2: _RetryKey(
+        bytes.fromhex("8fb4b01b56ac48e260fbcbcead7ccc92"),
+        bytes.fromhex("d86969bc2d7c6d9990efb04a"),
+    ),
+    **dict.fromkeys(
+        _DRAFTS_29_TO_32,
+        _RetryKey(
+            bytes.fromhex("ccce187ed09a09d05728155a6cb96be1"),
+            bytes.fromhex("e54930f97f2136f0530a8c1c"),
+        ),
+    ),
+    **dict.fromkeys(
+        range(0xFF000019, 0xFF00001D),
+        _RetryKey(
+            bytes.fromhex("4d32ecdb2a2133c841e4043df27d4430"),
+            bytes.fromhex("4d1611d05513a552c587d575"),
+        ),
+    ),
+}
+
+_HASH = hashes.SHA256()
+_SECRET_SIZE, _KEY_SIZE, _IV_SIZE = 32, 16, 12
+_MASK_SIZE = 5
+
+
+@cache
+def _label(label: str, length: int) -> bytes:
+    value = {"length": length, "label": b"tls13 " + label.encode(), "context": b""}
+    return build(HkdfLabel, value)
+
+
+def _expand(secret: bytes, label: str, length: int) -> bytes:
+    """HKDF-Expand-Label (RFC 8446 section 7.1) without a context."""
+    return HKDFExpand(_HASH, length, _label(label, length)).derive(secret)
+
+
+class InitialKeys:
+    """What protects the Initial packets that one side sends.
+
+    Attributes:
+        expected: the packet number that comes next, if none is lost.
+    """
+
+    __slots__ = ("_aead", "_header", "_iv", "expected")
+
+    def __init__(self, secret: bytes, version: int) -> None:
+        prefix = "quicv2" if version == VERSION_2 else "quic"
+        self._aead = AESGCM(_expand(secret, f"{prefix} key", _KEY_SIZE))
+        self._iv = int.from_bytes(_expand(secret, f"{prefix} iv", _IV_SIZE), "big")
+        self._header = _expand(secret, f"{prefix} hp", _KEY_SIZE)
+        self.expected = 0
+
+    def _mask(self, sample: bytes) -> bytes:
+        cipher = Cipher(algorithms.AES(self._header), modes.ECB())  # RFC 9001 section 5.4.3
+        return cipher.encryptor().update(sample)[:_MASK_SIZE]
+
+    def _nonce(self, number: int) -> bytes:
+        return (self._iv ^ number).to_bytes(_IV_SIZE, "big")
+
+    def open(self, packet: Packet) -> tuple[bytes, int] | None:
+        """The payload of a packet, and where in the datagram it stands; None where the packet does not authenticate."""
+        sample = packet.sample
+        if len(sample) < _KEY_SIZE:
+            return None
+        header, size = packet.unmasked(self._mask(sample))
+        number = truncated_packet_number(header, size, self.expected)
+        begin = packet.protected + size
+        try:
+            payload = self._aead.decrypt(
+                self._nonce(number), packet.data[begin : packet.end], header
+            )
+        except InvalidTag:
+            return None
+        self.expected = max(self.expected, number + 1)
+        return payload, begin
+
+    def seal(self, header: bytes, number: int, payload: bytes) -> bytes:
+        """A packet with protection.
+
+        Args:
+            header: its header with the packet number, whose length the last bits of the first byte say.
+            number: the whole packet number.
+            payload: its frames; four bytes at least, with the packet number.
+        """
+        size = (header[0] & 3) + 1
+        sealed = self._aead.encrypt(self._nonce(number), payload, header)
+        mask = self._mask((header[-size:] + sealed)[4 : 4 + _KEY_SIZE])
+        first = header[0] ^ mask[0] & 0x0F
+        protected = bytes(a ^ b for a, b in zip(header[-size:], mask[1:], strict=False))
+        return bytes([first]) + header[1:-size] + protected + sealed
+
+
+def initial_keys(version: int, connection_id: bytes) -> tuple[InitialKeys, InitialKeys] | None:
+    """What protects the Initial packets of the client and of the server; None for a version that is not known.
+
+    Args:
+        version: of QUIC.
+        connection_id: the Destination Connection ID of the client's first Initial packet, or of the first after a Retry.
+    """
+    salt = _SALTS.get(version)
+    if salt is None:
+        return None
+    extract = hmac.HMAC(salt, _HASH)
+    extract.update(connection_id)
+    secret = extract.finalize()
+    client, server = (_expand(secret, f"{side} in", _SECRET_SIZE) for side in ("client", "server"))
+    return InitialKeys(client, version), InitialKeys(server, version)
+
+
+def is_answer_to(retry: Packet, connection_id: bytes) -> bool:
+    """Whether a Retry packet answers an Initial packet that had a Destination Connection ID. Those of versions that have
+    no tag are taken for answers.
+    """
+    keys = _RETRY_KEYS.get(retry.value["version"])
+    if keys is None:
+        return True
+    tag = retry.value["retry_integrity_tag"]
+    pseudo = build(
+        RetryPseudoPacket,
+        {
+            "original_destination_connection_id": connection_id,
+            "retry_packet": retry.data[retry.start : retry.end - len(tag)],
+        },
+    )
+    try:
+        AESGCM(keys.key).decrypt(keys.nonce, tag, pseudo)
+    except InvalidTag:
+        return False
+    return True

@@ -1,0 +1,147 @@
+"""Where packets stand in a datagram of QUIC, and frames in a packet.
+
+What may live here: cutting datagrams into packets and payloads into frames, and which bytes of a packet are protected
+(RFC 9001 section 5.4). Keys are for others.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from ..language import GrammarError
+from ..language.api import parameters, parse_at
+from ..language.compiler import fields
+from ..names import QUIC_VERSIONS
+from ..quic import (
+    PACKETS,
+    VERSION_NEGOTIATION,
+    Frame,
+    LongHeader,
+    LongHeaderStart,
+    PacketType,
+    is_long_header,
+    packet_type,
+)
+
+__all__ = ["Packet", "is_quic", "read_frames", "read_packets", "truncated_packet_number"]
+
+_long_header_start = fields(LongHeaderStart)
+_START_SIZE = LongHeaderStart.sizeof()
+_NO_PARAMETERS = parameters({})
+
+# Header protection (RFC 9001 section 5.4.2): where in the protected bytes the sample begins, and how long it is; how long
+# a packet number may be.
+_SAMPLE_OFFSET = 4
+_SAMPLE_SIZE = 16
+_LONG_HEADER_BITS = 0x0F
+_PACKET_NUMBER_LENGTH = 0x03
+
+
+class Packet(NamedTuple):
+    """A packet with a long header, as it stands in a datagram.
+
+    Attributes:
+        type: what it is; None where its version is not known, so that only the parts are known that all versions have.
+        value: what it was parsed to: the structure of `quic` for its type, or `LongHeader`.
+        data: the datagram.
+        start, end: where it begins and ends there.
+        protected: where its protected bytes begin, which are the packet number and the payload.
+    """
+
+    type: PacketType | None
+    value: Any
+    data: bytes
+    start: int
+    end: int
+    protected: int
+
+    @property
+    def sample(self) -> bytes:
+        """What the mask of its header is made from; fewer than 16 bytes where the packet is too short for any."""
+        begin = self.protected + _SAMPLE_OFFSET
+        return self.data[begin : min(begin + _SAMPLE_SIZE, self.end)]
+
+    def unmasked(self, mask: bytes) -> tuple[bytes, int]:
+        """Its header without protection, up to the packet number and with it; and how long the packet number is."""
+        first = self.data[self.start] ^ mask[0] & _LONG_HEADER_BITS
+        size = (first & _PACKET_NUMBER_LENGTH) + 1
+        end = self.protected + size
+        number = bytes(
+            a ^ b for a, b in zip(self.data[self.protected : end], mask[1:], strict=False)
+        )
+        return bytes([first]) + self.data[self.start + 1 : self.protected] + number, size
+
+
+def read_packets(datagram: bytes) -> list[Packet]:
+    """The packets with long headers that a datagram begins with (RFC 9000 section 12.2).
+
+    What follows a packet whose length is not known, or that is malformed, is not read.
+    """
+    packets: list[Packet] = []
+    at = 0
+    while len(datagram) - at >= _START_SIZE and is_long_header(datagram[at]):
+        first, version = _long_header_start(datagram, at)
+        known = version == VERSION_NEGOTIATION or version in QUIC_VERSIONS
+        kind = packet_type(first, version) if known else None
+        schema = LongHeader if kind is None else PACKETS[kind]
+        try:
+            value, end = parse_at(schema, datagram, at, _NO_PARAMETERS)
+        except GrammarError:
+            break
+        protected = end - len(value["protected"]) if kind in _PROTECTED else end
+        packets.append(Packet(kind, value, datagram, at, end, protected))
+        if kind not in _PROTECTED:
+            break
+        at = end
+    return packets
+
+
+def is_quic(datagram: bytes) -> bool:
+    """Whether a datagram begins with a long header of a version of QUIC that is known. Other things may look so, too."""
+    if len(datagram) < _START_SIZE or not is_long_header(datagram[0]):
+        return False
+    _, version = _long_header_start(datagram, 0)
+    return version in QUIC_VERSIONS
+
+
+_PROTECTED = frozenset({PacketType.INITIAL, PacketType.ZERO_RTT, PacketType.HANDSHAKE})
+
+
+def truncated_packet_number(header: bytes, size: int, expected: int) -> int:
+    """The packet number that a header without protection ends with (RFC 9000 appendix A.3).
+
+    Args:
+        header: the header.
+        size: how many bytes of it are the packet number.
+        expected: the number that comes next, if none is lost.
+    """
+    truncated = int.from_bytes(header[-size:], "big")
+    window = 1 << 8 * size
+    candidate = (expected & ~(window - 1)) | truncated
+    if candidate + window // 2 <= expected and candidate < 2**62 - window:
+        return candidate + window
+    if candidate > expected + window // 2 and candidate >= window:
+        return candidate - window
+    return candidate
+
+
+# PADDING and PING: a type each, and nothing else.
+_EMPTY_FRAMES = re.compile(rb"[\x00\x01]+")
+
+
+def read_frames(payload: bytes) -> Iterator[tuple[int, int, Any]]:
+    """The frames of a payload without protection, but for PADDING and PING: where each begins and ends, and what it is.
+
+    Raises:
+        GrammarError: the bytes that come next are no frame.
+    """
+    at = 0
+    while True:
+        skipped = _EMPTY_FRAMES.match(payload, at)
+        begin = at if skipped is None else skipped.end()
+        if begin == len(payload):
+            return
+        frame, at = parse_at(Frame, payload, begin, _NO_PARAMETERS)
+        yield begin, at, frame
