@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
@@ -16,7 +17,7 @@ from tlsgrammar import __version__, load_extensions
 from tlsgrammar.framing import DEFAULT_SEARCH_LIMIT
 from tlsgrammar.language.open_types import nearest
 
-from .capture import CaptureError, read_capture, read_captures
+from .capture import CaptureError, NotRead, read_capture, read_captures
 from .model import Event, ReporterError
 from .output import FORMATS
 from .walk import known_events
@@ -113,6 +114,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lines = FORMATS[options.format]
     if events is not None and ReporterError.name not in events:
         lines = partial(_without_reporter_errors, lines=lines)
+    # What is not read for want of a library is told in one line, as other errors are, and once.
+    warnings.showwarning = partial(_tell, failed=failed)
     try:
         with _workers(options) as executor:
             if executor is None:
@@ -128,10 +131,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     wanted=wanted,
                     search_limit=options.search_limit,
                 )
-                for pieces, reported in printed:
+                for pieces, reported, not_read in printed:
                     sys.stdout.buffer.writelines(pieces)
                     for error in reported:
                         failed.of_function(error)
+                    for message in not_read:
+                        failed.once(message)
         sys.stdout.buffer.flush()
     except ImportError as error:
         failed(error)
@@ -151,14 +156,18 @@ class _Failures:
 
     def __init__(self) -> None:
         self.any = False
-        self._functions: set[str] = set()
+        self._told: set[str] = set()
 
     def of_function(self, error: ReporterError) -> None:
         """Take note of a function that failed; it is told once."""
         function = error.message.partition(":")[0]
-        if function not in self._functions:
-            self._functions.add(function)
-            self(Exception(f"{error.message} ({error.location}); its events are missing"))
+        self.once(f"{error.message} ({error.location}); its events are missing", function)
+
+    def once(self, message: str, what: str = "") -> None:
+        """Tell something once."""
+        if (what or message) not in self._told:
+            self._told.add(what or message)
+            self(Exception(message))
 
     def __call__(self, error: Exception) -> None:
         sys.stdout.buffer.flush()
@@ -221,17 +230,34 @@ def _without_reporter_errors(
     return lines([event for event in events if type(event) is not ReporterError])
 
 
+def _tell(
+    message: Warning | str, category: type[Warning], *where: object, failed: _Failures
+) -> None:
+    failed.once(str(message))
+
+
 def _pieces(
     events: Iterator[Event], lines: Callable[[list[Event]], bytes]
-) -> tuple[list[bytes], list[ReporterError]]:
-    """Events as lines, so many in each piece; and an error of each function that failed."""
-    pieces = []
+) -> tuple[list[bytes], list[ReporterError], list[str]]:
+    """Events as lines, so many in each piece; an error of each function that failed; and what was not read."""
     reported: dict[str, ReporterError] = {}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", NotRead)
+        pieces = _in_pieces(events, lines, reported)
+    return pieces, list(reported.values()), [str(each.message) for each in caught]
+
+
+def _in_pieces(
+    events: Iterator[Event],
+    lines: Callable[[list[Event]], bytes],
+    reported: dict[str, ReporterError],
+) -> list[bytes]:
+    pieces = []
     while some := list(islice(events, _MANY)):
         for error in _reporter_errors(some):
             reported.setdefault(error.message.partition(":")[0], error)
         pieces.append(lines(some))
-    return pieces, list(reported.values())
+    return pieces
 
 
 def _reporter_errors(events: list[Event]) -> list[ReporterError]:

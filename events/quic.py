@@ -198,10 +198,8 @@ class QuicAnalyzer:
             return []
         base = self._offsets[is_orig]
         self._offsets[is_orig] += len(datagram)
-        if not is_long_header(datagram[0]):
-            if not self._connections or not is_short_header(datagram[0]):
-                return []
-            return self._one_rtt(bytes(datagram), is_orig, ts)
+        if not self._connections and not is_long_header(datagram[0]):
+            return []
         out: list[Event] = []
         if not self._read(_Datagram(bytes(datagram), is_orig, base, ts), out):
             return out
@@ -238,13 +236,15 @@ class QuicAnalyzer:
         label = datagram.label
         began = False
         last: _Connection | None = None
-        for packet in read_packets(datagram.data):
+        packets = read_packets(datagram.data)
+        for packet in packets:
             if packet.type is PacketType.INITIAL:
                 connection, new = self._initial(packet, datagram, out)
                 began |= new
             elif packet.type is PacketType.RETRY:
                 connection = self._retry(packet, label)
             elif packet.type is PacketType.VERSION_NEGOTIATION:
+                self._version_negotiation(packet, label)
                 continue
             else:
                 connection = last or self._known(packet, label)
@@ -256,11 +256,20 @@ class QuicAnalyzer:
             if packet.type is not PacketType.INITIAL:
                 self._note(packet, connection, datagram)
                 out += connection.conversation.taken()
+        end = packets[-1].end if packets else 0
+        if end < len(datagram.data) and not is_long_header(datagram.data[end]):
+            self._one_rtt(datagram.data[end:], datagram, last, out)
         return began
 
     def _known(self, packet: Packet, label: bool) -> _Connection | None:
-        """The connection that a packet belongs to by its connection id."""
-        return self._by_cid.get((label, packet.value["destination_connection_id"]))
+        """The connection that a packet belongs to by its connection ids; None where none does, or several may."""
+        known = self._by_cid.get((label, packet.value["destination_connection_id"]))
+        if known is not None:
+            return known
+        # Its receiver may have chosen another one since, in a packet that cannot be read.
+        cid = packet.value["source_connection_id"]
+        found = [each for each in self._connections if _sender(each, label).cid == cid]
+        return found[0] if len(found) == 1 else None
 
     def _note(self, packet: Packet, connection: _Connection, datagram: _Datagram) -> None:
         """Raise the event of a packet that cannot be opened, or need not be."""
@@ -371,25 +380,45 @@ class QuicAnalyzer:
         self._know(connection, connection.client.label, cid)
         return connection
 
-    def _one_rtt(self, datagram: bytes, label: bool, ts: float | None) -> list[Event]:
-        """Take note of a packet with a short header: the handshake of the client that sends it is over."""
-        out: list[Event] = []
-        several = len(self._connections) > 1
-        for connection in list(self._connections):
+    def _version_negotiation(self, packet: Packet, label: bool) -> None:
+        """Take note that a client will begin again, because the server does not know the version (RFC 9000 section 6)."""
+        connection = self._known(packet, label)
+        if connection is None or connection.server.label is not label or connection.answered:
+            return
+        if not connection.keys.keys() & {*packet.value["supported_versions"]}:
+            connection.keys = {}
+            connection.client.begin()
+
+    def _one_rtt(
+        self, packet: bytes, datagram: _Datagram, last: _Connection | None, out: list[Event]
+    ) -> None:
+        """Take note of a packet with a short header: the handshake of the client that sends it is over.
+
+        Args:
+            packet: the packet.
+            datagram: what it stands in.
+            last: the connection of what stands before it there.
+            out: takes the events.
+        """
+        among = self._connections if last is None else [last]
+        for connection in among:
             client, server = connection.client, connection.server
-            conversation = connection.conversation
-            if client.label is not label or not (client.encrypts and server.encrypts):
+            if client.label is not datagram.label or not (client.encrypts and server.encrypts):
                 continue
-            # Its connection id has no length; with one connection there is no doubt.
-            if several and not datagram.startswith(server.cid, 1):
-                continue
-            conversation.ts = ts
-            conversation.note(client, Fact.CLIENT_1RTT_PACKET)
-            out += conversation.taken()
-            if conversation.state is State.FINISHED:
-                self._forget(connection)
-            break
-        return out
+            # The length of its connection id is not in it. The client may have taken another one since; where there is
+            # one connection only, there is no doubt. The Fixed Bit may be anything (RFC 9287), but then it may be
+            # something else.
+            expected = bool(server.cid) and packet.startswith(server.cid, 1)
+            if expected or (len(among) == 1 and is_short_header(packet[0])):
+                conversation = connection.conversation
+                if conversation.state is State.ESTABLISHED:
+                    return
+                conversation.ts = datagram.ts
+                conversation.note(client, Fact.CLIENT_1RTT_PACKET)
+                out += conversation.taken()
+                if conversation.state is State.FINISHED:
+                    self._forget(connection)
+                return
 
     # The content of Initial packets
 

@@ -192,7 +192,7 @@ FIELDS: dict[str, Construct] = {
     ),
     "FocusedSeq by a function": c.FocusedSeq(lambda context: "y", "y" / uint8),
     "BitStruct with a constant": c.BitStruct(
-        "a" / c.Const(1, c.BitsInteger(2)), "b" / c.BitsInteger(12), c.Flag, "d" / c.Bit
+        "a" / c.Const(1, c.BitsInteger(2)), "b" / c.BitsInteger(12), "c" / c.Flag, "d" / c.Bit
     ),
     "BitStruct": c.BitStruct("a" / c.Nibble, "b" / c.Flag, "c" / c.BitsInteger(3)),
     "BitStruct of bytes": c.BitStruct("a" / c.Nibble, "b" / c.Bytewise(c.Bytes(1)), "c" / c.Nibble),

@@ -522,7 +522,7 @@ def test_old_flows_are_dropped() -> None:
     from events.capture.datagrams import DatagramFlows
     from events.capture.headers import Decoder
 
-    flows = DatagramFlows(events.Options())
+    flows = DatagramFlows(events.Options(), pytest.fail)
     decoder = Decoder(1)
     for index in range(5000):
         ts = index * 10.0

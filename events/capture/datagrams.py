@@ -71,14 +71,12 @@ _READERS = (
     # Long headers have the first two bits set.
     _Reader(range(192, 256), _is_quic, _quic),
 )
-# Which of them reads a datagram, by its first byte. Of QUIC, the short headers of a flow that is known.
-_SHORT_HEADERS = range(64, 128)
+_QUIC = 1
+# Which of them reads a datagram, by its first byte. In a flow that is known as QUIC, it may be anything (RFC 9287).
 _BY_FIRST_BYTE = [
-    next((i for i, reader in enumerate(_READERS) if byte in reader.first_bytes), -1)
+    next((i for i, reader in enumerate(_READERS) if byte in reader.first_bytes), _QUIC)
     for byte in range(256)
 ]
-for _byte in _SHORT_HEADERS:
-    _BY_FIRST_BYTE[_byte] = len(_READERS) - 1
 
 
 class _Flow:
@@ -165,8 +163,6 @@ class DatagramFlows:
             flow = self._flows[key] = self._flows[reverse] = _Flow(key, ts)
         flow.last_time = ts
         index = _BY_FIRST_BYTE[buffer[payload]]
-        if index < 0:
-            return
         analyzer = flow.analyzers[index]
         if analyzer is _DONE:
             return
@@ -174,7 +170,10 @@ class DatagramFlows:
         if analyzer is None:
             analyzer = self._begin(index, flow, datagram, is_first)
             if analyzer is None:
-                return
+                index = _QUIC
+                analyzer = flow.analyzers[index]
+                if analyzer is None:
+                    return
         events += analyzer.deliver(datagram, key == flow.first, ts)
         if analyzer.finished:
             flow.analyzers[index] = _DONE
