@@ -304,7 +304,7 @@ class QuicAnalyzer:
         connection = self._restarted(packet, label)
         began = connection is None
         if connection is None:
-            connection = self._begin(label, datagram.ts)
+            connection = self._begin(label, self._first_time(datagram, both[1]))
         self._know(connection, label, cid)
         connection.first_cid = cid
         connection.keys = {version: both}
@@ -313,19 +313,28 @@ class QuicAnalyzer:
 
     def _hold(self, datagram: _Datagram) -> None:
         """Hold a datagram that can be opened once a connection has begun, perhaps."""
-        is_held = bool(self._held) and self._held[-1] is datagram
-        if not is_held and len(self._held) < _MAXIMUM_HELD:
-            self._held.append(datagram)
+        if not self._held or self._held[-1] is not datagram:
+            self._held = [*self._held[1 - _MAXIMUM_HELD :], datagram]
+
+    def _first_time(self, datagram: _Datagram, keys: InitialKeys) -> float | None:
+        """When a connection began: with the first datagram of its client that can be opened, or with what its server
+        sent, which came before that.
+        """
+        times = [
+            held.ts
+            for held in self._held
+            if held.label is not datagram.label
+            and any(p.type is PacketType.INITIAL and keys.open(p) for p in read_packets(held.data))
+        ]
+        return min(filter(None, [datagram.ts, *times]), default=None)
 
     def _begin(self, label: bool, ts: float | None) -> _Connection:
-        """A new connection, whose client the caller calls so."""
+        """A new connection, whose client the caller calls so, and which began at a time."""
         c = self._c
         if self._count and c.uid is not None:
             c = msgspec.structs.replace(c, uid=uid(f"{c.uid} {self._count}".encode()))
         if ts is not None:
-            others = (held.ts for held in self._held if held.label is not label)
-            first = min([ts, *filter(None, others)])
-            c = msgspec.structs.replace(c, start_time=first)
+            c = msgspec.structs.replace(c, start_time=ts)
         self._count += 1
         client, server = _Endpoint(label), _Endpoint(not label)
         sides = (server, client) if label else (client, server)

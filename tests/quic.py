@@ -73,7 +73,7 @@ def talk(
         early: what the client sends before the handshake is over.
         rounds: how often each side speaks at most.
     """
-    from aioquic.buffer import Buffer
+    from aioquic._buffer import Buffer
     from aioquic.quic.connection import QuicConnection
     from aioquic.quic.packet import (
         encode_quic_retry,
@@ -114,7 +114,7 @@ def talk(
                     retried = True
                     source = bytes(range(8))
                     answer = encode_quic_retry(
-                        version=header.version,
+                        version=header.version or 0,
                         source_cid=source,
                         destination_cid=header.source_cid,
                         original_destination_cid=original,

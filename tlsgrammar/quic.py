@@ -75,6 +75,7 @@ __all__ = [
     "StreamsBlockedFrame",
     "VersionNegotiationPacket",
     "ZeroRTTPacket",
+    "long_packet_type",
     "packet_type",
 ]
 
@@ -109,6 +110,12 @@ def packet_type(first_byte: int, version: int) -> PacketType:
         return PacketType.VERSION_NEGOTIATION
     bits = first_byte >> 4 & 3
     return _TYPES[bits - 1 & 3 if version == VERSION_2 else bits]
+
+
+def long_packet_type(kind: PacketType, version: int) -> int:
+    """The Long Packet Type of a packet: the inverse of `packet_type`."""
+    bits = _TYPES.index(kind)
+    return bits + 1 & 3 if version == VERSION_2 else bits
 
 
 _TYPES = (PacketType.INITIAL, PacketType.ZERO_RTT, PacketType.HANDSHAKE, PacketType.RETRY)

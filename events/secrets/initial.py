@@ -7,8 +7,9 @@ What may live here: those keys and what is done with them. Which bytes of a pack
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes, hmac
@@ -17,9 +18,15 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from tlsgrammar import build
-from tlsgrammar.framing.packets import Packet, truncated_packet_number
+from tlsgrammar.framing.packets import Packet, read_packets, truncated_packet_number
 from tlsgrammar.key_schedule import HkdfLabel
-from tlsgrammar.quic import VERSION_2, RetryPseudoPacket
+from tlsgrammar.quic import (
+    VERSION_2,
+    InitialPacket,
+    PacketType,
+    RetryPseudoPacket,
+    long_packet_type,
+)
 
 __all__ = ["InitialKeys", "initial_keys", "is_answer_to"]
 
@@ -70,6 +77,9 @@ _RETRY_KEYS: dict[int, _RetryKey] = {
         ),
     ),
 }
+
+_TAG_SIZE = 16
+_NUMBER_SIZE = 4
 
 _HASH = hashes.SHA256()
 _SECRET_SIZE, _KEY_SIZE, _IV_SIZE = 32, 16, 12
@@ -127,20 +137,31 @@ class InitialKeys:
         self.expected = max(self.expected, number + 1)
         return payload, begin
 
-    def seal(self, header: bytes, number: int, payload: bytes) -> bytes:
-        """A packet with protection.
+    def seal(self, fields: Mapping[str, Any], number: int, payload: bytes) -> bytes:
+        """An Initial packet with protection: the inverse of `open`.
 
         Args:
-            header: its header with the packet number, whose length the last bits of the first byte say.
-            number: the whole packet number.
-            payload: its frames; four bytes at least, with the packet number.
+            fields: those of `InitialPacket` before the protected part, but for `first_byte`.
+            number: the packet number, which takes four bytes.
+            payload: its frames.
+
+        Raises:
+            GrammarError: a field is missing, or does not fit.
         """
-        size = (header[0] & 3) + 1
+        version = fields["version"]
+        first_byte = {
+            "fixed_bit": 1,
+            "long_packet_type": long_packet_type(PacketType.INITIAL, version),
+            "type_specific_bits": _NUMBER_SIZE - 1,
+        }
+        plain = number.to_bytes(_NUMBER_SIZE, "big") + payload + bytes(_TAG_SIZE)
+        whole = build(InitialPacket, {**fields, "first_byte": first_byte, "protected": plain})
+        [packet] = read_packets(whole)
+        header, _ = packet.unmasked(bytes(_MASK_SIZE))
         sealed = self._aead.encrypt(self._nonce(number), payload, header)
-        mask = self._mask((header[-size:] + sealed)[4 : 4 + _KEY_SIZE])
-        first = header[0] ^ mask[0] & 0x0F
-        protected = bytes(a ^ b for a, b in zip(header[-size:], mask[1:], strict=False))
-        return bytes([first]) + header[1:-size] + protected + sealed
+        packet = packet._replace(data=header + sealed)
+        masked, _ = packet.unmasked(self._mask(packet.sample), known=_NUMBER_SIZE)
+        return masked + sealed
 
 
 def initial_keys(version: int, connection_id: bytes) -> tuple[InitialKeys, InitialKeys] | None:

@@ -70,7 +70,7 @@ def chromium() -> list[Chunk]:
     import base64
     import hashlib
 
-    from aioquic.asyncio import serve
+    from aioquic.asyncio.server import serve
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     port = free_port()

@@ -63,10 +63,15 @@ class Packet(NamedTuple):
         begin = self.protected + _SAMPLE_OFFSET
         return self.data[begin : min(begin + _SAMPLE_SIZE, self.end)]
 
-    def unmasked(self, mask: bytes) -> tuple[bytes, int]:
-        """Its header without protection, up to the packet number and with it; and how long the packet number is."""
+    def unmasked(self, mask: bytes, *, known: int | None = None) -> tuple[bytes, int]:
+        """Its header without protection, up to the packet number and with it; and how long the packet number is.
+
+        Args:
+            mask: what its header is masked with; or, of one without protection, what it is to be masked with.
+            known: how long the packet number is, of one without protection.
+        """
         first = self.data[self.start] ^ mask[0] & _LONG_HEADER_BITS
-        size = (first & _PACKET_NUMBER_LENGTH) + 1
+        size = known or (first & _PACKET_NUMBER_LENGTH) + 1
         end = self.protected + size
         number = bytes(
             a ^ b for a, b in zip(self.data[self.protected : end], mask[1:], strict=False)

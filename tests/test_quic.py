@@ -1,0 +1,606 @@
+"""QUIC: the vectors of the RFCs, real connections by three stacks, and what becomes of packets that are lost, come twice,
+late, or are not QUIC.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import events
+import tlsgrammar
+from events import ProtocolViolation, QuicAnalyzer
+from events.secrets.initial import InitialKeys, initial_keys, is_answer_to
+from tlsgrammar import GrammarError, names, quic
+from tlsgrammar.framing.packets import read_frames, read_packets, truncated_packet_number
+from tlsgrammar.language.strategies import values
+
+from .conversation import Chunk, Ends, datagrams, payloads, write
+from .quic import configurations, talk
+from .test_analyzer import client_hello
+
+ROOT = Path(__file__).parent.parent
+DATA = Path(__file__).parent / "data" / "quic"
+CAPTURES = sorted(DATA.glob("*.pcap"))
+ALL = frozenset(events.known_events())
+
+
+def said(name: str) -> list[Chunk]:
+    return payloads(DATA / f"{name}.pcap")
+
+
+def analyze(chunks: Iterable[Chunk], **choices: Any) -> list[events.Event]:
+    analyzer = QuicAnalyzer(**choices)
+    found = [e for is_orig, data in chunks for e in analyzer.deliver(data, is_orig, 1.0)]
+    return found + analyzer.end(2.0)
+
+
+def of_tls(found: Iterable[events.Event]) -> list[events.Event]:
+    """The events of messages; not those of packets, nor of what becomes of the connection."""
+    left_out = ("QUIC::", "ssl_established", "protocol_violation")
+    return [event for event in found if not event.name.startswith(left_out)]
+
+
+def named(found: Iterable[events.Event], name: str) -> list[Any]:
+    return [event for event in found if event.name == name]
+
+
+# Vectors
+
+CLIENT_CID = bytes.fromhex("8394c8f03e515708")
+
+
+def test_the_client_initial_of_rfc_9001_appendix_a2() -> None:
+    crypto = bytes.fromhex(
+        "060040f1010000ed0303ebf8fa56f12939b9584a3896472ec40bb863cfd3e868"
+        "04fe3a47f06a2b69484c00000413011302010000c000000010000e00000b6578"
+        "616d706c652e636f6dff01000100000a00080006001d00170018001000070005"
+        "04616c706e000500050100000000003300260024001d00209370b2c9caa47fba"
+        "baf4559fedba753de171fa71f50f1ce15d43e994ec74d748002b000302030400"
+        "0d0010000e0403050306030203080408050806002d00020101001c0002400100"
+        "3900320408ffffffffffffffff05048000ffff07048000ffff08011001048000"
+        "75300901100f088394c8f03e51570806048000ffff"
+    )
+    keys = initial_keys(quic.VERSION_1, CLIENT_CID)
+    assert keys is not None
+    fields = {
+        "version": 1,
+        "destination_connection_id": CLIENT_CID,
+        "source_connection_id": b"",
+        "token": b"",
+    }
+    packet = keys[0].seal(fields, 2, crypto.ljust(1162, b"\0"))
+    assert len(packet) == 1200
+    assert packet[:22].hex() == "c000000001088394c8f03e5157080000449e7b9aec34"
+    [event] = named(analyze([(True, packet)]), "ssl_extension_server_name")
+    assert event.names == [b"example.com"]
+
+
+def test_the_server_initial_of_rfc_9001_appendix_a3() -> None:
+    packet = bytes.fromhex(
+        "cf000000010008f067a5502a4262b5004075c0d95a482cd0991cd25b0aac406a"
+        "5816b6394100f37a1c69797554780bb38cc5a99f5ede4cf73c3ec2493a1839b3"
+        "dbcba3f6ea46c5b7684df3548e7ddeb9c3bf9c73cc3f3bded74b562bfb19fb84"
+        "022f8ef4cdd93795d77d06edbb7aaf2f58891850abbdca3d20398c276456cbc4"
+        "2158407dd074ee"
+    )
+    keys = initial_keys(quic.VERSION_1, CLIENT_CID)
+    assert keys is not None
+    [read] = read_packets(packet)
+    opened = keys[1].open(read)
+    assert opened is not None
+    assert opened[0].hex().startswith("02000000000600405a020000560303eefce7f7b37ba1d1632e")
+    assert [frame["type"] for _, _, frame in read_frames(opened[0])] == [2, 6]
+
+
+@pytest.mark.parametrize(
+    ("version", "packet"),
+    [
+        (1, "ff000000010008f067a5502a4262b5746f6b656e04a265ba2eff4d829058fb3f0f2496ba"),
+        (2, "cf6b3343cf0008f067a5502a4262b5746f6b656ec8646ce8bfe33952d955543665dcc7b6"),
+    ],
+    ids=["RFC 9001 appendix A.4", "RFC 9369 appendix A.4"],
+)
+def test_the_retry_packets_of_the_appendices(version: int, packet: str) -> None:
+    [retry] = read_packets(bytes.fromhex(packet))
+    assert retry.type is quic.PacketType.RETRY
+    assert retry.value["retry_token"] == b"token"
+    assert is_answer_to(retry, CLIENT_CID)
+    assert not is_answer_to(retry, CLIENT_CID[::-1])
+
+
+def test_the_keys_of_rfc_9369_appendix_a1() -> None:
+    """Seen by what they make: the first bytes of the client's Initial packet of appendix A.2."""
+    keys = initial_keys(quic.VERSION_2, CLIENT_CID)
+    assert keys is not None
+    assert keys[0]._header.hex() == "45b95e15235d6f45a6b19cbcb0294ba9"
+    assert keys[0]._iv.to_bytes(12, "big").hex() == "91f73e2351d8fa91660e909f"
+    assert keys[1]._header.hex() == "edf6d05c83121201b436e16877593c3a"
+    assert keys[1]._iv.to_bytes(12, "big").hex() == "dd13c276499c0249d3310652"
+
+
+@pytest.mark.parametrize(
+    ("expected", "truncated", "size", "number"),
+    [
+        (0xA82F30EB, 0x9B32, 2, 0xA82F9B32),
+        (0, 5, 1, 5),
+        (0x100, 0xFF, 1, 0xFF),
+        (0xFF, 0, 1, 0x100),
+    ],
+)
+def test_packet_numbers(expected: int, truncated: int, size: int, number: int) -> None:
+    """RFC 9000 appendix A.3."""
+    header = b"head" + truncated.to_bytes(size, "big")
+    assert truncated_packet_number(header, size, expected) == number
+
+
+# Structures
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        n
+        for n in quic.__all__
+        if isinstance(getattr(quic, n), tlsgrammar.language.presentation.Structure)
+    ],
+)
+def test_structures_are_built_and_parsed(name: str) -> None:
+    schema = getattr(quic, name)
+    alone = name not in ("AckFrame", "StreamFrame", "ConnectionCloseFrame", "DatagramFrame")
+    if not alone:
+        schema = quic.Frame  # of which it is a part
+
+    @settings(max_examples=40)
+    @given(values(schema, cid_length=4))
+    def check(value: Any) -> None:
+        data = tlsgrammar.build(schema, value, cid_length=4)
+        assert (
+            tlsgrammar.build(schema, tlsgrammar.parse(schema, data, cid_length=4), cid_length=4)
+            == data
+        )
+
+    check()
+
+
+def test_every_frame_type_has_a_schema() -> None:
+    assert set(names.QUIC_FRAME_TYPES) == set(quic._FRAMES)
+    with pytest.raises(GrammarError, match=r"unknown QUIC frame type 0x21"):
+        tlsgrammar.parse(quic.Frame, b"\x21")
+
+
+# Connections
+
+
+@pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.stem)
+def test_real_connections(path: Path) -> None:
+    found = list(events.read_capture(path, wanted=ALL))
+    several = {"chromium": 3, "aioquic-early-data": 2}.get(path.stem, 1)
+    assert len({event.c.uid for event in found}) == several
+    assert len(named(found, "ssl_established")) == several
+    assert not named(found, "protocol_violation")
+    assert {event.c.proto for event in found} == {"udp"}
+    for uid in {event.c.uid for event in found}:
+        of_one = [event for event in found if event.c.uid == uid]
+        hellos = [e.msg_type for e in named(of_one, "ssl_handshake_message")]
+        again = "retry" in path.stem or "negotiation" in path.stem
+        one_more = [1, 2] if "hello" in path.stem else [1]
+        assert hellos == [*(one_more if again else []), 1, 2]
+        assert of_one[-1].name == "ssl_established"
+        assert of_one[0].c.start_time == of_one[0].ts
+    versions = {event.version for event in named(found, "QUIC::initial_packet")}
+    assert versions >= {quic.VERSION_2 if "v2" in path.stem else quic.VERSION_1}
+
+
+def test_what_chromium_sends() -> None:
+    """ClientHellos with a post-quantum key share, in pieces over several packets, in any order."""
+    found = list(events.read_capture(DATA / "chromium.pcap", wanted=ALL))
+    shares = named(found, "ssl_extension_key_share")
+    assert [0x11EC in event.curves for event in shares if event.is_client] == [True] * 3
+    crypto = 0
+    for is_orig, data in said("chromium"):
+        if is_orig and read_packets(data):
+            crypto += 1
+    assert crypto > 3
+
+
+def test_the_events_of_packets() -> None:
+    found = list(events.read_capture(DATA / "aioquic-retry.pcap", wanted=ALL))
+    first, second, third, _ = named(found, "QUIC::initial_packet")
+    [retry] = named(found, "QUIC::retry_packet")
+    assert (first.is_orig, retry.is_orig, second.is_orig, third.is_orig) == (
+        True,
+        False,
+        True,
+        False,
+    )
+    assert retry.retry_token == b"a token of the server's"
+    assert len(retry.retry_integrity_tag) == 16
+    assert second.dcid == retry.scid != first.dcid
+    assert retry.dcid == first.scid == third.dcid
+    [early] = named(
+        events.read_capture(DATA / "aioquic-early-data.pcap", wanted=ALL), "QUIC::zero_rtt_packet"
+    )
+    assert early.is_orig
+
+
+def test_events_of_packets_are_asked_for() -> None:
+    found = list(events.read_capture(DATA / "aioquic-v1.pcap"))
+    assert named(found, "ssl_client_hello")
+    assert not [event for event in found if event.name.startswith("QUIC::")]
+    found = list(events.read_capture(DATA / "aioquic-v1.pcap", wanted={"QUIC::initial_packet"}))
+    assert {event.name for event in found} == {"QUIC::initial_packet"}
+
+
+def test_nothing_more_is_raised_once_it_is_established() -> None:
+    for disable in (True, False):
+        found = analyze(said("aioquic-v1"), wanted=ALL, disable_analyzer_after_detection=disable)
+        assert len(named(found, "ssl_established")) == 1
+        again = analyze(
+            [*said("aioquic-v1")] * 2, wanted=ALL, disable_analyzer_after_detection=disable
+        )
+        assert of_tls(again) == of_tls(found)
+
+
+# Packets that are lost, come late, or twice
+
+
+@given(st.permutations(range(7)))
+def test_in_any_order(order: list[int]) -> None:
+    chunks = said("aioquic-v1")
+    found = of_tls(analyze([chunks[i] for i in order]))
+    assert sorted(map(repr, found)) == sorted(map(repr, of_tls(analyze(chunks))))
+
+
+@given(st.randoms(use_true_random=False))
+def test_hellos_over_several_packets_in_any_order(shuffler: random.Random) -> None:
+    chunks = said("chromium")[:12]
+    shuffled = [chunk for chunk in chunks for _ in range(shuffler.choice((1, 2)))]
+    shuffler.shuffle(shuffled)
+    found = of_tls(analyze(shuffled))
+    assert len(named(found, "ssl_client_hello")) >= 1
+    expected = {repr(event) for event in of_tls(analyze(chunks))}
+    assert {repr(event) for event in found} <= expected
+
+
+@pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.stem)
+def test_what_comes_twice_is_read_once(path: Path) -> None:
+    chunks = payloads(path)
+    twice = [chunk for chunk in chunks for _ in range(2)]
+    assert of_tls(analyze(twice)) == of_tls(analyze(chunks))
+
+
+@pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.stem)
+def test_what_is_lost_costs_what_is_in_it(path: Path) -> None:
+    chunks = payloads(path)
+    whole = {repr(event) for event in of_tls(analyze(chunks))}
+    for lost in range(len(chunks)):
+        rest = chunks[:lost] + chunks[lost + 1 :]
+        assert {repr(event) for event in of_tls(analyze(rest))} <= whole
+
+
+def test_a_retry_that_is_lost_is_guessed() -> None:
+    chunks = [
+        c for c in said("aioquic-retry") if read_packets(c[1]) and read_packets(c[1])[0].type != 3
+    ]
+    found = analyze(chunks, wanted=ALL)
+    assert len({id(event.c) for event in found}) == 1
+    assert [e.msg_type for e in named(found, "ssl_handshake_message")] == [1, 1, 2]
+
+
+def test_a_retry_with_a_wrong_tag_is_none() -> None:
+    chunks = [
+        (
+            is_orig,
+            data[:-1] + bytes([data[-1] ^ 1])
+            if read_packets(data) and read_packets(data)[0].type == 3
+            else data,
+        )
+        for is_orig, data in said("aioquic-retry")
+    ]
+    assert not named(analyze(chunks, wanted=ALL), "QUIC::retry_packet")
+
+
+def test_several_connections_at_once() -> None:
+    """On one pair of ports: their datagrams in turn."""
+    one, other = (talk(*configurations()) for _ in range(2))
+    both = [chunk for pair in zip(one, other, strict=False) for chunk in pair]
+    found = analyze(both, c=events.Connection(uid="C1"), wanted=ALL)
+    uids = {event.c.uid for event in found}
+    assert len(uids) == 2
+    for chunks, uid in ((one, "C1"), (other, (uids - {"C1"}).pop())):
+        mine = [event for event in found if event.c.uid == uid]
+        assert [e.name for e in mine] == [e.name for e in analyze(chunks, wanted=ALL)]
+        hello, expected = (
+            named(mine, "ssl_client_hello")[0],
+            named(analyze(chunks), "ssl_client_hello")[0],
+        )
+        assert hello.client_random == expected.client_random
+
+
+def test_the_client_is_the_originator() -> None:
+    """Whoever the caller takes for it."""
+    ends = events.Connection("C1", "udp", "192.0.2.1", 49152, "198.51.100.2", 443)
+    swapped = [(not is_orig, data) for is_orig, data in said("aioquic-v1")]
+    found = analyze(swapped, c=ends, wanted=ALL)
+    assert {(e.c.orig_p, e.c.resp_p) for e in found} == {(443, 49152)}
+    assert [e.is_orig for e in named(found, "ssl_handshake_message")] == [True, False]
+
+
+def test_a_server_that_comes_before_its_client() -> None:
+    chunks = said("aioquic-v1")
+    found = analyze([chunks[1], chunks[0], *chunks[2:]])
+    assert [e.msg_type for e in named(found, "ssl_handshake_message")] == [1, 2]
+
+
+# What is not QUIC, and what no client should send
+
+
+def initial(
+    payload: bytes,
+    keys: InitialKeys | None = None,
+    number: int = 0,
+    cid: bytes = CLIENT_CID,
+    token: bytes = b"",
+) -> bytes:
+    if keys is None:
+        both = initial_keys(quic.VERSION_1, cid)
+        assert both is not None
+        keys = both[0]
+    fields = {
+        "version": quic.VERSION_1,
+        "destination_connection_id": cid,
+        "source_connection_id": b"client",
+        "token": token,
+    }
+    return keys.seal(fields, number, payload)
+
+
+def crypto(offset: int, data: bytes) -> bytes:
+    frame = {"type": "CRYPTO", "frame": {"offset": offset, "crypto_data": data}}
+    return tlsgrammar.build(quic.Frame, frame)
+
+
+HELLO = client_hello()
+
+
+@pytest.mark.parametrize(
+    ("payload", "path", "reason", "at"),
+    [
+        (
+            b"\x01\x07\x01a",
+            "Frame.type",
+            "a frame of type 0x07, which an Initial packet may not hold",
+            1,
+        ),
+        (b"\x00\x00\x21\x00", "Frame.type", "unknown QUIC frame type 0x21", 2),
+        (b"\x06\x00\x7f\xffab", "Frame.frame.crypto_data", "ends early", 58),
+    ],
+)
+def test_frames_that_an_initial_packet_may_not_hold(
+    payload: bytes, path: str, reason: str, at: int
+) -> None:
+    """They cost the rest of that packet."""
+    packet = initial(crypto(0, HELLO) + payload + crypto(len(HELLO), HELLO))
+    rest = payload + crypto(len(HELLO), HELLO)
+    begin = len(packet) - 16 - len(rest)
+    found = analyze([(True, b"x" * 10), (True, packet)])
+    [violation] = named(found, "protocol_violation")
+    assert (violation.path, violation.is_orig) == (path, True)
+    assert reason in violation.reason
+    assert violation.offset == 10 + begin + at
+    assert len(named(found, "ssl_client_hello")) == 1
+
+
+def test_crypto_data_out_of_order_are_bounded() -> None:
+    both = initial_keys(quic.VERSION_1, CLIENT_CID)
+    assert both is not None
+    packets = [initial(crypto(100_000 + 1000 * i, bytes(1000)), both[0], i) for i in range(80)]
+    [violation] = analyze([(True, packet) for packet in packets])
+    assert isinstance(violation, ProtocolViolation)
+    assert violation.reason == "more than 65536 bytes of CRYPTO data out of order"
+
+
+def test_a_message_that_is_not_whole_at_the_end() -> None:
+    [violation] = analyze([(True, initial(crypto(0, HELLO[:30])))])
+    assert isinstance(violation, ProtocolViolation)
+    assert violation.reason == "the data ends in the middle of a handshake message"
+
+
+def test_crypto_data_overlap_and_the_first_copy_stands() -> None:
+    both = initial_keys(quic.VERSION_1, CLIENT_CID)
+    assert both is not None
+    late = initial(
+        crypto(10, HELLO[10:30]) + crypto(25, b"\xff" * 10) + crypto(35, HELLO[35:]), both[0], 0
+    )
+    first = initial(crypto(0, HELLO[:40]), both[0], 1)
+    found = analyze([(True, late), (True, first)])
+    assert not named(found, "protocol_violation")
+    assert len(named(found, "ssl_handshake_message")) == 1
+
+
+@given(st.binary(max_size=60), st.sampled_from([1, quic.VERSION_2, 0xFF00001D, 0, 7]))
+def test_nothing_is_taken_for_quic(rest: bytes, version: int) -> None:
+    datagram = b"\xc3" + version.to_bytes(4, "big") + rest
+    for data in (datagram, rest, datagram + bytes(1200)):
+        assert analyze([(True, data), (False, data)], wanted=ALL) == []
+
+
+def test_other_protocols_raise_nothing() -> None:
+    for path in (DATA.parent / "dtls").glob("*.pcap"):
+        assert analyze(payloads(path), wanted=ALL) == []
+
+
+@given(st.sampled_from(CAPTURES), st.randoms(use_true_random=False))
+def test_mutated_datagrams(path: Path, chance: random.Random) -> None:
+    """No exception, and nothing that was not said."""
+    chunks: list[Chunk] = []
+    for is_orig, data in payloads(path):
+        mutated = bytearray(data)
+        for _ in range(chance.choice((0, 0, 1, 3))):
+            mutated[chance.randrange(len(mutated))] = chance.randrange(256)
+        chunks.append((is_orig, bytes(mutated[: chance.choice((len(mutated), 40))])))
+    chance.shuffle(chunks)
+    whole = {repr(event) for event in of_tls(analyze(payloads(path)))}
+    assert {repr(event) for event in of_tls(analyze(chunks))} <= whole
+
+
+# Versions
+
+
+def test_a_version_that_is_not_known() -> None:
+    chunks = said("aioquic-v1")
+    header = {
+        "first_byte": {"fixed_bit": 1, "long_packet_type": 0, "type_specific_bits": 0},
+        "version": 0x1A2A3A4A,
+        "destination_connection_id": b"one",
+        "source_connection_id": b"other",
+    }
+    unknown = tlsgrammar.build(quic.LongHeader, header) + bytes(20)
+    assert analyze([(True, unknown)], wanted=ALL) == []
+    [event] = named(analyze([chunks[0], (True, unknown)], wanted=ALL), "QUIC::unhandled_version")
+    assert (event.version, event.dcid, event.scid) == (0x1A2A3A4A, b"one", b"other")
+
+
+@pytest.mark.parametrize("version", sorted(names.QUIC_VERSIONS))
+def test_all_versions(version: int) -> None:
+    both = initial_keys(version, CLIENT_CID)
+    assert both is not None
+    fields = {
+        "version": version,
+        "destination_connection_id": CLIENT_CID,
+        "source_connection_id": b"",
+        "token": b"",
+    }
+    packet = both[0].seal(fields, 0, crypto(0, HELLO))
+    assert len(named(analyze([(True, packet)]), "ssl_client_hello")) == 1
+
+
+def test_a_server_answers_in_another_version() -> None:
+    """RFC 9368 section 2.3: the keys follow from the same connection id."""
+    both = initial_keys(quic.VERSION_2, CLIENT_CID)
+    assert both is not None
+    fields = {
+        "version": quic.VERSION_2,
+        "destination_connection_id": b"client",
+        "source_connection_id": b"server",
+        "token": b"",
+    }
+    server_hello = bytes.fromhex(f"02000026 0303 {'00' * 32} 00 1301 00")
+    answer = both[1].seal(fields, 0, crypto(0, server_hello))
+    found = analyze([(True, initial(crypto(0, HELLO))), (False, answer)], wanted=ALL)
+    assert [event.version for event in named(found, "QUIC::initial_packet")] == [1, quic.VERSION_2]
+    assert len({id(event.c) for event in found}) == 1
+    assert named(found, "ssl_server_hello")
+
+
+# Captures and the command
+
+
+def test_a_capture_with_ports_that_are_used_again(tmp_path: Path) -> None:
+    one, other = (datagrams(talk(*configurations()), start=1e9 + i) for i in range(2))
+    path = write(tmp_path / "two.pcap", [*one, *other])
+    found = list(events.read_capture(path))
+    assert len({event.c.uid for event in found}) == 2
+    assert {event.c.start_time for event in found} == {1e9, 1e9 + 1}
+    assert found == list(events.read_capture(path))
+
+
+def test_ipv6_and_a_flow_with_other_things_in_it(tmp_path: Path) -> None:
+    ends = Ends("2001:db8::1", 1024, "2001:db8::2", 4433)
+    chunks: list[Chunk] = []
+    for chunk in said("aioquic-v1"):
+        chunks += [(True, b"\x00\x01stun, perhaps"), chunk, (False, b"\x80rtp, perhaps")]
+    path = write(tmp_path / "mixed.pcap", datagrams(chunks, ends=ends))
+    found = list(events.read_capture(path))
+    assert of_tls(found)[0].c.resp_h == "2001:db8::2"
+    assert len(named(found, "ssl_established")) == 1
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_without_the_library(jobs: str, tmp_path: Path) -> None:
+    (tmp_path / "cryptography").mkdir()
+    stub = "raise ModuleNotFoundError('no', name='cryptography')\n"
+    (tmp_path / "cryptography" / "__init__.py").write_text(stub)
+    capture = str(DATA / "aioquic-v1.pcap")
+    result = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "events",
+            "-j",
+            jobs,
+            capture,
+            str(DATA.parent / "tls13.pcap"),
+            capture,
+        ],
+        capture_output=True,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    assert result.stderr.decode().splitlines() == [
+        "tls-events: QUIC is not read: the library cryptography is not installed; pip install 'tlsgrammar[quic]'"
+    ]
+    assert result.returncode == 1
+    assert b"ssl_established" in result.stdout
+
+
+@pytest.fixture
+def server_port() -> Iterator[int]:
+    """A server of aioquic's on loopback."""
+    serving = pytest.importorskip("aioquic.asyncio.server", reason="aioquic is not installed")
+    _, configuration = configurations()
+    ready: list[int] = []
+    loop = asyncio.new_event_loop()
+
+    async def serve() -> None:
+        server = await serving.serve("127.0.0.1", 0, configuration=configuration)
+        ready.append(server._transport.get_extra_info("sockname")[1])
+        started.set()
+
+    started = threading.Event()
+
+    def run() -> None:
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(serve())
+        loop.run_forever()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    assert started.wait(10)
+    yield ready[0]
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(10)
+
+
+def test_the_example_talks_to_a_real_server(server_port: int) -> None:
+    result = subprocess.run(
+        [
+            sys.executable,
+            "examples/quic_client_hello.py",
+            "127.0.0.1",
+            str(server_port),
+            "server.example",
+        ],
+        capture_output=True,
+        check=False,
+        cwd=ROOT,
+    )
+    lines = result.stdout.decode().splitlines()
+    assert result.returncode == 0, result.stderr
+    assert any("ssl_server_hello" in line for line in lines)
+    assert any(
+        "ssl_extension_server_name is_orig=true names=[server.example]" in line for line in lines
+    )
