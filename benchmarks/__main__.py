@@ -32,7 +32,9 @@ from .pairs import Pair, finish, processes
 from .parsing import against_handwritten, against_peers
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
-HANDSHAKES, BULK = DEFAULT_FOLDER / "handshakes.pcap", DEFAULT_FOLDER / "bulk.pcap"
+HANDSHAKES, BULK, QUIC = (
+    DEFAULT_FOLDER / f"{name}.pcap" for name in ("handshakes", "bulk", "quic")
+)
 TLS_EVENTS = [sys.executable, "-m", "events", "--format", "json"]
 MODES = {
     "default": [],
@@ -69,6 +71,10 @@ def _captures(runs: int) -> Iterator[Row]:
             )
             what = f"{capture.stem}, {mode}; our peak {peak:.0f} MB"
             yield Row(what, _tshark_version(), _times(pair, 1, "s"), target)
+    command = [*TLS_EVENTS, "--all-events", str(QUIC)]
+    pair, peak = processes(command, [tshark, "-r", str(QUIC), "-Y", "quic", *fields[2:]], runs)
+    what = f"QUIC handshakes, all events; our peak {peak:.0f} MB"
+    yield Row(what, _tshark_version(), _times(pair, 1, "s"), "0.5")
 
 
 def _tshark_version() -> str:
@@ -103,6 +109,9 @@ def _many_connections(runs: int) -> Iterator[Row]:
         write_larger(HANDSHAKES, larger, 50)
         peak = finish([*TLS_EVENTS, str(larger)]).peak
         yield Row("peak, capture of 100,000 connections", "", f"{peak:.0f} MB", "300")
+        write_larger(QUIC, larger, 50)
+        peak = finish([*TLS_EVENTS, str(larger)]).peak
+        yield Row("peak, capture of 100,000 QUIC connections", "", f"{peak:.0f} MB", "300")
 
 
 def _event_rate() -> str:

@@ -1,9 +1,10 @@
-"""Make the captures that the benchmarks read, from real handshakes of OpenSSL (through Python's ssl).
+"""Make the captures that the benchmarks read, from real handshakes of OpenSSL (through Python's ssl) and of aioquic.
 
     python -m benchmarks.make_captures [--connections N] [FOLDER]
 
 `handshakes.pcap`: 2,000 connections, half TLS 1.2 and half TLS 1.3, with SNI and ALPN, 2 KB of data each.
 `bulk.pcap`: 300 connections with 300 KB each.
+`quic.pcap`: 2,000 connections of QUIC, with 2 KB of data each.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.conversation import Chunk, Ends, Packet, packets, write
+from tests import quic
+from tests.conversation import Chunk, Ends, Packet, datagrams, packets, write
 
 DEFAULT_FOLDER = Path(__file__).parent / "captures"
 
@@ -106,6 +108,18 @@ def conversations(
     yield from held
 
 
+def quic_connections(count: int, spacing: float) -> Iterator[Packet]:
+    """The packets of `count` connections of QUIC, one after the other."""
+    for index in range(count):
+        ends = Ends(
+            orig_h=f"10.{index >> 16 & 255}.{index >> 8 & 255}.{index & 255}",
+            orig_p=1024 + index % 60000,
+        )
+        start = 1_700_000_000 + index * spacing
+        chunks = quic.talk(*quic.configurations(), answer_size=2_000)
+        yield from datagrams(chunks, ends=ends, start=start, step=spacing / 20)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("folder", nargs="?", type=Path, default=DEFAULT_FOLDER)
@@ -125,6 +139,9 @@ def main() -> None:
             path = options.folder / f"{name}.pcap"
             write(path, conversations(Path(temporary), count, size, 0.004))
             print(f"{path}: {count} connections, {path.stat().st_size:,} bytes")
+    path = options.folder / "quic.pcap"
+    write(path, quic_connections(options.connections, 0.004))
+    print(f"{path}: {options.connections} connections, {path.stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":

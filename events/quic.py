@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import msgspec
 
-from tlsgrammar.framing import HandshakeReader, Piece, Pieces
+from tlsgrammar.framing import HandshakeReader, Piece, Pieces, sole_message
 from tlsgrammar.framing.packets import Packet, read_frames, read_packets
 from tlsgrammar.language import GrammarError
 from tlsgrammar.quic import (
@@ -151,6 +151,7 @@ class QuicAnalyzer:
         "_offsets",
         "_options",
         "_over",
+        "_protection",
     )
 
     finished = False
@@ -164,7 +165,7 @@ class QuicAnalyzer:
     ) -> None:
         if options is None:
             options = Options(**choices)
-        _protection()
+        self._protection = _protection()
         self._options = options
         self._c = Connection() if c is None else c
         self._count = 0
@@ -257,7 +258,7 @@ class QuicAnalyzer:
                 self._note(packet, connection, datagram)
                 out += connection.conversation.taken()
         end = packets[-1].end if packets else 0
-        if end < len(datagram.data) and not is_long_header(datagram.data[end]):
+        if end < len(datagram.data) and 0 < datagram.data[end] < 0x80:  # not padding
             self._one_rtt(datagram.data[end:], datagram, last, out)
         return began
 
@@ -295,7 +296,7 @@ class QuicAnalyzer:
                 return each, False
         if (label, cid) in self._over:
             return None, False
-        both = _protection().initial_keys(version, cid)
+        both = self._protection.initial_keys(version, cid)
         opened = None if both is None else both[0].open(packet)
         if opened is None or both is None:
             if connection is None:
@@ -379,7 +380,7 @@ class QuicAnalyzer:
             connection is None
             or connection.server.label is not label
             or connection.answered
-            or not _protection().is_answer_to(packet, connection.first_cid)
+            or not self._protection.is_answer_to(packet, connection.first_cid)
         ):
             return None
         cid = packet.value["source_connection_id"]
@@ -449,6 +450,7 @@ class QuicAnalyzer:
         _hear_of(packet, connection, side)
         payload, begin = opened
         offset = datagram.base + begin
+        frames_are_heard = conversation.walker.visit(Frame) is not None
         try:
             for at, end, frame in read_frames(payload):
                 kind = frame["type"]
@@ -460,7 +462,8 @@ class QuicAnalyzer:
                     data = frame["frame"]["crypto_data"]
                     piece = Piece(frame["frame"]["offset"], data, offset + end - len(data))
                     _crypto(conversation, side, piece)
-                conversation.hear(Frame, frame, side, "InitialPacket", packet=packet.value)
+                if frames_are_heard:
+                    conversation.hear(Frame, frame, side, "InitialPacket", packet=packet.value)
         except GrammarError as error:
             conversation.violation(side, offset + error.offset, error.reason, error.path)
         out += conversation.taken()
@@ -496,6 +499,13 @@ def _crypto(conversation: Conversation, side: _Endpoint, piece: Piece) -> None:
     messages = side.messages
     if messages is None or piece.end <= side.position:
         return
+    if piece.start == side.position and not side.pieces and not messages.pending:
+        # Nearly all ServerHellos, and most ClientHellos, come whole.
+        message = sole_message(piece.data, piece.offset)
+        if message is not None:
+            side.position = piece.end
+            conversation.message(side, message)
+            return
     if piece.start < side.position:
         piece = piece.part(side.position, piece.end)
     side.pieces.add(piece)

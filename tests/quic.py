@@ -60,9 +60,10 @@ def talk(
     on_ticket: Callable[[Any], None] | None = None,
     tickets: dict[bytes, Any] | None = None,
     early: bytes = b"",
+    answer_size: int = 0,
     rounds: int = 12,
 ) -> list[Chunk]:
-    """What a client and a server say to each other: the handshake, a line from the client, and the end.
+    """What a client and a server say to each other: the handshake, a line from the client, the answer, and the end.
 
     Args:
         client, server: their configurations.
@@ -71,6 +72,7 @@ def talk(
         on_ticket: told of the ticket that the client gets.
         tickets: those that the server knows.
         early: what the client sends before the handshake is over.
+        answer_size: how many bytes the server answers.
         rounds: how often each side speaks at most.
     """
     from aioquic._buffer import Buffer
@@ -139,6 +141,8 @@ def talk(
         if not said and ours._handshake_complete:
             said = True
             ours.send_stream_data(ours.get_next_available_stream_id(), b"hello\n")
+            if answer_size:
+                theirs.send_stream_data(theirs.get_next_available_stream_id(), bytes(answer_size))
         timer = ours.get_timer()
         if timer is not None and timer <= now:
             ours.handle_timer(now)

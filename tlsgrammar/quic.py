@@ -17,8 +17,6 @@ from construct import (
     Const,
     Construct,
     Flag,
-    If,
-    IfThenElse,
     Rebuild,
     Switch,
     len_,
@@ -43,12 +41,15 @@ from .language import (
 from .versions import cid_length
 
 __all__ = [
+    "AckEcnFrame",
     "AckFrame",
     "AckRange",
+    "ApplicationCloseFrame",
     "ConnectionCloseFrame",
     "CryptoFrame",
     "DataBlockedFrame",
     "DatagramFrame",
+    "DatagramFrameLen",
     "EcnCounts",
     "Frame",
     "FrameType",
@@ -72,6 +73,9 @@ __all__ = [
     "StopSendingFrame",
     "StreamDataBlockedFrame",
     "StreamFrame",
+    "StreamFrameLen",
+    "StreamFrameOff",
+    "StreamFrameOffLen",
     "StreamsBlockedFrame",
     "VersionNegotiationPacket",
     "ZeroRTTPacket",
@@ -267,7 +271,8 @@ PACKETS: Mapping[PacketType, Construct] = {
 """The packets with a long header."""
 
 
-# Frames (RFC 9000 section 19). The type stands in `Frame`; what it says of the layout reads it there.
+# Frames (RFC 9000 section 19), behind their type. Where bits of that say what stands in them, there is a structure for
+# each way: to read the type would need the context of the structure around.
 
 
 class FrameType(enum.IntEnum):
@@ -293,16 +298,17 @@ EcnCounts = structure(
     "ecn_ce_count" / varint,
 )
 
-AckFrame = structure(
-    "AckFrame",
-    "RFC 9000 section 19.3",
+_ACK = (
     "largest_acknowledged" / varint,
     "ack_delay" / varint,
     "ack_range_count" / Rebuild(varint, len_(this.ack_ranges)),
     "first_ack_range" / varint,
     "ack_ranges" / Array(this.ack_range_count, AckRange),
-    "ecn_counts" / If(this._.type == 0x03, EcnCounts),
 )
+
+AckFrame = structure("AckFrame", "RFC 9000 section 19.3", *_ACK)
+
+AckEcnFrame = structure("AckEcnFrame", "RFC 9000 section 19.3", *_ACK, "ecn_counts" / EcnCounts)
 
 ResetStreamFrame = structure(
     "ResetStreamFrame",
@@ -330,14 +336,27 @@ NewTokenFrame = structure(
     "NewTokenFrame", "RFC 9000 section 19.7", "token" / block(varint, remaining())
 )
 
-# Without a length it goes on to the end of the packet.
-StreamFrame = structure(
-    "StreamFrame",
-    "RFC 9000 section 19.8",
-    "stream_id" / varint,
-    "offset" / If(this._.type & 0x04, varint),
-    "stream_data" / IfThenElse(this._.type & 0x02, block(varint, remaining()), remaining()),
-)
+_DATA_TO_THE_END = "stream_data" / remaining()
+_DATA = "stream_data" / block(varint, remaining())
+
+# By the OFF and LEN bits of its type: without the first, the offset is 0; without the second, it goes on to the end of
+# the packet. The FIN bit says nothing of the layout.
+_STREAM_FRAMES = {
+    (bool(off), bool(length)): structure(
+        f"StreamFrame{'Off' * off}{'Len' * length}",
+        "RFC 9000 section 19.8",
+        "stream_id" / varint,
+        *(["offset" / varint] if off else []),
+        _DATA if length else _DATA_TO_THE_END,
+    )
+    for off in (0, 1)
+    for length in (0, 1)
+}
+StreamFrame = _STREAM_FRAMES[False, False]
+StreamFrameLen = _STREAM_FRAMES[False, True]
+StreamFrameOff = _STREAM_FRAMES[True, False]
+StreamFrameOffLen = _STREAM_FRAMES[True, True]
+_OFF, _LEN = 0x04, 0x02
 
 MaxDataFrame = structure("MaxDataFrame", "RFC 9000 section 19.9", "maximum_data" / varint)
 
@@ -380,32 +399,39 @@ PathChallengeFrame = structure("PathChallengeFrame", "RFC 9000 section 19.17", "
 
 PathResponseFrame = structure("PathResponseFrame", "RFC 9000 section 19.18", "data" / Bytes(8))
 
+# Of QUIC: with the type of the frame that is at fault.
 ConnectionCloseFrame = structure(
     "ConnectionCloseFrame",
     "RFC 9000 section 19.19",
     "error_code" / enumeration(varint, names.QUIC_ERROR_CODES),
-    # The type of the frame that is at fault; that of the application has none.
-    "frame_type" / If(this._.type == 0x1C, varint),
+    "frame_type" / varint,
     "reason_phrase" / block(varint, remaining()),
 )
 
-# Without a length it goes on to the end of the packet.
-DatagramFrame = structure(
-    "DatagramFrame",
-    "RFC 9221 section 4",
-    "datagram_data" / IfThenElse(this._.type & 0x01, block(varint, remaining()), remaining()),
+ApplicationCloseFrame = structure(
+    "ApplicationCloseFrame",
+    "RFC 9000 section 19.19",
+    "error_code" / varint,
+    "reason_phrase" / block(varint, remaining()),
+)
+
+# It goes on to the end of the packet.
+DatagramFrame = structure("DatagramFrame", "RFC 9221 section 4", "datagram_data" / remaining())
+
+DatagramFrameLen = structure(
+    "DatagramFrameLen", "RFC 9221 section 4", "datagram_data" / block(varint, remaining())
 )
 
 _FRAMES: dict[int, Construct] = {
     0x00: Empty,  # PADDING
     0x01: Empty,  # PING
     0x02: AckFrame,
-    0x03: AckFrame,
+    0x03: AckEcnFrame,
     0x04: ResetStreamFrame,
     0x05: StopSendingFrame,
     0x06: CryptoFrame,
     0x07: NewTokenFrame,
-    **dict.fromkeys(range(0x08, 0x10), StreamFrame),
+    **{kind: _STREAM_FRAMES[bool(kind & _OFF), bool(kind & _LEN)] for kind in range(0x08, 0x10)},
     0x10: MaxDataFrame,
     0x11: MaxStreamDataFrame,
     **dict.fromkeys((0x12, 0x13), MaxStreamsFrame),
@@ -416,9 +442,11 @@ _FRAMES: dict[int, Construct] = {
     0x19: RetireConnectionIdFrame,
     0x1A: PathChallengeFrame,
     0x1B: PathResponseFrame,
-    **dict.fromkeys((0x1C, 0x1D), ConnectionCloseFrame),
+    0x1C: ConnectionCloseFrame,
+    0x1D: ApplicationCloseFrame,
     0x1E: Empty,  # HANDSHAKE_DONE
-    **dict.fromkeys((0x30, 0x31), DatagramFrame),
+    0x30: DatagramFrame,
+    0x31: DatagramFrameLen,
 }
 
 Frame = message(

@@ -8,7 +8,6 @@ What may live here: those keys and what is done with them. Which bytes of a pack
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidTag
@@ -86,15 +85,30 @@ _SECRET_SIZE, _KEY_SIZE, _IV_SIZE = 32, 16, 12
 _MASK_SIZE = 5
 
 
-@cache
-def _label(label: str, length: int) -> bytes:
+class _Label(NamedTuple):
+    """The length and the label of what HKDF-Expand-Label makes (RFC 8446 section 7.1), without a context."""
+
+    length: int
+    info: bytes
+
+    def expand(self, secret: bytes) -> bytes:
+        return HKDFExpand(_HASH, self.length, self.info).derive(secret)
+
+
+def _label(label: str, length: int) -> _Label:
     value = {"length": length, "label": b"tls13 " + label.encode(), "context": b""}
-    return build(HkdfLabel, value)
+    return _Label(length, build(HkdfLabel, value))
 
 
-def _expand(secret: bytes, label: str, length: int) -> bytes:
-    """HKDF-Expand-Label (RFC 8446 section 7.1) without a context."""
-    return HKDFExpand(_HASH, length, _label(label, length)).derive(secret)
+_CLIENT, _SERVER = (_label(f"{side} in", _SECRET_SIZE) for side in ("client", "server"))
+# For key, iv and header protection.
+_LABELS_1, _LABELS_2 = (
+    tuple(
+        _label(f"{prefix} {what}", length)
+        for what, length in (("key", _KEY_SIZE), ("iv", _IV_SIZE), ("hp", _KEY_SIZE))
+    )
+    for prefix in ("quic", "quicv2")
+)
 
 
 class InitialKeys:
@@ -107,15 +121,15 @@ class InitialKeys:
     __slots__ = ("_aead", "_header", "_iv", "expected")
 
     def __init__(self, secret: bytes, version: int) -> None:
-        prefix = "quicv2" if version == VERSION_2 else "quic"
-        self._aead = AESGCM(_expand(secret, f"{prefix} key", _KEY_SIZE))
-        self._iv = int.from_bytes(_expand(secret, f"{prefix} iv", _IV_SIZE), "big")
-        self._header = _expand(secret, f"{prefix} hp", _KEY_SIZE)
+        key, iv, header = _LABELS_2 if version == VERSION_2 else _LABELS_1
+        self._aead = AESGCM(key.expand(secret))
+        self._iv = int.from_bytes(iv.expand(secret), "big")
+        # RFC 9001 section 5.4.3
+        self._header = Cipher(algorithms.AES(header.expand(secret)), modes.ECB()).encryptor()
         self.expected = 0
 
     def _mask(self, sample: bytes) -> bytes:
-        cipher = Cipher(algorithms.AES(self._header), modes.ECB())  # RFC 9001 section 5.4.3
-        return cipher.encryptor().update(sample)[:_MASK_SIZE]
+        return self._header.update(sample)[:_MASK_SIZE]  # a block, whatever came before it
 
     def _nonce(self, number: int) -> bytes:
         return (self._iv ^ number).to_bytes(_IV_SIZE, "big")
@@ -177,8 +191,10 @@ def initial_keys(version: int, connection_id: bytes) -> tuple[InitialKeys, Initi
     extract = hmac.HMAC(salt, _HASH)
     extract.update(connection_id)
     secret = extract.finalize()
-    client, server = (_expand(secret, f"{side} in", _SECRET_SIZE) for side in ("client", "server"))
-    return InitialKeys(client, version), InitialKeys(server, version)
+    return (
+        InitialKeys(_CLIENT.expand(secret), version),
+        InitialKeys(_SERVER.expand(secret), version),
+    )
 
 
 def is_answer_to(retry: Packet, connection_id: bytes) -> bool:
