@@ -22,6 +22,7 @@ from . import (
     key_schedule,
     language,
     names,
+    quic,
     record,
     sslv2,
 )
@@ -35,7 +36,7 @@ from .registry import DEFAULT, MESSAGES, Registry
 __all__ = ["ALIASES", "Alias", "Catalogue", "NotFound", "reference_of"]
 
 _MODULES: tuple[ModuleType, ...] = (
-    *(record, handshake, key_exchange, dtls, key_schedule, extensions),
+    *(record, handshake, key_exchange, dtls, quic, key_schedule, extensions),
     *(x for x in vars(extensions).values() if isinstance(x, ModuleType)),
 )
 

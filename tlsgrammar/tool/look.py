@@ -32,6 +32,7 @@ from ..framing import (
     read_records,
     recognise,
 )
+from ..framing.packets import read_packets
 from ..handshake import (
     ClientHello,
     Handshake,
@@ -46,6 +47,7 @@ from ..language.presentation import Structure
 from ..language.shape import Repeat, shape
 from ..language.tree import Node, follow
 from ..names import ContentType, HandshakeType
+from ..quic import PACKETS, LongHeader, OneRTTPacket
 from ..record import Alert, RecordHeader, TLSPlaintext
 from ..registry import CONTENT_TYPE, DEFAULT, Registry
 from ..versions import DTLS10, DTLS12, is_supported
@@ -90,6 +92,7 @@ class Look:
             ("TLS records", self._is_tls, self._tls),
             (_SSLV2, self._is_sslv2, self._tls),
             ("DTLS records", self._is_dtls, self._dtls),
+            ("QUIC packets", self._is_quic, self._quic),
             ("DTLS handshake messages", self._is_dtls_handshake, self._dtls_messages),
             ("handshake messages", self._is_handshake, self._messages),
             (
@@ -146,6 +149,10 @@ class Look:
         # Without a length, any bytes would do.
         value, _ = parse_at(DTLSCiphertext, self.data, 0, _NO_PARAMETERS)
         return bool(value["unified_hdr"]["length_present"])
+
+    def _is_quic(self) -> bool:
+        packets = read_packets(self.data)
+        return bool(packets) and packets[0].type is not None
 
     def _is_handshake(self) -> bool:
         return self._holds_messages(self.data, _SENSIBLE_LENGTH)
@@ -355,6 +362,24 @@ class Look:
         if error is not None:
             self.errors.append(error)
             yield self._dtls_record(at, len(self.data))
+
+    def _quic(self) -> Iterator[Node]:
+        """The packets of a datagram. Their content is protected; what follows the last one is one with a short header, or
+        padding.
+        """
+        end = 0
+        for packet in read_packets(self.data):
+            schema = LongHeader if packet.type is None else PACKETS[packet.type]
+            assert isinstance(schema, Structure)
+            node, error = follow(schema.title, schema, self.data[packet.start : packet.end])
+            self._note(error, packet.start.__add__)
+            yield _moved(node, packet.start.__add__)
+            end = packet.end
+        rest = self.data[end:]
+        if rest.strip(b"\0"):
+            node, error = follow("OneRTTPacket", OneRTTPacket, rest, **self.context)
+            self._note(error, end.__add__)
+            yield _moved(node, end.__add__)
 
     def _dtls_record(self, at: int, end: int) -> Node:
         if self.data[at] in _CONTENT_TYPES:
