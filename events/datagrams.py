@@ -28,16 +28,14 @@ class _Sender(Side):
     """What is known of the datagrams that one side sends.
 
     Attributes:
-        offset: how many bytes they were.
         fragments: its handshake messages.
         cid: the connection id that it wants to receive; None where it has not asked for one.
     """
 
-    __slots__ = ("cid", "fragments", "offset")
+    __slots__ = ("cid", "fragments")
 
     def __init__(self, is_orig: bool) -> None:
         super().__init__(is_orig)
-        self.offset = 0
         self.fragments = HandshakeFragments()
         self.cid: bytes | None = None
 
@@ -65,9 +63,13 @@ class DatagramAnalyzer:
     Attributes:
         c: the connection.
         finished: whether nothing more will be raised.
+        idle: that there is nothing but what it reads.
+        offsets: how many bytes the responder and the originator have sent, as the caller calls them.
     """
 
-    __slots__ = ("_conversation", "_originator", "_recognised", "_responder")
+    __slots__ = ("_conversation", "_originator", "_recognised", "_responder", "offsets")
+
+    idle = False
 
     def __init__(
         self,
@@ -85,6 +87,7 @@ class DatagramAnalyzer:
             c, (self._responder, self._originator), _TRANSPORT, options, originator_is_guess
         )
         self._recognised = False
+        self.offsets = [0, 0]
 
     def __repr__(self) -> str:
         return self._conversation.shown(self)
@@ -121,8 +124,8 @@ class DatagramAnalyzer:
             is_server = sent_by_server(datagram)
             is_originator = False if is_server else sender.is_orig
             conversation.settle_originator(sender, is_originator=is_originator)
-        base = sender.offset
-        sender.offset += len(datagram)
+        base = self.offsets[is_orig]
+        self.offsets[is_orig] += len(datagram)
         records, error = read_records(
             datagram,
             cid_length=self._cid_length(sender),
@@ -151,11 +154,11 @@ class DatagramAnalyzer:
         if conversation.state is State.FINISHED:
             return []
         conversation.ts = ts
-        for sender in (self._originator, self._responder):
+        for label, sender in ((True, self._originator), (False, self._responder)):
             pending = sender.fragments.pending
             if pending:
                 reason = f"the data ends with {pending} handshake messages that are not whole"
-                conversation.violation(sender, sender.offset, reason)
+                conversation.violation(sender, self.offsets[label], reason)
         conversation.finish()
         return conversation.taken()
 

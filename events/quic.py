@@ -39,7 +39,7 @@ from .options import Choices, Options
 from .uids import uid
 
 if TYPE_CHECKING:  # it needs a library that others can do without
-    from .secrets.initial import InitialKeys
+    from .secrets.initial import ConnectionKeys, InitialKeys
 
 __all__ = ["QuicAnalyzer"]
 
@@ -98,7 +98,7 @@ class _Connection:
         conversation: that of the TLS in it.
         client, server: its sides.
         first_cid: the id that its keys follow from.
-        keys: of each version that has been met, those of the client and of the server.
+        keys: those of each version that has been met.
         answered: whether an Initial of the server has been read.
     """
 
@@ -109,7 +109,7 @@ class _Connection:
         self.client = client
         self.server = server
         self.first_cid = b""
-        self.keys: dict[int, tuple[InitialKeys, InitialKeys]] = {}
+        self.keys: dict[int, ConnectionKeys] = {}
         self.answered = False
 
 
@@ -137,6 +137,8 @@ class QuicAnalyzer:
 
     Attributes:
         finished: whether nothing more will be raised; there may always be another connection.
+        idle: whether there is no connection now, so that nothing but a long header can begin something.
+        offsets: how many bytes the responder and the originator have sent, as the caller calls them.
 
     Raises:
         ImportError: the library cryptography is not installed.
@@ -148,10 +150,11 @@ class QuicAnalyzer:
         "_connections",
         "_count",
         "_held",
-        "_offsets",
         "_options",
         "_over",
         "_protection",
+        "idle",
+        "offsets",
     )
 
     finished = False
@@ -169,8 +172,8 @@ class QuicAnalyzer:
         self._options = options
         self._c = Connection() if c is None else c
         self._count = 0
-        # How many bytes each side has sent.
-        self._offsets = [0, 0]
+        self.idle = True
+        self.offsets = [0, 0]
         self._connections: list[_Connection] = []
         # By who sends, and the connection id that it sends to.
         self._by_cid: dict[tuple[bool, bytes], _Connection] = {}
@@ -197,9 +200,9 @@ class QuicAnalyzer:
         """
         if not datagram:
             return []
-        base = self._offsets[is_orig]
-        self._offsets[is_orig] += len(datagram)
-        if not self._connections and not is_long_header(datagram[0]):
+        base = self.offsets[is_orig]
+        self.offsets[is_orig] += len(datagram)
+        if self.idle and not is_long_header(datagram[0]):
             return []
         out: list[Event] = []
         if not self._read(_Datagram(bytes(datagram), is_orig, base, ts), out):
@@ -223,9 +226,10 @@ class QuicAnalyzer:
             for side in (connection.client, connection.server):
                 if side.pieces or (side.messages is not None and side.messages.pending):
                     reason = "the data ends in the middle of a handshake message"
-                    conversation.violation(side, self._offsets[side.label], reason)
+                    conversation.violation(side, self.offsets[side.label], reason)
             out += conversation.taken()
         self._connections = []
+        self.idle = True
         self._by_cid = {}
         self._held = []
         return out
@@ -297,7 +301,7 @@ class QuicAnalyzer:
         if (label, cid) in self._over:
             return None, False
         both = self._protection.initial_keys(version, cid)
-        opened = None if both is None else both[0].open(packet)
+        opened = None if both is None else both.client.open(packet)
         if opened is None or both is None:
             if connection is None:
                 self._hold(datagram)
@@ -305,7 +309,7 @@ class QuicAnalyzer:
         connection = self._restarted(packet, label)
         began = connection is None
         if connection is None:
-            connection = self._begin(label, self._first_time(datagram, both[1]))
+            connection = self._begin(label, self._first_time(datagram, both))
         self._know(connection, label, cid)
         connection.first_cid = cid
         connection.keys = {version: both}
@@ -317,7 +321,7 @@ class QuicAnalyzer:
         if not self._held or self._held[-1] is not datagram:
             self._held = [*self._held[1 - _MAXIMUM_HELD :], datagram]
 
-    def _first_time(self, datagram: _Datagram, keys: InitialKeys) -> float | None:
+    def _first_time(self, datagram: _Datagram, keys: ConnectionKeys) -> float | None:
         """When a connection began: with the first datagram of its client that can be opened, or with what its server
         sent, which came before that.
         """
@@ -325,7 +329,10 @@ class QuicAnalyzer:
             held.ts
             for held in self._held
             if held.label is not datagram.label
-            and any(p.type is PacketType.INITIAL and keys.open(p) for p in read_packets(held.data))
+            and any(
+                p.type is PacketType.INITIAL and keys.server.open(p)
+                for p in read_packets(held.data)
+            )
         ]
         return min(filter(None, [datagram.ts, *times]), default=None)
 
@@ -346,6 +353,7 @@ class QuicAnalyzer:
         if len(self._connections) >= _MAXIMUM_CONNECTIONS:
             self._forget(self._connections[0])
         self._connections.append(connection)
+        self.idle = False
         return connection
 
     def _restarted(self, packet: Packet, label: bool) -> _Connection | None:
@@ -368,6 +376,7 @@ class QuicAnalyzer:
 
     def _forget(self, connection: _Connection) -> None:
         self._connections.remove(connection)
+        self.idle = not self._connections
         for key in [key for key, known in self._by_cid.items() if known is connection]:
             del self._by_cid[key]
             if key[0] is connection.client.label:
@@ -485,7 +494,7 @@ def _keys_of(connection: _Connection, version: int, label: bool) -> InitialKeys 
         if both is None:
             return None
         connection.keys[version] = both
-    return both[0] if connection.client.label is label else both[1]
+    return both.client if connection.client.label is label else both.server
 
 
 def _hear_of(packet: Packet, connection: _Connection, side: Side) -> None:

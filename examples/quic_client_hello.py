@@ -61,7 +61,7 @@ def initial_packet(server_name: str) -> bytes:
         "source_connection_id": source_cid,
         "token": b"",
     }
-    return keys[0].seal(fields, 0, payload)
+    return keys.client.seal(fields, 0, payload)
 
 
 def main() -> int:

@@ -81,7 +81,7 @@ def test_the_client_initial_of_rfc_9001_appendix_a2() -> None:
         "source_connection_id": b"",
         "token": b"",
     }
-    packet = keys[0].seal(fields, 2, crypto.ljust(1162, b"\0"))
+    packet = keys.client.seal(fields, 2, crypto.ljust(1162, b"\0"))
     assert len(packet) == 1200
     assert packet[:22].hex() == "c000000001088394c8f03e5157080000449e7b9aec34"
     [event] = named(analyze([(True, packet)]), "ssl_extension_server_name")
@@ -99,7 +99,7 @@ def test_the_server_initial_of_rfc_9001_appendix_a3() -> None:
     keys = initial_keys(quic.VERSION_1, CLIENT_CID)
     assert keys is not None
     [read] = read_packets(packet)
-    opened = keys[1].open(read)
+    opened = keys.server.open(read)
     assert opened is not None
     assert opened[0].hex().startswith("02000000000600405a020000560303eefce7f7b37ba1d1632e")
     assert [frame["type"] for _, _, frame in read_frames(opened[0])] == [2, 6]
@@ -126,7 +126,7 @@ def test_the_keys_of_rfc_9369_appendix_a1() -> None:
     keys = initial_keys(quic.VERSION_2, CLIENT_CID)
     assert keys is not None
     for ours, iv, header in zip(
-        keys,
+        (keys.client, keys.server),
         ("91f73e2351d8fa91660e909f", "dd13c276499c0249d3310652"),
         ("45b95e15235d6f45a6b19cbcb0294ba9", "edf6d05c83121201b436e16877593c3a"),
         strict=True,
@@ -360,7 +360,7 @@ def initial(
     if keys is None:
         both = initial_keys(quic.VERSION_1, cid)
         assert both is not None
-        keys = both[0]
+        keys = both.client
     fields = {
         "version": quic.VERSION_1,
         "destination_connection_id": cid,
@@ -409,7 +409,7 @@ def test_frames_that_an_initial_packet_may_not_hold(
 def test_crypto_data_out_of_order_are_bounded() -> None:
     both = initial_keys(quic.VERSION_1, CLIENT_CID)
     assert both is not None
-    packets = [initial(crypto(100_000 + 1000 * i, bytes(1000)), both[0], i) for i in range(80)]
+    packets = [initial(crypto(100_000 + 1000 * i, bytes(1000)), both.client, i) for i in range(80)]
     [violation] = analyze([(True, packet) for packet in packets])
     assert isinstance(violation, ProtocolViolation)
     assert violation.reason == "more than 65536 bytes of CRYPTO data out of order"
@@ -425,9 +425,9 @@ def test_crypto_data_overlap_and_the_first_copy_stands() -> None:
     both = initial_keys(quic.VERSION_1, CLIENT_CID)
     assert both is not None
     late = initial(
-        crypto(10, HELLO[10:30]) + crypto(25, b"\xff" * 10) + crypto(35, HELLO[35:]), both[0], 0
+        crypto(10, HELLO[10:30]) + crypto(25, b"\xff" * 10) + crypto(35, HELLO[35:]), both.client, 0
     )
-    first = initial(crypto(0, HELLO[:40]), both[0], 1)
+    first = initial(crypto(0, HELLO[:40]), both.client, 1)
     found = analyze([(True, late), (True, first)])
     assert not named(found, "protocol_violation")
     assert len(named(found, "ssl_handshake_message")) == 1
@@ -486,7 +486,7 @@ def test_all_versions(version: int) -> None:
         "source_connection_id": b"",
         "token": b"",
     }
-    packet = both[0].seal(fields, 0, crypto(0, HELLO))
+    packet = both.client.seal(fields, 0, crypto(0, HELLO))
     assert len(named(analyze([(True, packet)]), "ssl_client_hello")) == 1
 
 
@@ -501,7 +501,7 @@ def test_a_server_answers_in_another_version() -> None:
         "token": b"",
     }
     server_hello = bytes.fromhex(f"02000026 0303 {'00' * 32} 00 1301 00")
-    answer = both[1].seal(fields, 0, crypto(0, server_hello))
+    answer = both.server.seal(fields, 0, crypto(0, server_hello))
     found = analyze([(True, initial(crypto(0, HELLO))), (False, answer)], wanted=ALL)
     assert [event.version for event in named(found, "QUIC::initial_packet")] == [1, quic.VERSION_2]
     assert len({id(event.c) for event in found}) == 1

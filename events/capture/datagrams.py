@@ -22,10 +22,19 @@ from .headers import Segment
 __all__ = ["DatagramFlows"]
 
 _UDP_HEADER = struct.Struct("!4sH2x")
+_UDP_HEADER_SIZE = _UDP_HEADER.size
 
 
 class _Analyzer(Protocol):
-    """What reads the datagrams of a flow."""
+    """What reads the datagrams of a flow.
+
+    Attributes:
+        idle: whether it reads nothing but the beginning of something new, which has a first byte of 128 or more.
+        offsets: how many bytes the responder and the originator have sent.
+    """
+
+    idle: bool
+    offsets: list[int]
 
     @property
     def finished(self) -> bool: ...
@@ -72,6 +81,7 @@ _READERS = (
     _Reader(range(192, 256), _is_quic, _quic),
 )
 _QUIC = 1
+_LONG_HEADERS = 128  # and the first bytes from there on
 # Which of them reads a datagram, by its first byte. In a flow that is known as QUIC, it may be anything (RFC 9287).
 _BY_FIRST_BYTE = [
     next((i for i, reader in enumerate(_READERS) if byte in reader.first_bytes), _QUIC)
@@ -108,7 +118,11 @@ _NOTHING: list[_Analyzer | None] = [None] * len(_READERS)
 class _Done:
     """Reads what is left of a flow that has nothing more to say."""
 
+    idle = True
     finished = True
+
+    def __init__(self) -> None:
+        self.offsets = [0, 0]
 
     def deliver(self, datagram: bytes, is_orig: bool, ts: float | None = None) -> list[Event]:
         return []
@@ -147,14 +161,12 @@ class DatagramFlows:
             events: the list that the events that are complete with it are appended to.
         """
         _, source, destination, buffer, start, end = segment
-        payload = start + _UDP_HEADER.size
+        payload = start + _UDP_HEADER_SIZE
         if payload >= end:
             return
         if ts >= self._next_sweep:
             self._sweep(ts, events)
         ports, length = _UDP_HEADER.unpack_from(buffer, start)
-        if length > _UDP_HEADER.size:
-            end = min(end, start + length)
         key = source + destination + ports
         flow = self._flows.get(key)
         is_first = flow is None
@@ -162,10 +174,15 @@ class DatagramFlows:
             reverse = destination + source + ports[2:] + ports[:2]
             flow = self._flows[key] = self._flows[reverse] = _Flow(key, ts)
         flow.last_time = ts
-        index = _BY_FIRST_BYTE[buffer[payload]]
+        first_byte = buffer[payload]
+        index = _BY_FIRST_BYTE[first_byte]
         analyzer = flow.analyzers[index]
-        if analyzer is _DONE:
+        if analyzer is not None and analyzer.idle and first_byte < _LONG_HEADERS:
+            # Nearly all datagrams of QUIC are these.
+            analyzer.offsets[key == flow.first] += end - payload
             return
+        if length > _UDP_HEADER_SIZE:
+            end = min(end, start + length)
         datagram = buffer[payload:end]
         if analyzer is None:
             analyzer = self._begin(index, flow, datagram, is_first)

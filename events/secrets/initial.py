@@ -27,7 +27,7 @@ from tlsgrammar.quic import (
     long_packet_type,
 )
 
-__all__ = ["InitialKeys", "initial_keys", "is_answer_to"]
+__all__ = ["ConnectionKeys", "InitialKeys", "initial_keys", "is_answer_to"]
 
 _VERSIONS_1 = {0x00000001, 0xFF000021, 0xFF000022}
 _DRAFTS_29_TO_32 = set(range(0xFF00001D, 0xFF000021))
@@ -178,8 +178,32 @@ class InitialKeys:
         return masked + sealed
 
 
-def initial_keys(version: int, connection_id: bytes) -> tuple[InitialKeys, InitialKeys] | None:
-    """What protects the Initial packets of the client and of the server; None for a version that is not known.
+class ConnectionKeys:
+    """What protects the Initial packets of both sides of a connection.
+
+    Args:
+        secret: the one that both follow from.
+        version: of QUIC.
+    """
+
+    __slots__ = ("_secret", "_server", "_version", "client")
+
+    def __init__(self, secret: bytes, version: int) -> None:
+        self._secret = secret
+        self._version = version
+        self.client = InitialKeys(_CLIENT.expand(secret), version)
+        self._server: InitialKeys | None = None
+
+    @property
+    def server(self) -> InitialKeys:
+        """Those of the server; made when they are needed, because most datagrams that are tried are not QUIC."""
+        if self._server is None:
+            self._server = InitialKeys(_SERVER.expand(self._secret), self._version)
+        return self._server
+
+
+def initial_keys(version: int, connection_id: bytes) -> ConnectionKeys | None:
+    """What protects the Initial packets of a connection; None for a version that is not known.
 
     Args:
         version: of QUIC.
@@ -190,11 +214,7 @@ def initial_keys(version: int, connection_id: bytes) -> tuple[InitialKeys, Initi
         return None
     extract = hmac.HMAC(salt, _HASH)
     extract.update(connection_id)
-    secret = extract.finalize()
-    return (
-        InitialKeys(_CLIENT.expand(secret), version),
-        InitialKeys(_SERVER.expand(secret), version),
-    )
+    return ConnectionKeys(extract.finalize(), version)
 
 
 def is_answer_to(retry: Packet, connection_id: bytes) -> bool:

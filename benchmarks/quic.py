@@ -1,0 +1,77 @@
+"""What QUIC costs: an Initial packet on top of the handshake message in it, and a packet of an established connection
+against one of TLS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import events
+from events.capture.connections import Connections
+from events.capture.datagrams import DatagramFlows
+from events.capture.headers import Decoder, Segment
+from events.model import Event
+from events.secrets.initial import initial_keys
+from tests.conversation import Chunk, Packet, datagrams, packets
+from tests.quic import configurations, talk
+from tlsgrammar.framing import sole_message
+from tlsgrammar.framing.packets import read_frames, read_packets
+
+from .pairs import Pair, calls
+
+__all__ = ["against_its_message", "against_tls"]
+
+_OPTIONS = events.Options()
+
+
+def against_its_message() -> Pair:
+    """An Initial packet with a ClientHello and its keys, and that ClientHello in a record."""
+    _, datagram = talk(*configurations())[0]
+    [packet] = read_packets(datagram)
+    keys = initial_keys(packet.value["version"], packet.value["destination_connection_id"])
+    assert keys is not None
+    opened = keys.client.open(packet)
+    assert opened is not None
+    hello = next(
+        frame["frame"]["crypto_data"]
+        for _, _, frame in read_frames(opened[0])
+        if "crypto_data" in (frame["frame"] or ())
+    )
+    assert sole_message(hello, 0) is not None
+    record = b"\x16\x03\x01" + len(hello).to_bytes(2, "big") + hello
+    return calls(
+        lambda: events.QuicAnalyzer(options=_OPTIONS).deliver(datagram, True, 1.0),
+        lambda: events.Analyzer(options=_OPTIONS).deliver(record, True, 1.0),
+    )
+
+
+def against_tls(tls: list[Chunk]) -> Pair:
+    """A packet of an established connection of QUIC, and one of TLS, from the segment or datagram on.
+
+    Args:
+        tls: what the two sides of a connection of TLS said.
+    """
+    quic = talk(*configurations())
+    flows, connections = DatagramFlows(_OPTIONS, print), Connections(_OPTIONS)
+    *_, datagram = _taken(datagrams(quic), flows.datagram)
+    *_, segment = _taken(
+        packets([*tls, (False, b"\x17\x03\x03\x04\x00" + bytes(1024))], fin=False),
+        connections.segment,
+    )
+    raised: list[Event] = []
+    return calls(
+        lambda: flows.datagram(datagram, 2e9, raised),
+        lambda: connections.segment(segment, 2e9, raised),
+    )
+
+
+def _taken(captured: list[Packet], take: Callable[..., Any]) -> list[Segment]:
+    decoder = Decoder(1)
+    segments = []
+    for ts, frame in captured:
+        segment = decoder.decode(frame, ts)
+        if segment is not None:
+            take(segment, 2e9, [])
+            segments.append(segment)
+    return segments
