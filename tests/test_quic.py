@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import dpkt
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given, settings
@@ -440,9 +441,31 @@ def test_nothing_is_taken_for_quic(rest: bytes, version: int) -> None:
         assert analyze([(True, data), (False, data)], wanted=ALL) == []
 
 
-def test_other_protocols_raise_nothing() -> None:
-    for path in (DATA.parent / "dtls").glob("*.pcap"):
-        assert analyze(payloads(path), wanted=ALL) == []
+OTHERS = {
+    "DNS": bytes(dpkt.dns.DNS(id=0xC300, qd=[dpkt.dns.DNS.Q(name="server.example")])),
+    "NTP": bytes(dpkt.ntp.NTP(flags=0xE3, data=b"")),
+    "RTP": bytes(dpkt.rtp.RTP(pt=111, seq=1, ts=2, ssrc=3, data=bytes(160))),
+    "STUN": bytes(dpkt.stun.STUN(type=1, len=0, xid=bytes(16))),
+    "SIP": b"OPTIONS sip:a@example.com SIP/2.0\r\n\r\n",
+    "Kademlia": b"\xe4\x21" + bytes(range(60)),
+    "WireGuard": b"\x01\0\0\0" + bytes(144),
+    "a TURN channel": b"\x40\x00\x00\x10" + bytes(16),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_protocols_raise_nothing(name: str, tmp_path: Path) -> None:
+    chunks = [(is_orig, OTHERS[name]) for is_orig in (True, False)] * 3
+    assert analyze(chunks, wanted=ALL) == []
+    path = write(tmp_path / "other.pcap", datagrams(chunks))
+    assert list(events.read_capture(path, wanted=ALL)) == []
+
+
+@pytest.mark.parametrize(
+    "path", sorted((DATA.parent / "dtls").glob("*.pcap")), ids=lambda p: p.stem
+)
+def test_dtls_is_not_quic(path: Path) -> None:
+    assert analyze(payloads(path), wanted=ALL) == []
 
 
 @given(st.sampled_from(CAPTURES), st.randoms(use_true_random=False))

@@ -1,9 +1,8 @@
-"""Make the captures in the folder `other`: protocols that are neither TLS nor DTLS, between real programs.
+"""Make the captures in the folder `other`: protocols that are not TLS, between real programs.
 
     python -m tests.data.make_other
 
-HTTP (Python's http.server and http.client), SMTP with a mail that quotes TLS records (aiosmtpd, PyPI), and QUIC, whose
-TLS is inside its own encryption (aioquic, PyPI).
+HTTP (Python's http.server and http.client), and SMTP with a mail that quotes TLS records (aiosmtpd, PyPI).
 """
 
 from __future__ import annotations
@@ -12,12 +11,9 @@ import http.client
 import smtplib
 import subprocess
 import sys
-import tempfile
-import time
-from pathlib import Path
 
-from ..conversation import Chunk, datagrams, packets, payloads, write
-from .make import HERE, free_port, prepare, relay, wait_for
+from ..conversation import Chunk, packets, payloads, write
+from .make import HERE, free_port, relay, wait_for
 
 OTHER = HERE / "other"
 
@@ -67,39 +63,10 @@ def smtp_session() -> list[Chunk]:
     return chunks
 
 
-def quic_session() -> list[Chunk]:
-    from aioquic.quic.configuration import QuicConfiguration
-    from aioquic.quic.connection import QuicConnection
-
-    with tempfile.TemporaryDirectory() as temporary:
-        prepare(Path(temporary))
-        ours = QuicConfiguration(is_client=True, server_name="server.example", verify_mode=False)
-        theirs = QuicConfiguration(is_client=False)
-        theirs.load_cert_chain(Path(temporary, "ec.crt"), Path(temporary, "ec.key"))
-    client = QuicConnection(configuration=ours)
-    server = QuicConnection(
-        configuration=theirs,
-        original_destination_connection_id=client.original_destination_connection_id,
-    )
-    client.connect(("192.0.2.1", 1), now=time.time())
-    chunks: list[Chunk] = []
-    sides = {True: client, False: server}
-    for _ in range(6):
-        for side in (True, False):
-            for data, _ in sides[side].datagrams_to_send(now=time.time()):
-                chunks.append((side, data))
-                sides[not side].receive_datagram(data, ("192.0.2.1", 1), now=time.time())
-        client.send_stream_data(0, b"hello, this is the client\n")
-    return chunks
-
-
 def main() -> None:
     for name, chunks in (("http", http_session()), ("smtp", smtp_session())):
         write(OTHER / f"{name}.pcap", packets(chunks))
         print(f"{name}: {len(chunks)} chunks")
-    chunks = quic_session()
-    write(OTHER / "quic.pcap", datagrams(chunks))
-    print(f"quic: {len(chunks)} datagrams")
 
 
 if __name__ == "__main__":
