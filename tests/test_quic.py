@@ -443,9 +443,9 @@ def test_nothing_is_taken_for_quic(rest: bytes, version: int) -> None:
 
 OTHERS = {
     "DNS": bytes(dpkt.dns.DNS(id=0xC300, qd=[dpkt.dns.DNS.Q(name="server.example")])),
-    "NTP": bytes(dpkt.ntp.NTP(flags=0xE3, data=b"")),
-    "RTP": bytes(dpkt.rtp.RTP(pt=111, seq=1, ts=2, ssrc=3, data=bytes(160))),
-    "STUN": bytes(dpkt.stun.STUN(type=1, len=0, xid=bytes(16))),
+    "NTP": b"\xe3\0\x06\xec" + bytes(44),
+    "RTP": b"\x80\x6f\0\x01" + bytes(168),
+    "STUN": b"\0\x01\0\0\x21\x12\xa4\x42" + bytes(12),
     "SIP": b"OPTIONS sip:a@example.com SIP/2.0\r\n\r\n",
     "Kademlia": b"\xe4\x21" + bytes(range(60)),
     "WireGuard": b"\x01\0\0\0" + bytes(144),
