@@ -13,8 +13,8 @@ is over has to be told from the beginning of a new one.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import msgspec
@@ -179,7 +179,7 @@ class QuicAnalyzer:
         self._by_cid: dict[tuple[bool, bytes], _Connection] = {}
         self._held: list[_Datagram] = []
         # Who sent the first packet of a connection that is over, and to which connection id.
-        self._over: deque[tuple[bool, bytes]] = deque(maxlen=_MAXIMUM_OVER)
+        self._over: tuple[tuple[bool, bytes], ...] = ()
 
     def __repr__(self) -> str:
         ends = self._c.ends or self._c.uid or ""
@@ -380,7 +380,7 @@ class QuicAnalyzer:
         for key in [key for key, known in self._by_cid.items() if known is connection]:
             del self._by_cid[key]
             if key[0] is connection.client.label:
-                self._over.append(key)
+                self._over = (*self._over, key)[-_MAXIMUM_OVER:]
 
     def _retry(self, packet: Packet, label: bool) -> _Connection | None:
         """The connection that begins again by a Retry packet, with another connection id."""
@@ -542,8 +542,9 @@ def _messages(reader: HandshakeReader) -> Iterator[Any]:
         yield message
 
 
+@cache
 def _protection() -> Any:
-    """What opens packets.
+    """What opens packets; imported when it is first needed.
 
     Raises:
         ImportError: the library that it needs is not installed.
