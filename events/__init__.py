@@ -143,6 +143,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> object:
     # It takes time to import, and few need it.
     if name == "QuicAnalyzer":

@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument(
         "--all-events",
         action="store_true",
-        help="also print the events that Zeek has added since the documented seventeen",
+        help="also print the events that Zeek has added since the documented seventeen, those of QUIC among them",
     )
     parser.add_argument(
         "--disable-analyzer-after-detection",

@@ -14,7 +14,7 @@ from tlsgrammar.versions import is_tls13
 
 from .conversation import Conversation, Fact, Side, State, Transport
 from .model import Connection, Event
-from .options import Choices, Options
+from .options import Choices, Options, chosen
 
 __all__ = ["DatagramAnalyzer"]
 
@@ -57,7 +57,7 @@ class DatagramAnalyzer:
         c: the connection that the events are of.
         originator_is_guess: whether nobody knows which side began. It is the other one then where the first datagram
             of the flow is a server's.
-        options: what is chosen, as `Options`; or by its attributes as keywords.
+        options: an `Options`. Alternatively pass its attributes as keywords, not both.
         disable_analyzer_after_detection, wanted, extensions: attributes of `Options`.
 
     Attributes:
@@ -79,8 +79,7 @@ class DatagramAnalyzer:
         options: Options | None = None,
         **choices: Unpack[Choices],
     ) -> None:
-        if options is None:
-            options = Options(**choices)
+        options = chosen(c, options, choices)
         # As the caller calls them.
         self._responder, self._originator = _Sender(False), _Sender(True)
         self._conversation = Conversation(

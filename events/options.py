@@ -13,9 +13,10 @@ import msgspec
 from tlsgrammar import Registry
 from tlsgrammar.framing import DEFAULT_SEARCH_LIMIT
 
+from .model import Connection
 from .walk import check_wanted
 
-__all__ = ["Choices", "Options"]
+__all__ = ["Choices", "Options", "chosen"]
 
 
 class Choices(TypedDict, total=False):
@@ -28,7 +29,7 @@ class Choices(TypedDict, total=False):
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What a caller has chosen.
+    """Options shared by all analyzers.
 
     Attributes:
         disable_analyzer_after_detection: raise nothing more of a connection once `ssl_established` has been raised,
@@ -37,8 +38,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             documented seventeen, `protocol_violation`, `reporter_error`, and those of a user's own. Asking for fewer
             costs less.
         extensions: the registry of extensions and the like; the default one where it is None.
-        search_limit: where in a direction of a stream that does not begin as TLS its ClientHello begins at the
-            latest, in bytes; 0 for streams that begin as TLS only.
+        search_limit: how many bytes into a stream that does not start with TLS to look for a ClientHello; 0 for streams
+            that start with TLS only.
 
     Raises:
         ValueError: an event in `wanted` is not known, or the limit is negative.
@@ -52,7 +53,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def names(self) -> frozenset[str] | None:
-        """The names in `wanted`, which are known."""
+        """The validated names; None if `wanted` is None."""
         return self.wanted  # type: ignore[return-value]
 
     def __post_init__(self) -> None:
@@ -61,6 +62,29 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         if not isinstance(self.search_limit, int):
             raise TypeError(f"search_limit= takes a number of bytes, not {self.search_limit!r}")
         if self.search_limit < 0:
-            raise ValueError(f"search_limit= takes 0 or more bytes, not {self.search_limit}")
+            raise ValueError(f"search_limit= must be 0 or more, not {self.search_limit}")
         wanted = check_wanted(self.wanted, self.extensions)
         msgspec.structs.force_setattr(self, "wanted", wanted)
+
+
+def chosen(c: object, options: Options | None, choices: Choices) -> Options:
+    """The options of an analyzer.
+
+    Args:
+        c: its connection.
+        options: what was given as `options=`.
+        choices: what was given as other keywords.
+
+    Raises:
+        TypeError: both are given, or something is not what it should be.
+        ValueError: as of `Options`.
+    """
+    if c is not None and not isinstance(c, Connection):
+        raise TypeError(f"c= takes a Connection, not {c!r}")
+    if options is None:
+        return Options(**choices)
+    if not isinstance(options, Options):
+        raise TypeError(f"options= takes an Options, not {options!r}")
+    if choices:
+        raise TypeError(f"options= is given, and so is {', '.join(choices)}")
+    return options

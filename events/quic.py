@@ -5,10 +5,13 @@ no files, no clocks.
 
 The only proof that a datagram is QUIC is that an Initial packet in it authenticates with the keys that follow from its own
 connection id: its sender is the client, and a connection begins. Everything else belongs to a connection by its
-connection ids, and an Initial packet only if it authenticates with the keys of the connection too. The traps: packets
-come out of order, so that what cannot be opened yet is held, a few datagrams; a Retry changes the keys, a server may
-answer in another version (RFC 9368), whose keys follow from the same connection id; and what is left of a connection that
-is over has to be told from the beginning of a new one.
+connection ids, and an Initial packet only if it authenticates with the keys of the connection too.
+
+The traps. Packets come out of order, so that what cannot be opened yet is held, a few datagrams. By a Retry or a Version
+Negotiation the client begins again, with other keys and a ClientHello from its beginning; what it sent before may come
+later, and belongs to the attempt before. A server may answer in another version (RFC 9368), whose keys follow from the
+same connection id. What is left of a connection that is over has to be told from the beginning of a new one. And whoever
+sends a packet decides what it costs to try it, so that tries are counted.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import msgspec
 
-from tlsgrammar.framing import HandshakeReader, Piece, Pieces, sole_message
+from tlsgrammar.framing import HandshakeMessage, HandshakeReader, Piece, Pieces, sole_message
 from tlsgrammar.framing.packets import Packet, read_frames, read_packets
 from tlsgrammar.language import GrammarError
 from tlsgrammar.quic import (
@@ -35,7 +38,7 @@ from tlsgrammar.quic import (
 from .conversation import Conversation, Fact, Side, State, Transport
 from .mapping import quic as mapping
 from .model import Connection, Event
-from .options import Choices, Options
+from .options import Choices, Options, chosen
 from .uids import uid
 
 if TYPE_CHECKING:  # it needs a library that others can do without
@@ -45,12 +48,19 @@ __all__ = ["QuicAnalyzer"]
 
 _TRANSPORT = Transport("stream", dtls=False, type_path="")
 
-# What is held at most: datagrams that cannot be opened yet, CRYPTO data of a direction that come too early, in bytes,
-# connections that are not over, and what is known of those that are.
+# How often it is tried to open the packets of one datagram. There are few in real ones.
+_MAXIMUM_TRIES = 16
+# What is held at most: datagrams that cannot be opened yet; of a direction, CRYPTO data that come too early, in bytes and
+# in pieces; connections that are not over, their connection ids and their attempts; and what is known of those that are.
 _MAXIMUM_HELD = 4
 _MAXIMUM_CRYPTO = 2**16
-_MAXIMUM_CONNECTIONS = 32
+_MAXIMUM_PIECES = 1024
+_MAXIMUM_CONNECTIONS = 256
+_MAXIMUM_CIDS = 16
+_MAXIMUM_ATTEMPTS = 4
 _MAXIMUM_OVER = 64
+# Where CRYPTO data end at the latest (RFC 9000 section 19.6).
+_END_OF_CRYPTO = 2**62 - 1
 
 # The frames that an Initial packet may hold (RFC 9000 section 17.2.2); others are an error of the sender's.
 _ALLOWED = frozenset(
@@ -65,30 +75,111 @@ _ALLOWED = frozenset(
 )
 
 
+class _Crypto:
+    """CRYPTO data of one side, from their beginning.
+
+    Attributes:
+        position: how many bytes have been read.
+        pieces: those that come later.
+        messages: reads the messages in them.
+        lost: whether nothing more can be read of them.
+    """
+
+    __slots__ = ("lost", "messages", "pieces", "position")
+
+    def __init__(self) -> None:
+        self.position = 0
+        self.pieces = Pieces()
+        self.messages = HandshakeReader()
+        self.lost = False
+
+    def take(self, piece: Piece) -> Iterator[HandshakeMessage]:
+        """Take a piece; the messages that are whole with it.
+
+        Raises:
+            GrammarError: a message claims too many bytes, or too much has come too early. Nothing more can be read.
+        """
+        if self.lost or piece.end <= self.position:
+            return
+        try:
+            if piece.end > _END_OF_CRYPTO:
+                raise GrammarError("CRYPTO data behind 2^62-1", piece.offset)
+            if piece.start == self.position and not self.pieces and not self.messages.pending:
+                # Nearly all ServerHellos, and most ClientHellos, come whole.
+                sole = sole_message(piece.data, piece.offset)
+                if sole is not None:
+                    self.position = piece.end
+                    yield sole
+                    return
+            if piece.start < self.position:
+                piece = piece.part(self.position, piece.end)
+            self.pieces.add(piece)
+            for each in self.pieces.take_from(self.position):
+                self.position = each.end
+                self.messages.feed(each.data, each.offset)
+            if self.pieces.held > _MAXIMUM_CRYPTO or len(self.pieces) > _MAXIMUM_PIECES:
+                raise GrammarError(
+                    f"more than {_MAXIMUM_CRYPTO} bytes or {_MAXIMUM_PIECES} pieces of CRYPTO data "
+                    "out of order",
+                    piece.offset,
+                )
+            while (message := self.messages.next()) is not None:
+                yield message
+        except GrammarError:
+            self.lost = True
+            self.pieces = Pieces()
+            raise
+
+    @property
+    def missing(self) -> str:
+        """What is missing of messages that have begun, in words; empty where nothing is."""
+        if self.pieces:
+            first = self.pieces.pieces[0].start
+            return f"{first - self.position} bytes of CRYPTO data are missing"
+        if self.messages.pending and not self.lost:
+            return "CRYPTO data end in the middle of a handshake message"
+        return ""
+
+
+class _Attempt:
+    """A client's attempt at a connection: the first, or one after a Retry or a Version Negotiation.
+
+    Attributes:
+        cid: the connection id that its keys follow from.
+        token: what the client was given to show.
+        refused: the versions that the server does not know, whose packets are of an attempt before.
+        keys: those of each version that has been met.
+        crypto: what the client sends in it.
+    """
+
+    __slots__ = ("cid", "crypto", "keys", "refused", "token")
+
+    def __init__(self, cid: bytes, token: bytes, refused: frozenset[int] = frozenset()) -> None:
+        self.cid = cid
+        self.token = token
+        self.refused = refused
+        self.keys: dict[int, ConnectionKeys] = {}
+        self.crypto = _Crypto()
+
+
 class _Endpoint(Side):
     """What is known of one side of a connection.
 
     Attributes:
         label: whether the caller calls it the originator.
         cid: the connection id that it has chosen for itself.
-        position: how many bytes of its CRYPTO data have been read.
-        pieces: those that come later.
-        messages: reads the messages in them; None once they cannot be read any more.
     """
 
-    __slots__ = ("cid", "label", "messages", "pieces", "position")
+    __slots__ = ("cid", "label")
 
     def __init__(self, label: bool) -> None:
         super().__init__(label)
         self.label = label
         self.cid = b""
-        self.begin()
 
-    def begin(self) -> None:
-        """Read CRYPTO data from their beginning."""
-        self.position = 0
-        self.pieces = Pieces()
-        self.messages: HandshakeReader | None = HandshakeReader()
+
+_Key = tuple[bool, bytes]
+"""Whether the caller calls a sender the originator, and the connection id that it sends to."""
 
 
 class _Connection:
@@ -97,20 +188,42 @@ class _Connection:
     Attributes:
         conversation: that of the TLS in it.
         client, server: its sides.
-        first_cid: the id that its keys follow from.
-        keys: those of each version that has been met.
+        attempts: those of the client, the last one last.
+        crypto: what the server sends.
         answered: whether an Initial of the server has been read.
+        known: what its packets are known by.
     """
 
-    __slots__ = ("answered", "client", "conversation", "first_cid", "keys", "server")
+    __slots__ = ("answered", "attempts", "client", "conversation", "crypto", "known", "server")
 
     def __init__(self, conversation: Conversation, client: _Endpoint, server: _Endpoint) -> None:
         self.conversation = conversation
         self.client = client
         self.server = server
-        self.first_cid = b""
-        self.keys: dict[int, ConnectionKeys] = {}
+        self.attempts: list[_Attempt] = []
+        self.crypto = _Crypto()
         self.answered = False
+        self.known: list[_Key] = []
+
+    def sender(self, label: bool) -> _Endpoint:
+        """The side that the caller calls so."""
+        return self.client if self.client.label is label else self.server
+
+    def begin(self, attempt: _Attempt) -> None:
+        """Take note that the client begins, or begins again."""
+        self.attempts = [*self.attempts[1 - _MAXIMUM_ATTEMPTS :], attempt]
+
+    def keys(self, attempt: _Attempt, version: int, label: bool) -> InitialKeys | None:
+        """What protects the Initial packets that a side sends in an attempt and a version."""
+        both = attempt.keys.get(version)
+        if both is None:
+            if version in attempt.refused:
+                return None
+            both = _protection().initial_keys(version, attempt.cid)
+            if both is None:
+                return None
+            attempt.keys[version] = both
+        return both.client if self.client.label is label else both.server
 
 
 class _Datagram(NamedTuple):
@@ -122,6 +235,21 @@ class _Datagram(NamedTuple):
     ts: float | None
 
 
+class _Tries:
+    """How often it may still be tried to open a packet of a datagram."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = _MAXIMUM_TRIES
+
+    def open(self, keys: InitialKeys | None, packet: Packet) -> tuple[bytes, int] | None:
+        if keys is None or self.left <= 0:
+            return None
+        self.left -= 1
+        return keys.open(packet)
+
+
 class QuicAnalyzer:
     """The events of QUIC between two UDP ports, and of the TLS in it.
 
@@ -130,13 +258,14 @@ class QuicAnalyzer:
     the other or at once: each has a `Connection` of its own, whose originator is the client.
 
     Args:
-        c: who talks to whom, as the caller calls the sides.
-        options: what is chosen, as `Options`; or by its attributes as keywords.
+        c: the two endpoints; the `is_orig` of what is delivered refers to its originator. A connection after the first
+            has a uid of its own; without one here, each has.
+        options: an `Options`. Alternatively pass its attributes as keywords, not both.
         disable_analyzer_after_detection, wanted, extensions: attributes of `Options`. The events of `events.QUIC` are
             raised where they are asked for.
 
     Attributes:
-        finished: whether nothing more will be raised; there may always be another connection.
+        finished: always False, because another connection may begin.
         idle: whether there is no connection now, so that nothing but a long header can begin something.
         offsets: how many bytes the responder and the originator have sent, as the caller calls them.
 
@@ -145,14 +274,15 @@ class QuicAnalyzer:
     """
 
     __slots__ = (
-        "_by_cid",
+        "_by_key",
         "_c",
         "_connections",
         "_count",
         "_held",
+        "_last",
         "_options",
         "_over",
-        "_protection",
+        "_tried",
         "idle",
         "offsets",
     )
@@ -166,20 +296,21 @@ class QuicAnalyzer:
         options: Options | None = None,
         **choices: Unpack[Choices],
     ) -> None:
-        if options is None:
-            options = Options(**choices)
-        self._protection = _protection()
+        options = chosen(c, options, choices)
+        _protection()
         self._options = options
         self._c = Connection() if c is None else c
         self._count = 0
         self.idle = True
         self.offsets = [0, 0]
         self._connections: list[_Connection] = []
-        # By who sends, and the connection id that it sends to.
-        self._by_cid: dict[tuple[bool, bytes], _Connection] = {}
+        self._by_key: dict[_Key, list[_Connection]] = {}
         self._held: list[_Datagram] = []
-        # Who sent the first packet of a connection that is over, and to which connection id.
-        self._over: tuple[tuple[bool, bytes], ...] = ()
+        self._tried: tuple[tuple[int, bytes], ConnectionKeys | None] | None = None
+        # What the packets of a client are known by whose connection is over.
+        self._over: tuple[_Key, ...] = ()
+        # Of the connection that was over last: its name and its originator.
+        self._last: tuple[Connection, bool] | None = None
 
     def __repr__(self) -> str:
         ends = self._c.ends or self._c.uid or ""
@@ -221,16 +352,12 @@ class QuicAnalyzer:
         """
         out: list[Event] = []
         for connection in self._connections:
-            conversation = connection.conversation
-            conversation.ts = ts
-            for side in (connection.client, connection.server):
-                if side.pieces or (side.messages is not None and side.messages.pending):
-                    reason = "the data ends in the middle of a handshake message"
-                    conversation.violation(side, self.offsets[side.label], reason)
-            out += conversation.taken()
+            connection.conversation.ts = ts
+            self._report_missing(connection)
+            out += connection.conversation.taken()
         self._connections = []
         self.idle = True
-        self._by_cid = {}
+        self._by_key = {}
         self._held = []
         return out
 
@@ -241,20 +368,22 @@ class QuicAnalyzer:
         label = datagram.label
         began = False
         last: _Connection | None = None
+        tries = _Tries()
         packets = read_packets(datagram.data)
         for packet in packets:
             if packet.type is PacketType.INITIAL:
-                connection, new = self._initial(packet, datagram, out)
+                connection, new = self._initial(packet, datagram, tries, out)
                 began |= new
             elif packet.type is PacketType.RETRY:
                 connection = self._retry(packet, label)
             elif packet.type is PacketType.VERSION_NEGOTIATION:
-                self._version_negotiation(packet, label)
-                continue
+                connection = self._version_negotiation(packet, label)
             else:
-                connection = last or self._known(packet, label)
-                if packet.type is None and connection is None and self._connections:
-                    connection = self._connections[-1]
+                connection = last or self._belongs_to(packet, label)
+                if connection is None and packet.type is None:
+                    self._unknown_version(packet, datagram, out)
+                elif connection is None and packet.type is PacketType.ZERO_RTT:
+                    self._hold(datagram)
             if connection is None:
                 continue
             last = connection
@@ -266,55 +395,95 @@ class QuicAnalyzer:
             self._one_rtt(datagram.data[end:], datagram, last, out)
         return began
 
-    def _known(self, packet: Packet, label: bool) -> _Connection | None:
-        """The connection that a packet belongs to by its connection ids; None where none does, or several may."""
-        known = self._by_cid.get((label, packet.value["destination_connection_id"]))
-        if known is not None:
+    def _known(self, packet: Packet, label: bool) -> list[_Connection]:
+        """The connections of which it is known that packets of theirs have such a Destination Connection ID, the likeliest
+        first: one whose sender has that id too, and the newest.
+        """
+        known = self._by_key.get((label, packet.value["destination_connection_id"]), [])
+        if len(known) < 2:
             return known
-        # Its receiver may have chosen another one since, in a packet that cannot be read.
         cid = packet.value["source_connection_id"]
-        found = [each for each in self._connections if _sender(each, label).cid == cid]
-        return found[0] if len(found) == 1 else None
+        same = [each for each in reversed(known) if each.sender(label).cid == cid]
+        return same + [each for each in reversed(known) if each not in same]
+
+    def _of_sender(self, packet: Packet, label: bool) -> list[_Connection]:
+        """The connections whose sender has such a Source Connection ID; its peer may have chosen another one since, in a
+        packet that was not seen.
+        """
+        cid = packet.value["source_connection_id"]
+        return [each for each in self._connections if each.sender(label).cid == cid]
+
+    def _belongs_to(self, packet: Packet, label: bool) -> _Connection | None:
+        """The connection that a packet which cannot be opened belongs to; None where none does, or several may."""
+        known = self._known(packet, label)
+        if known:
+            return known[0]
+        several = self._of_sender(packet, label)
+        return several[0] if len(several) == 1 else None
 
     def _note(self, packet: Packet, connection: _Connection, datagram: _Datagram) -> None:
         """Raise the event of a packet that cannot be opened, or need not be."""
         conversation = connection.conversation
         conversation.ts = datagram.ts
-        side = _sender(connection, datagram.label)
+        side = connection.sender(datagram.label)
         if packet.type is PacketType.HANDSHAKE:
             conversation.note(side, Fact.HANDSHAKE_PACKET)
-        _hear_of(packet, connection, side)
+        _hear_of(packet, conversation, side)
 
     def _initial(
-        self, packet: Packet, datagram: _Datagram, out: list[Event]
+        self, packet: Packet, datagram: _Datagram, tries: _Tries, out: list[Event]
     ) -> tuple[_Connection | None, bool]:
         """Read an Initial packet: the connection that it belongs to, and whether that begins with it."""
-        label, cid = datagram.label, packet.value["destination_connection_id"]
-        version = packet.value["version"]
-        connection = self._by_cid.get((label, cid))
-        for each in self._connections if connection and not cid else filter(None, [connection]):
-            keys = _keys_of(each, version, label)
-            opened = None if keys is None else keys.open(packet)
-            if opened is not None:
-                self._opened(packet, opened, each, datagram, out)
-                return each, False
-        if (label, cid) in self._over:
+        label, version = datagram.label, packet.value["version"]
+        cid, token = packet.value["destination_connection_id"], packet.value["token"]
+        connection = self._open_with(self._known(packet, label), packet, datagram, tries, out)
+        if connection is not None:
+            return connection, False
+        if (label, cid) in self._over or tries.left <= 0:
             return None, False
-        both = self._protection.initial_keys(version, cid)
-        opened = None if both is None else both.client.open(packet)
-        if opened is None or both is None:
+        keys = self._keys_of(version, cid)
+        opened = None if keys is None else tries.open(keys.client, packet)
+        if opened is None or keys is None:
+            others = self._of_sender(packet, label)
+            connection = self._open_with(others, packet, datagram, tries, out)
             if connection is None:
                 self._hold(datagram)
-            return None, False
-        connection = self._restarted(packet, label)
-        began = connection is None
-        if connection is None:
-            connection = self._begin(label, self._first_time(datagram, both))
+            return connection, False
+        attempt = _Attempt(cid, token)
+        attempt.keys[version] = keys
+        again = self._begins_again(packet, label)
+        connection = again or self._begin(label, cid, self._first_time(datagram, keys))
+        connection.begin(attempt)
         self._know(connection, label, cid)
-        connection.first_cid = cid
-        connection.keys = {version: both}
-        self._opened(packet, opened, connection, datagram, out)
-        return connection, began
+        self._opened(packet, opened, connection, attempt, datagram, out)
+        return connection, again is None
+
+    def _open_with(
+        self,
+        connections: list[_Connection],
+        packet: Packet,
+        datagram: _Datagram,
+        tries: _Tries,
+        out: list[Event],
+    ) -> _Connection | None:
+        """Read an Initial packet of one of some connections; None where it is of none of them."""
+        label = datagram.label
+        for connection in connections:
+            for attempt in reversed(connection.attempts):
+                keys = connection.keys(attempt, packet.value["version"], label)
+                opened = tries.open(keys, packet)
+                if opened is not None:
+                    self._opened(packet, opened, connection, attempt, datagram, out)
+                    return connection
+        return None
+
+    def _keys_of(self, version: int, cid: bytes) -> ConnectionKeys | None:
+        """What protects the Initial packets of a connection that may begin. Those of the last one are kept: what is not
+        QUIC, or not the beginning, is tried again and again.
+        """
+        if self._tried is None or self._tried[0] != (version, cid):
+            self._tried = ((version, cid), _protection().initial_keys(version, cid))
+        return self._tried[1]
 
     def _hold(self, datagram: _Datagram) -> None:
         """Hold a datagram that can be opened once a connection has begun, perhaps."""
@@ -322,24 +491,30 @@ class QuicAnalyzer:
             self._held = [*self._held[1 - _MAXIMUM_HELD :], datagram]
 
     def _first_time(self, datagram: _Datagram, keys: ConnectionKeys) -> float | None:
-        """When a connection began: with the first datagram of its client that can be opened, or with what its server
-        sent, which came before that.
+        """When a connection began: with the first datagram of its client that can be opened, or with one before it that
+        is held.
         """
-        times = [
-            held.ts
-            for held in self._held
-            if held.label is not datagram.label
-            and any(
-                p.type is PacketType.INITIAL and keys.server.open(p)
-                for p in read_packets(held.data)
-            )
-        ]
-        return min(filter(None, [datagram.ts, *times]), default=None)
+        times = [datagram.ts]
+        tries = _Tries()
+        for held in self._held:
+            of_sender = keys.client if held.label is datagram.label else keys.server
+            for packet in read_packets(held.data):
+                if packet.type is PacketType.INITIAL and tries.open(of_sender, packet):
+                    times.append(held.ts)
+        return min(filter(None, times), default=None)
 
-    def _begin(self, label: bool, ts: float | None) -> _Connection:
-        """A new connection, whose client the caller calls so, and which began at a time."""
+    def _begin(self, label: bool, cid: bytes, ts: float | None) -> _Connection:
+        """A new connection.
+
+        Args:
+            label: whether the caller calls its client the originator.
+            cid: the connection id that its keys follow from.
+            ts: when it began.
+        """
         c = self._c
-        if self._count and c.uid is not None:
+        if c.uid is None:
+            c = msgspec.structs.replace(c, uid=uid(cid))
+        elif self._count:
             c = msgspec.structs.replace(c, uid=uid(f"{c.uid} {self._count}".encode()))
         if ts is not None:
             c = msgspec.structs.replace(c, start_time=ts)
@@ -350,63 +525,90 @@ class QuicAnalyzer:
         mapping.fill(conversation.registry)
         conversation.settle_originator(client, is_originator=True)
         connection = _Connection(conversation, client, server)
-        if len(self._connections) >= _MAXIMUM_CONNECTIONS:
-            self._forget(self._connections[0])
         self._connections.append(connection)
         self.idle = False
         return connection
 
-    def _restarted(self, packet: Packet, label: bool) -> _Connection | None:
+    def _begins_again(self, packet: Packet, label: bool) -> _Connection | None:
         """The connection that goes on with a packet whose keys are new, because the server has asked for that by a Retry
-        which was not seen: the client has a token, and has not changed its own connection id.
+        which was not seen: the client has a token now, and has not changed its own connection id.
         """
-        if not packet.value["token"]:
+        token = packet.value["token"]
+        if not token:
             return None
-        cid = packet.value["source_connection_id"]
-        for connection in self._connections:
+        for connection in reversed(self._connections):
             client = connection.client
-            if client.label is label and client.cid == cid and not connection.answered:
-                client.begin()
+            if (
+                client.label is label
+                and client.cid == packet.value["source_connection_id"]
+                and not connection.answered
+                and all(attempt.token != token for attempt in connection.attempts)
+            ):
                 return connection
         return None
 
     def _know(self, connection: _Connection, label: bool, cid: bytes) -> None:
         """Take note that one side of a connection sends to a connection id."""
-        self._by_cid[label, cid] = connection
+        key = (label, cid)
+        if key not in connection.known and len(connection.known) < _MAXIMUM_CIDS:
+            connection.known.append(key)
+            self._by_key.setdefault(key, []).append(connection)
 
-    def _forget(self, connection: _Connection) -> None:
+    def _forget(self, connection: _Connection, over: bool) -> None:
+        """Keep nothing of a connection; with `over`, but what its client's packets are known by."""
         self._connections.remove(connection)
         self.idle = not self._connections
-        for key in [key for key, known in self._by_cid.items() if known is connection]:
-            del self._by_cid[key]
-            if key[0] is connection.client.label:
+        self._last = (connection.conversation.c, connection.client.label)
+        for key in connection.known:
+            several = self._by_key[key]
+            several.remove(connection)
+            if not several:
+                del self._by_key[key]
+            if over and key[0] is connection.client.label:
                 self._over = (*self._over, key)[-_MAXIMUM_OVER:]
 
     def _retry(self, packet: Packet, label: bool) -> _Connection | None:
         """The connection that begins again by a Retry packet, with another connection id."""
-        connection = self._known(packet, label)
-        if (
-            connection is None
-            or connection.server.label is not label
-            or connection.answered
-            or not self._protection.is_answer_to(packet, connection.first_cid)
-        ):
-            return None
-        cid = packet.value["source_connection_id"]
-        connection.first_cid = cid
-        connection.keys = {}
-        connection.client.begin()
-        self._know(connection, connection.client.label, cid)
-        return connection
+        for connection in self._known(packet, label):
+            if (
+                connection.server.label is label
+                and not connection.answered
+                and _protection().is_answer_to(packet, connection.attempts[-1].cid)
+            ):
+                cid, token = packet.value["source_connection_id"], packet.value["retry_token"]
+                connection.begin(_Attempt(cid, token))
+                self._know(connection, connection.client.label, cid)
+                return connection
+        return None
 
-    def _version_negotiation(self, packet: Packet, label: bool) -> None:
-        """Take note that a client will begin again, because the server does not know the version (RFC 9000 section 6)."""
-        connection = self._known(packet, label)
-        if connection is None or connection.server.label is not label or connection.answered:
-            return
-        if not connection.keys.keys() & {*packet.value["supported_versions"]}:
-            connection.keys = {}
-            connection.client.begin()
+    def _version_negotiation(self, packet: Packet, label: bool) -> _Connection | None:
+        """The connection whose client will begin again, because the server does not know the version (RFC 9000
+        section 6).
+        """
+        for connection in self._known(packet, label):
+            last = connection.attempts[-1]
+            tried = frozenset(last.keys)
+            if (
+                connection.server.label is label
+                and not connection.answered
+                and not tried & {*packet.value["supported_versions"]}
+            ):
+                connection.begin(_Attempt(last.cid, last.token, last.refused | tried))
+                return connection
+        return None
+
+    def _unknown_version(self, packet: Packet, datagram: _Datagram, out: list[Event]) -> None:
+        """Raise the event of a packet of a version that is not known, in a flow that has had connections."""
+        if self._connections:
+            self._note(packet, self._connections[-1], datagram)
+            out += self._connections[-1].conversation.taken()
+        elif self._last is not None:
+            c, client_label = self._last
+            sides = (Side(False), Side(True))
+            conversation = Conversation(c, sides, _TRANSPORT, self._options)
+            conversation.ts = datagram.ts
+            _hear_of(packet, conversation, sides[datagram.label is client_label])
+            out += conversation.taken()
 
     def _one_rtt(
         self, packet: bytes, datagram: _Datagram, last: _Connection | None, out: list[Event]
@@ -433,10 +635,11 @@ class QuicAnalyzer:
                 if conversation.state is State.ESTABLISHED:
                     return
                 conversation.ts = datagram.ts
+                self._report_missing(connection)
                 conversation.note(client, Fact.CLIENT_1RTT_PACKET)
                 out += conversation.taken()
                 if conversation.state is State.FINISHED:
-                    self._forget(connection)
+                    self._forget(connection, over=True)
                 return
 
     # The content of Initial packets
@@ -446,17 +649,19 @@ class QuicAnalyzer:
         packet: Packet,
         opened: tuple[bytes, int],
         connection: _Connection,
+        attempt: _Attempt,
         datagram: _Datagram,
         out: list[Event],
     ) -> None:
         conversation = connection.conversation
         conversation.ts = datagram.ts
-        side, peer = _sender(connection, datagram.label), _receiver(connection, datagram.label)
+        side, peer = connection.sender(datagram.label), connection.sender(not datagram.label)
         side.cid = packet.value["source_connection_id"]
         self._know(connection, peer.label, side.cid)
         if side is connection.server:
             connection.answered = True
-        _hear_of(packet, connection, side)
+        crypto = connection.crypto if side is connection.server else attempt.crypto
+        _hear_of(packet, conversation, side)
         payload, begin = opened
         offset = datagram.base + begin
         frames_are_heard = conversation.walker.visit(Frame) is not None
@@ -464,82 +669,50 @@ class QuicAnalyzer:
             for at, end, frame in read_frames(payload):
                 kind = frame["type"]
                 if kind not in _ALLOWED:
-                    reason = f"a frame of type 0x{kind:02x}, which an Initial packet may not hold"
+                    reason = f"frame type 0x{kind:02x} is not allowed in an Initial packet"
                     conversation.violation(side, offset + at, reason, "Frame.type")
                     break
                 if kind == FrameType.CRYPTO:
                     data = frame["frame"]["crypto_data"]
                     piece = Piece(frame["frame"]["offset"], data, offset + end - len(data))
-                    _crypto(conversation, side, piece)
+                    _read_crypto(conversation, side, crypto, piece)
                 if frames_are_heard:
                     conversation.hear(Frame, frame, side, "InitialPacket", packet=packet.value)
         except GrammarError as error:
             conversation.violation(side, offset + error.offset, error.reason, error.path)
+        if len(self._connections) > _MAXIMUM_CONNECTIONS and connection is self._connections[-1]:
+            self._evict(out)
         out += conversation.taken()
 
+    def _evict(self, out: list[Event]) -> None:
+        """Give up the oldest connection, because there are too many at once."""
+        oldest = self._connections[0]
+        reason = f"more than {_MAXIMUM_CONNECTIONS} connections at once: nothing more of this one is read"
+        oldest.conversation.violation(oldest.client, self.offsets[oldest.client.label], reason)
+        out += oldest.conversation.taken()
+        self._forget(oldest, over=False)
 
-def _sender(connection: _Connection, label: bool) -> _Endpoint:
-    return connection.client if connection.client.label is label else connection.server
-
-
-def _receiver(connection: _Connection, label: bool) -> _Endpoint:
-    return connection.server if connection.client.label is label else connection.client
-
-
-def _keys_of(connection: _Connection, version: int, label: bool) -> InitialKeys | None:
-    """What protects the Initial packets that a side sends in a version."""
-    both = connection.keys.get(version)
-    if both is None:
-        both = _protection().initial_keys(version, connection.first_cid)
-        if both is None:
-            return None
-        connection.keys[version] = both
-    return both.client if connection.client.label is label else both.server
+    def _report_missing(self, connection: _Connection) -> None:
+        """Say what is missing of messages that have begun."""
+        of_client = [(connection.client, attempt.crypto) for attempt in connection.attempts[-1:]]
+        for side, crypto in (*of_client, (connection.server, connection.crypto)):
+            if crypto.missing:
+                connection.conversation.violation(side, self.offsets[side.label], crypto.missing)
 
 
-def _hear_of(packet: Packet, connection: _Connection, side: Side) -> None:
+def _hear_of(packet: Packet, conversation: Conversation, side: Side) -> None:
     schema = LongHeader if packet.type is None else PACKETS[packet.type]
-    name = getattr(schema, "title", "")
-    connection.conversation.hear(schema, packet.value, side, name)
+    conversation.hear(schema, packet.value, side, getattr(schema, "title", ""))
 
 
-def _crypto(conversation: Conversation, side: _Endpoint, piece: Piece) -> None:
+def _read_crypto(conversation: Conversation, side: Side, crypto: _Crypto, piece: Piece) -> None:
     """Take CRYPTO data, and read the messages that are whole with them."""
-    messages = side.messages
-    if messages is None or piece.end <= side.position:
-        return
-    if piece.start == side.position and not side.pieces and not messages.pending:
-        # Nearly all ServerHellos, and most ClientHellos, come whole.
-        message = sole_message(piece.data, piece.offset)
-        if message is not None:
-            side.position = piece.end
-            conversation.message(side, message)
-            return
-    if piece.start < side.position:
-        piece = piece.part(side.position, piece.end)
-    side.pieces.add(piece)
-    for each in side.pieces.take_from(side.position):
-        side.position = each.end
-        messages.feed(each.data, each.offset)
-    reason = ""
     try:
-        for message in _messages(messages):
+        for message in crypto.take(piece):
             if conversation.message(side, message) is None:
-                messages.drop()
+                crypto.messages.drop()
     except GrammarError as error:
         conversation.violation(side, error.offset, error.reason, error.path)
-        side.messages = None
-    if side.pieces.held > _MAXIMUM_CRYPTO:
-        reason = f"more than {_MAXIMUM_CRYPTO} bytes of CRYPTO data out of order"
-        conversation.violation(side, piece.offset, reason)
-        side.messages = None
-    if side.messages is None:
-        side.pieces = Pieces()
-
-
-def _messages(reader: HandshakeReader) -> Iterator[Any]:
-    while (message := reader.next()) is not None:
-        yield message
 
 
 @cache
@@ -551,11 +724,10 @@ def _protection() -> Any:
     """
     try:
         from .secrets import initial
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "cryptography":
-            raise
+    except ImportError as error:
+        missing = isinstance(error, ModuleNotFoundError) and error.name == "cryptography"
+        why = "is not installed; pip install cryptography" if missing else f"does not load: {error}"
         raise ImportError(
-            "QUIC is not read: the library cryptography is not installed; pip install 'tlsgrammar[quic]'",
-            name="cryptography",
+            f"QUIC was skipped because the library cryptography {why}", name="cryptography"
         ) from None
     return initial

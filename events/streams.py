@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Unpack
 
 from tlsgrammar import GrammarError, read, sslv2
@@ -32,7 +33,7 @@ from tlsgrammar.versions import SSL20, SSL30, TLS10, TLS11, TLS12
 
 from .conversation import Conversation, Fact, Side, State, Transport
 from .model import Connection, Event
-from .options import Choices, Options
+from .options import Choices, Options, chosen
 
 __all__ = ["Analyzer"]
 
@@ -67,6 +68,7 @@ class _Direction(Side):
         reading: how far their reading is.
         protocol: what they have been recognised as; None before.
         head: those that have been collected to find that out.
+        cuts: where in them segments begin, but for the first.
         offset: how many came before what is collected, searched or passed over.
         missing: how many are missing before them.
         records: what reads them as records, in the states of `_OF_RECORDS`.
@@ -75,6 +77,7 @@ class _Direction(Side):
     """
 
     __slots__ = (
+        "cuts",
         "handshake",
         "head",
         "missing",
@@ -90,6 +93,7 @@ class _Direction(Side):
         self.reading = _Reading.BEGINNING
         self.protocol: Protocol | None = None
         self.head = b""
+        self.cuts: tuple[int, ...] = ()
         self.offset = 0
         self.missing = 0
         self.records: RecordReader = _NOTHING_TO_READ
@@ -143,7 +147,7 @@ class Analyzer:
         originator_is_guess: whether nobody knows who opened the connection. The TLS client is taken for the originator
             then, once what is sent tells which that is: `c` and the `is_orig` of events change sides; the `is_orig` of
             what is delivered keeps its meaning.
-        options: what is chosen, as `Options`; or by its attributes as keywords.
+        options: an `Options`. Alternatively pass its attributes as keywords, not both.
         disable_analyzer_after_detection, wanted, extensions, search_limit: attributes of `Options`.
 
     Attributes:
@@ -161,8 +165,7 @@ class Analyzer:
         options: Options | None = None,
         **choices: Unpack[Choices],
     ) -> None:
-        if options is None:
-            options = Options(**choices)
+        options = chosen(c, options, choices)
         self._search_limit = options.search_limit
         # Whether the first bytes of a direction are still to tell who the originator is.
         self._may_tell = originator_is_guess
@@ -245,6 +248,8 @@ class Analyzer:
         if self.finished or direction.reading is _Reading.ENDED:
             return []
         self._conversation.ts = ts
+        if direction.reading is _Reading.BEGINNING and direction.head:
+            self._recognise(direction, last=True)
         if direction.reading in _OF_RECORDS:
             self._conversation.violation(direction, direction.records.offset, reason)
         elif self._peer(direction).reading in _OF_RECORDS:
@@ -288,7 +293,10 @@ class Analyzer:
     # Where TLS begins
 
     def _collect(self, direction: _Direction, data: bytes) -> None:
-        direction.head = direction.head + data if direction.head else data
+        if direction.head:
+            direction.cuts += (len(direction.head),)
+            data = direction.head + data
+        direction.head = data
         self._recognise(direction)
 
     def _recognise(self, direction: _Direction, last: bool = False) -> None:
@@ -321,8 +329,13 @@ class Analyzer:
         else:
             direction.protocol = protocol
             self._begin_search(direction)
-            if direction.reading is _Reading.SEARCHING:
-                self._look_for_client_hello(direction, head)
+            # TLS may begin where a segment does.
+            for begin, end in pairwise((0, *direction.cuts, len(head))):
+                if direction.reading is _Reading.SEARCHING:
+                    self._look_for_client_hello(direction, head[begin:end])
+                elif direction.reading in _OF_RECORDS:
+                    direction.records.feed(head[begin:end])
+            direction.cuts = ()
 
     def _tell_originator(self, direction: _Direction) -> None:
         """Tell who the originator is by the first bytes of a direction. What has come in the other one before was too
@@ -378,6 +391,11 @@ class Analyzer:
     # Gaps
 
     def _miss_beginning(self, direction: _Direction, length: int) -> None:
+        if direction.head and self._may_tell:
+            self._recognise(direction, last=True)
+            if direction.reading is not _Reading.BEGINNING:
+                _MISSES[direction.reading](self, direction, length)
+                return
         direction.missing = length
         direction.offset += len(direction.head) + length
         self._end(direction)

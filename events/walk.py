@@ -73,14 +73,14 @@ __all__ = [
 
 
 class Occasion(NamedTuple):
-    """On which occasion a structure was met.
+    """Where and when a structure was seen.
 
     Attributes:
         c: the connection.
         is_orig: whether the originator sent it.
         ts: when the data that completed it arrived, in seconds since the epoch.
         malformed: whether the message that it is a part of ended before its own lengths say.
-        is_client: whether the TLS client sent it, which is nearly always the originator.
+        is_client: whether the TLS client (nearly always the originator) sent it.
         message: the name of the handshake message that it is a part of, such as `client_hello`; or that of the content
             type of the record, such as `alert`; or of the packet of QUIC, such as `InitialPacket`.
         packet: the packet of QUIC that a frame stands in; None for anything else.
@@ -140,7 +140,7 @@ def raises(
     _check_event(event)
     for schema in on:
         if not isinstance(schema, Construct):
-            raise TypeError(f"raises() takes schemas, which are constructs; {schema!r} is none")
+            raise TypeError(f"raises() takes constructs, not {schema!r}")
     code = None if on_extension is None else registry.code(on_extension)
     # Those of the library itself are seen, which takes time to find out at each start; a test holds it.
     unseen = _hidden_of(registry) if on and registry.has_entered(_OWN) else {}
@@ -262,11 +262,15 @@ def check_wanted(
         return None
     if isinstance(wanted, (str, bytes)):
         raise TypeError(
-            f"wanted= takes the names of events, several of them: [{wanted!r}], not {wanted!r}"
+            f"wanted= takes a collection of event names, such as [{wanted!r}], not a string"
         )
     asked = frozenset(wanted)
     known = known_events(DEFAULT if registry is None else registry)
     for name in asked:
+        if not isinstance(name, str):
+            raise TypeError(
+                f"wanted= takes event names, not classes such as {name!r}; use its name"
+            )
         if name not in known:
             raise ValueError(f"no event is named {name!r}{nearest(str(name), known)}")
     return asked

@@ -712,3 +712,13 @@ def test_no_bytes_raise(data: st.DataObject) -> None:
             analyzer.deliver(data.draw(st.binary(max_size=40)), is_orig)
         analyzer.deliver(bytes(changed), is_orig)
     analyzer.end()
+
+
+@pytest.mark.parametrize(("content", "count"), [("020a02", 1), ("020a0228020102", 3)])
+def test_an_odd_byte_behind_alerts_costs_none_of_them(content: str, count: int) -> None:
+    data = record("alert", bytes.fromhex(content))
+    analyzer = events.Analyzer()
+    analyzer.deliver(record("handshake", client_hello()), is_orig=True)
+    found = analyzer.deliver(data, is_orig=False)
+    assert names(found) == ["ssl_alert"] * count + ["protocol_violation"]
+    assert found[-1].reason == "1 byte left over after the last whole element"  # type: ignore[attr-defined]

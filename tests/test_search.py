@@ -296,6 +296,16 @@ def test_a_banner_before_a_client_hello() -> None:
     assert plain(analyze([(False, b"hello, who is there?"), *TLS])) == plain(analyze(TLS))
 
 
+@pytest.mark.parametrize("beginning", [b"\r\n", b"S", b"hello"])
+def test_a_short_beginning_of_unknown_sides_hides_nothing(beginning: bytes) -> None:
+    for gap in (0, 100):
+        analyzer = events.Analyzer(originator_is_guess=True)
+        analyzer.deliver(beginning, is_orig=True)
+        analyzer.gap(True, gap)
+        found = [e for is_orig, data in TLS for e in analyzer.deliver(data, is_orig)]
+        assert "ssl_client_hello" in {event.name for event in found}
+
+
 @pytest.mark.parametrize("protocol", CLEARTEXT)
 def test_without_a_syn_the_client_is_the_originator(protocol: str, tmp_path: Path) -> None:
     """Whichever side sent the first packet that was captured."""

@@ -41,6 +41,9 @@ from .language import (
 from .versions import cid_length
 
 __all__ = [
+    "PACKETS",
+    "VERSION_1",
+    "VERSION_2",
     "AckEcnFrame",
     "AckFrame",
     "AckRange",
@@ -108,7 +111,7 @@ def packet_type(first_byte: int, version: int) -> PacketType:
 
     Args:
         first_byte: of the packet.
-        version: of QUIC, from its header. The types of version 2 are one further on (RFC 9369 section 3.2).
+        version: of QUIC, from its header. Version 2 shifts the type numbers by one (RFC 9369 section 3.2).
     """
     if version == VERSION_NEGOTIATION:
         return PacketType.VERSION_NEGOTIATION
@@ -276,7 +279,7 @@ PACKETS: Mapping[PacketType, Construct] = {
 
 
 class FrameType(enum.IntEnum):
-    """The types of frames that the library has to know. `names.QUIC_FRAME_TYPES` has the names of all."""
+    """Frame types that the library itself handles. `names.QUIC_FRAME_TYPES` has the names of all."""
 
     PADDING = 0x00
     PING = 0x01

@@ -6,8 +6,10 @@ What may live here: which datagram belongs to which flow, what reads it, and how
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
+
+import msgspec
 
 from tlsgrammar import Registry
 from tlsgrammar.framing import is_dtls
@@ -16,6 +18,7 @@ from tlsgrammar.registry import DEFAULT
 from ..datagrams import DatagramAnalyzer
 from ..model import Connection, Event
 from ..options import Options
+from ..uids import uid
 from .flows import connection, idle_limits, next_sweep
 from .headers import Segment
 
@@ -205,6 +208,8 @@ class DatagramFlows:
         ):
             return None
         c = connection("udp", flow.first, flow.start_time)
+        if flow.known and c.uid is not None:  # there is another protocol, which has that name
+            c = msgspec.structs.replace(c, uid=uid(f"{c.uid} {index}".encode()))
         try:
             analyzer = reader.analyzer(c, is_first, self._options)
         except ImportError as error:
@@ -216,12 +221,8 @@ class DatagramFlows:
         flow.analyzers[index] = analyzer
         return analyzer
 
-    def end(self) -> Iterator[Event]:
-        """Take note that the capture is over."""
-        for flow in {id(flow): flow for flow in self._flows.values()}.values():
-            for analyzer in flow.analyzers:
-                if analyzer is not None:
-                    yield from analyzer.end(flow.last_time)
+    def end(self) -> None:
+        """Take note that the capture is over. What a flow was in the middle of then, nobody knows to be missing."""
         self._flows.clear()
 
     def _sweep(self, ts: float, events: list[Event]) -> None:

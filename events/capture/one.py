@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Unpack
 
 from ..model import Event
-from ..options import Choices, Options
+from ..options import Choices, Options, chosen
 from .connections import Connections
 from .datagrams import DatagramFlows
 from .files import Capture, CaptureError, open_capture
@@ -27,13 +27,13 @@ def read_capture(
 ) -> Iterator[Event]:
     """The events of the TLS, DTLS and QUIC connections in a capture, in the order of its packets.
 
-    Every TCP stream and UDP flow is looked at, whatever its ports; one that is none of these raises nothing. Where the
-    library that QUIC needs is not installed, there is a `NotRead` warning instead of its events. The file is read as the iterator is, so that it may be a pipe, or larger than the memory.
+    Every TCP stream and UDP flow is looked at, whatever its ports; anything else produces no events. Where the library
+    that QUIC needs is not installed, there is a `NotRead` warning instead of its events. The file is read as the iterator is, so that it may be a pipe, or larger than the memory.
 
     Args:
         path: a pcap or pcapng file; `-` is standard input.
         progress: called now and then with the number of bytes that were read since.
-        options: what is chosen, as `Options`; or by its attributes as keywords.
+        options: an `Options`. Alternatively pass its attributes as keywords, not both.
         disable_analyzer_after_detection, wanted, extensions, search_limit: attributes of `Options`.
 
     Raises:
@@ -42,8 +42,7 @@ def read_capture(
         ValueError: an event in `wanted` is not known.
         ImportError: the library that reads captures is not installed.
     """
-    if options is None:
-        options = Options(**choices)
+    options = chosen(None, options, choices)
     capture = open_capture(path, progress)
     if capture.link_type not in LINK_TYPES:
         known = ", ".join(sorted({name for name, _ in LINK_TYPES.values()}))
@@ -55,11 +54,11 @@ def read_capture(
 
 
 def _warn(message: str) -> None:
-    warnings.warn(message, NotRead, stacklevel=2)
+    warnings.warn(message, NotRead, stacklevel=1)
 
 
 class NotRead(UserWarning):
-    """Something in a capture is not read, because a library is not installed."""
+    """Part of a capture was skipped because a library is not installed."""
 
 
 def _events(
@@ -83,7 +82,7 @@ def _events(
                 events = []
     except CaptureError:
         yield connections.end()
-        yield flows.end()
+        flows.end()
         raise
     yield connections.end()
-    yield flows.end()
+    flows.end()

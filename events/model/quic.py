@@ -73,7 +73,7 @@ class QUICRetryPacket(Event, frozen=True):
 
     Attributes:
         is_orig, version, dcid, scid: as of `QUICInitialPacket`.
-        retry_token: what the client is to send along.
+        retry_token: the token the client must return in its next Initial packet.
         retry_integrity_tag: what proves that the server has received the client's Initial.
     """
 
@@ -92,8 +92,8 @@ class QUICConnectionCloseFrame(Event, frozen=True):
 
     Attributes:
         is_orig, version, dcid, scid: as of `QUICInitialPacket`, of the packet that it is in.
-        error_code: why (RFC 9000 section 20.1).
-        reason_phrase: in words; may be empty.
+        error_code: the reason as a code (RFC 9000 section 20.1).
+        reason_phrase: the reason as text; may be empty.
     """
 
     name: ClassVar[str] = "QUIC::connection_close_frame"

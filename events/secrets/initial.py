@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
-from tlsgrammar import build
+from tlsgrammar import GrammarError, build
 from tlsgrammar.framing.packets import Packet, read_packets, truncated_packet_number
 from tlsgrammar.key_schedule import HkdfLabel
 from tlsgrammar.quic import (
@@ -155,13 +155,15 @@ class InitialKeys:
         """An Initial packet with protection: the inverse of `open`.
 
         Args:
-            fields: those of `InitialPacket` before the protected part, but for `first_byte`.
+            fields: the header fields of `InitialPacket`, except `first_byte`.
             number: the packet number, which takes four bytes.
             payload: its frames.
 
         Raises:
             GrammarError: a field is missing, or does not fit.
         """
+        if "version" not in fields:
+            raise GrammarError("no value for the field 'version'", 0, "InitialPacket.version")
         version = fields["version"]
         first_byte = {
             "fixed_bit": 1,
@@ -218,8 +220,8 @@ def initial_keys(version: int, connection_id: bytes) -> ConnectionKeys | None:
 
 
 def is_answer_to(retry: Packet, connection_id: bytes) -> bool:
-    """Whether a Retry packet answers an Initial packet that had a Destination Connection ID. Those of versions that have
-    no tag are taken for answers.
+    """Whether a Retry packet answers an Initial packet that had a Destination Connection ID. Always
+    true for versions without an integrity tag.
     """
     keys = _RETRY_KEYS.get(retry.value["version"])
     if keys is None:

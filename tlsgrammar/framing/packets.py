@@ -104,7 +104,7 @@ def read_packets(datagram: bytes) -> list[Packet]:
 
 
 def is_quic(datagram: bytes) -> bool:
-    """Whether a datagram begins with a long header of a version of QUIC that is known. Other things may look so, too."""
+    """Whether a datagram begins with a long header of a version of QUIC that is known. Other protocols may match as well."""
     if len(datagram) < _START_SIZE or not is_long_header(datagram[0]):
         return False
     _, version = _long_header_start(datagram, 0)
@@ -137,7 +137,7 @@ _EMPTY_FRAMES = re.compile(rb"[\x00\x01]+")
 
 
 def read_frames(payload: bytes) -> Iterator[tuple[int, int, Any]]:
-    """The frames of a payload without protection, but for PADDING and PING: where each begins and ends, and what it is.
+    """The frames of a payload without protection, except PADDING and PING, as (start, end, value).
 
     Raises:
         GrammarError: the bytes that come next are no frame.

@@ -93,6 +93,8 @@ def _note(error: Exception, stream: Any, path: str) -> None:
 
 
 class _Field(Renamed):  # type: ignore[misc]
+    _stands_in = True
+
     def _parse(self, stream: Any, context: Any, path: str) -> Any:
         path = f"{path} -> {self.name}" if self.name else path
         try:
@@ -111,6 +113,8 @@ class _Field(Renamed):  # type: ignore[misc]
 
 
 class _Struct(construct.Struct):  # type: ignore[misc]
+    _stands_in = True
+
     def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
         if obj is not None:
             if not isinstance(obj, Mapping):
@@ -142,6 +146,8 @@ class _Given(dict[str, Any]):
 
 
 class _Sequence(construct.Sequence):  # type: ignore[misc]
+    _stands_in = True
+
     def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
         if obj is not None and (
             not isinstance(obj, (list, tuple)) or len(obj) != len(self.subcons)
@@ -151,6 +157,8 @@ class _Sequence(construct.Sequence):  # type: ignore[misc]
 
 
 class _LazyBound(construct.LazyBound):  # type: ignore[misc]
+    _stands_in = True
+
     def _parse(self, stream: Any, context: Any, path: str) -> Any:
         context = deeper(context, stream, path)
         return guarded(self.subconfunc())._parsereport(stream, context, path)

@@ -638,6 +638,8 @@ def _known_class(kind: type) -> _Known | None:
     for base in kind.__mro__:
         known = _KNOWN.get(base)
         if known is not None:
+            if "_stands_in" in vars(kind):
+                return known  # of the guard: it parses as what it stands in for
             own = any(getattr(kind, name) is not getattr(base, name) for name in _METHODS)
             return None if own else known
     return None
