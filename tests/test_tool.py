@@ -665,3 +665,19 @@ def test_packages_bring_extensions_along(tmp_path: Path) -> None:
         "print(error.name, tlsgrammar.extensions.DEFAULT.name(0xFE77))"
     )
     assert run("-c", script, python=python) == (0, "broken brought_along\n", "")
+
+
+@pytest.mark.parametrize("path", sorted((DATA / "quic").glob("*.pcap")), ids=lambda path: path.stem)
+def test_datagrams_of_quic(path: Path) -> None:
+    """All that is in them is shown: packets, what is behind them, and padding."""
+    for _, datagram in payloads(path):
+        if datagram[0] < 0x80:
+            continue
+        look = Look(datagram, {})
+        assert look.kind == "QUIC packets"
+        nodes = list(look.nodes())
+        assert [node.start for node in nodes] == [0, *(node.end for node in nodes[:-1])]
+        assert nodes[-1].end == len(datagram)
+        assert not look.errors
+    status, out, _ = tool("show", "InitialPacket")
+    assert (status, "opaque protected<0..2^62-1>;" in out) == (0, True)

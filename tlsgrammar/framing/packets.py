@@ -82,11 +82,15 @@ class Packet(NamedTuple):
 def read_packets(datagram: bytes) -> list[Packet]:
     """The packets with long headers that a datagram begins with (RFC 9000 section 12.2).
 
-    What follows a packet whose length is not known, or that is malformed, is not read.
+    What follows a packet whose length is not known, or that is malformed, is not read; nor is what follows the first 64.
     """
     packets: list[Packet] = []
     at = 0
-    while len(datagram) - at >= _START_SIZE and is_long_header(datagram[at]):
+    while (
+        len(datagram) - at >= _START_SIZE
+        and is_long_header(datagram[at])
+        and len(packets) < _MAXIMUM_PACKETS
+    ):
         first, version = _long_header_start(datagram, at)
         known = version == VERSION_NEGOTIATION or version in QUIC_VERSIONS
         kind = packet_type(first, version) if known else None
@@ -131,6 +135,9 @@ def truncated_packet_number(header: bytes, size: int, expected: int) -> int:
         return candidate - window
     return candidate
 
+
+# More packets than any sender puts into a datagram.
+_MAXIMUM_PACKETS = 64
 
 # PADDING and PING: a type each, and nothing else.
 _EMPTY_FRAMES = re.compile(rb"[\x00\x01]+")

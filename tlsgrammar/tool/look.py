@@ -376,8 +376,12 @@ class Look:
             yield _moved(node, packet.start.__add__)
             end = packet.end
         rest = self.data[end:]
-        if rest.strip(b"\0"):
-            node, error = follow("OneRTTPacket", OneRTTPacket, rest, **self.context)
+        if rest:
+            is_padding = not rest.strip(b"\0")
+            name, schema = (
+                ("padding", remaining()) if is_padding else ("OneRTTPacket", OneRTTPacket)
+            )
+            node, error = follow(name, schema, rest, **self.context)
             self._note(error, end.__add__)
             yield _moved(node, end.__add__)
 
