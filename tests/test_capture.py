@@ -482,3 +482,16 @@ def test_too_much_out_of_order_ends_the_direction_alone(events_of: EventsOf) -> 
     names = [e.name for e in found]
     assert "ssl_client_hello" in names
     assert "ssl_server_hello" not in names
+
+
+@pytest.mark.parametrize("ends", ["capture", "FIN"])
+def test_what_is_open_when_a_capture_ends_is_not_wrong(ends: str, tmp_path: Path) -> None:
+    """Nobody knows that anything is missing of a connection that goes on. Of one that is closed, it is."""
+    chunks = payloads(DATA / "tls12-ecdhe-rsa.pcap")[:2]
+    is_orig, data = chunks[-1]
+    chunks[-1] = (is_orig, data[:-10])
+    path = write(tmp_path / "cut.pcap", packets(chunks, fin=ends == "FIN"))
+    violations = [
+        event for event in events.read_capture(path) if isinstance(event, events.ProtocolViolation)
+    ]
+    assert len(violations) == (1 if ends == "FIN" else 0)

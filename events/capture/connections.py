@@ -156,9 +156,13 @@ class Connections:
             self._close(flow, ts)
 
     def end(self) -> Iterable[Event]:
-        """Take note that the capture is over."""
+        """Take note that the capture is over. What a connection that is open then was in the middle of, nobody knows to
+        be missing.
+        """
         for flow in {side.flow: None for side in self._sides.values()}:
-            yield from self._finish(flow, flow.last_time)
+            streams = (flow.first.stream, flow.first.peer.stream)
+            is_open = not flow.closed and all(stream.fin is None for stream in streams)
+            yield from self._finish(flow, flow.last_time, is_open=is_open)
         self._sides.clear()
         self._lingering.clear()
 
@@ -259,14 +263,14 @@ class Connections:
             flow.closed = True
             self._lingering.append((ts, flow))
 
-    def _finish(self, flow: _Flow, ts: float) -> list[Event]:
-        """The events that were waiting for data that will not come."""
+    def _finish(self, flow: _Flow, ts: float, *, is_open: bool = False) -> list[Event]:
+        """The events that were waiting for data that will not come; with `is_open`, that are not known not to come."""
         events: list[Event] = []
         for side in (flow.first, flow.first.peer):
             chunks = side.stream.finish()
             if chunks:
                 self._deliver(side, chunks, ts, events)
-        if flow.analyzer is not None:
+        if flow.analyzer is not None and not is_open:
             events += flow.analyzer.end(ts)
         self._done(flow)
         return events
