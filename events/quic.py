@@ -7,9 +7,9 @@ The only proof that a datagram is QUIC is that an Initial packet in it authentic
 connection id: its sender is the client, and a connection begins. Everything else belongs to a connection by its
 connection ids, and an Initial packet only if it authenticates with the keys of the connection too.
 
-The traps. Packets come out of order, so that what cannot be opened yet is held, a few datagrams. By a Retry or a Version
-Negotiation the client begins again, with other keys and a ClientHello from its beginning; what it sent before may come
-later, and belongs to the attempt before. A server may answer in another version (RFC 9368), whose keys follow from the
+The traps. Packets come out of order, so that what cannot be opened yet is held, a few datagrams. After a Retry, or in
+another version, the client begins again, with other keys and a ClientHello from its beginning; what it sent before may
+come later, and belongs to the attempt before. Many clients have an empty connection id, which tells nothing. A server may answer in another version (RFC 9368), whose keys follow from the
 same connection id. What is left of a connection that is over has to be told from the beginning of a new one. And whoever
 sends a packet decides what it costs to try it, so that tries are counted.
 """
@@ -48,8 +48,12 @@ __all__ = ["QuicAnalyzer"]
 
 _TRANSPORT = Transport("stream", dtls=False, type_path="")
 
-# How often it is tried to open the packets of one datagram. There are few in real ones.
+# How often it is tried to open the packets of one datagram, with what it takes to make keys. There are few in real ones.
 _MAXIMUM_TRIES = 16
+# How many versions there may be in one attempt: that of the client, and one that the server chooses instead.
+_MAXIMUM_VERSIONS = 3
+# A connection that has been silent this long gives way to others, in seconds.
+_SILENT = 30.0
 # What is held at most: datagrams that cannot be opened yet; of a direction, CRYPTO data that come too early, in bytes and
 # in pieces; connections that are not over, their connection ids and their attempts; and what is known of those that are.
 _MAXIMUM_HELD = 4
@@ -82,7 +86,7 @@ class _Crypto:
         position: how many bytes have been read.
         pieces: those that come later.
         messages: reads the messages in them.
-        lost: whether nothing more can be read of them.
+        lost: whether nothing more can be read of them, or it has been told what is missing.
     """
 
     __slots__ = ("lost", "messages", "pieces", "position")
@@ -130,33 +134,50 @@ class _Crypto:
             self.pieces = Pieces()
             raise
 
-    @property
-    def missing(self) -> str:
-        """What is missing of messages that have begun, in words; empty where nothing is."""
+    def missing(self, established: bool) -> str:
+        """What is missing of messages that have begun, in words; empty where nothing is.
+
+        Args:
+            established: whether the handshake is over, so that there has been a message.
+        """
+        if self.lost:
+            return ""
         if self.pieces:
             first = self.pieces.pieces[0].start
             return f"{first - self.position} bytes of CRYPTO data are missing"
-        if self.messages.pending and not self.lost:
+        if self.messages.pending:
             return "CRYPTO data end in the middle of a handshake message"
-        return ""
+        return (
+            "the CRYPTO data with its hello are missing"
+            if established and not self.position
+            else ""
+        )
 
 
 class _Attempt:
-    """A client's attempt at a connection: the first, or one after a Retry or a Version Negotiation.
+    """A client's attempt at a connection: the first, or one after a Retry, or in another version.
 
     Attributes:
         cid: the connection id that its keys follow from.
         token: what the client was given to show.
-        refused: the versions that the server does not know, whose packets are of an attempt before.
+        version: the one that the client tries; None before it has.
+        refused: those that it has tried before, whose packets are of another attempt.
         keys: those of each version that has been met.
         crypto: what the client sends in it.
     """
 
-    __slots__ = ("cid", "crypto", "keys", "refused", "token")
+    __slots__ = ("cid", "crypto", "keys", "refused", "token", "version")
 
-    def __init__(self, cid: bytes, token: bytes, refused: frozenset[int] = frozenset()) -> None:
+    def __init__(
+        self,
+        cid: bytes,
+        token: bytes,
+        version: int | None = None,
+        refused: frozenset[int] = frozenset(),
+    ) -> None:
         self.cid = cid
         self.token = token
+        self.version = version
         self.refused = refused
         self.keys: dict[int, ConnectionKeys] = {}
         self.crypto = _Crypto()
@@ -192,9 +213,19 @@ class _Connection:
         crypto: what the server sends.
         answered: whether an Initial of the server has been read.
         known: what its packets are known by.
+        last_time: when the last of its packets came.
     """
 
-    __slots__ = ("answered", "attempts", "client", "conversation", "crypto", "known", "server")
+    __slots__ = (
+        "answered",
+        "attempts",
+        "client",
+        "conversation",
+        "crypto",
+        "known",
+        "last_time",
+        "server",
+    )
 
     def __init__(self, conversation: Conversation, client: _Endpoint, server: _Endpoint) -> None:
         self.conversation = conversation
@@ -204,6 +235,7 @@ class _Connection:
         self.crypto = _Crypto()
         self.answered = False
         self.known: list[_Key] = []
+        self.last_time: float | None = None
 
     def sender(self, label: bool) -> _Endpoint:
         """The side that the caller calls so."""
@@ -213,12 +245,15 @@ class _Connection:
         """Take note that the client begins, or begins again."""
         self.attempts = [*self.attempts[1 - _MAXIMUM_ATTEMPTS :], attempt]
 
-    def keys(self, attempt: _Attempt, version: int, label: bool) -> InitialKeys | None:
+    def keys(
+        self, attempt: _Attempt, version: int, label: bool, tries: _Tries
+    ) -> InitialKeys | None:
         """What protects the Initial packets that a side sends in an attempt and a version."""
         both = attempt.keys.get(version)
         if both is None:
-            if version in attempt.refused:
+            if version in attempt.refused or len(attempt.keys) >= _MAXIMUM_VERSIONS:
                 return None
+            tries.left -= 1
             both = _protection().initial_keys(version, attempt.cid)
             if both is None:
                 return None
@@ -375,9 +410,7 @@ class QuicAnalyzer:
                 connection, new = self._initial(packet, datagram, tries, out)
                 began |= new
             elif packet.type is PacketType.RETRY:
-                connection = self._retry(packet, label)
-            elif packet.type is PacketType.VERSION_NEGOTIATION:
-                connection = self._version_negotiation(packet, label)
+                connection = self._retry(packet, label, tries)
             else:
                 connection = last or self._belongs_to(packet, label)
                 if connection is None and packet.type is None:
@@ -403,23 +436,32 @@ class QuicAnalyzer:
         if len(known) < 2:
             return known
         cid = packet.value["source_connection_id"]
-        same = [each for each in reversed(known) if each.sender(label).cid == cid]
-        return same + [each for each in reversed(known) if each not in same]
+        newest = known[: -_MAXIMUM_TRIES - 1 : -1]
+        same = [each for each in newest if each.sender(label).cid == cid]
+        return same or newest
 
     def _of_sender(self, packet: Packet, label: bool) -> list[_Connection]:
         """The connections whose sender has such a Source Connection ID; its peer may have chosen another one since, in a
         packet that was not seen.
         """
         cid = packet.value["source_connection_id"]
-        return [each for each in self._connections if each.sender(label).cid == cid]
+        return [each for each in reversed(self._connections) if each.sender(label).cid == cid]
 
     def _belongs_to(self, packet: Packet, label: bool) -> _Connection | None:
         """The connection that a packet which cannot be opened belongs to; None where none does, or several may."""
-        known = self._known(packet, label)
-        if known:
-            return known[0]
+        to, cid = packet.value["destination_connection_id"], packet.value["source_connection_id"]
+        if (label, to) in self._over or (not label, cid) in self._over:
+            return None  # it is late
+        for each in self._known(packet, label):
+            sender = each.sender(label)
+            has_chosen = sender is each.client or each.answered
+            if sender.cid == cid if has_chosen else to:
+                return each
         several = self._of_sender(packet, label)
-        return several[0] if len(several) == 1 else None
+        if len(several) != 1 or not (cid or len(self._connections) == 1):
+            return None
+        [only] = several
+        return only if only.sender(label) is only.client or only.answered else None
 
     def _note(self, packet: Packet, connection: _Connection, datagram: _Datagram) -> None:
         """Raise the event of a packet that cannot be opened, or need not be."""
@@ -449,7 +491,7 @@ class QuicAnalyzer:
             if connection is None:
                 self._hold(datagram)
             return connection, False
-        attempt = _Attempt(cid, token)
+        attempt = _Attempt(cid, token, version)
         attempt.keys[version] = keys
         again = self._begins_again(packet, label)
         connection = again or self._begin(label, cid, self._first_time(datagram, keys))
@@ -467,14 +509,18 @@ class QuicAnalyzer:
         out: list[Event],
     ) -> _Connection | None:
         """Read an Initial packet of one of some connections; None where it is of none of them."""
-        label = datagram.label
+        label, version = datagram.label, packet.value["version"]
         for connection in connections:
             for attempt in reversed(connection.attempts):
-                keys = connection.keys(attempt, packet.value["version"], label)
-                opened = tries.open(keys, packet)
-                if opened is not None:
-                    self._opened(packet, opened, connection, attempt, datagram, out)
-                    return connection
+                if tries.left <= 0:
+                    return None
+                opened = tries.open(connection.keys(attempt, version, label, tries), packet)
+                if opened is None:
+                    continue
+                if connection.client.label is label and not connection.answered:
+                    attempt = _of_version(connection, attempt, version)
+                self._opened(packet, opened, connection, attempt, datagram, out)
+                return connection
         return None
 
     def _keys_of(self, version: int, cid: bytes) -> ConnectionKeys | None:
@@ -496,12 +542,17 @@ class QuicAnalyzer:
         """
         times = [datagram.ts]
         tries = _Tries()
+        [first, *_] = read_packets(datagram.data)
         for held in self._held:
-            of_sender = keys.client if held.label is datagram.label else keys.server
+            of_client = held.label is datagram.label
             for packet in read_packets(held.data):
-                if packet.type is PacketType.INITIAL and tries.open(of_sender, packet):
+                if packet.type is PacketType.INITIAL:
+                    its = tries.open(keys.client if of_client else keys.server, packet) is not None
+                else:
+                    its = of_client and _destination(packet) == _destination(first)
+                if its:
                     times.append(held.ts)
-        return min(filter(None, times), default=None)
+        return min((time for time in times if time is not None), default=None)
 
     def _begin(self, label: bool, cid: bytes, ts: float | None) -> _Connection:
         """A new connection.
@@ -543,6 +594,8 @@ class QuicAnalyzer:
                 and client.cid == packet.value["source_connection_id"]
                 and not connection.answered
                 and all(attempt.token != token for attempt in connection.attempts)
+                # An empty id tells nothing; a client that had no token has one from the server, most likely.
+                and (client.cid or not any(attempt.token for attempt in connection.attempts))
             ):
                 return connection
         return None
@@ -567,33 +620,16 @@ class QuicAnalyzer:
             if over and key[0] is connection.client.label:
                 self._over = (*self._over, key)[-_MAXIMUM_OVER:]
 
-    def _retry(self, packet: Packet, label: bool) -> _Connection | None:
+    def _retry(self, packet: Packet, label: bool, tries: _Tries) -> _Connection | None:
         """The connection that begins again by a Retry packet, with another connection id."""
         for connection in self._known(packet, label):
-            if (
-                connection.server.label is label
-                and not connection.answered
-                and _protection().is_answer_to(packet, connection.attempts[-1].cid)
-            ):
+            if connection.server.label is not label or connection.answered or tries.left <= 0:
+                continue
+            tries.left -= 1
+            if _protection().is_answer_to(packet, connection.attempts[-1].cid):
                 cid, token = packet.value["source_connection_id"], packet.value["retry_token"]
                 connection.begin(_Attempt(cid, token))
                 self._know(connection, connection.client.label, cid)
-                return connection
-        return None
-
-    def _version_negotiation(self, packet: Packet, label: bool) -> _Connection | None:
-        """The connection whose client will begin again, because the server does not know the version (RFC 9000
-        section 6).
-        """
-        for connection in self._known(packet, label):
-            last = connection.attempts[-1]
-            tried = frozenset(last.keys)
-            if (
-                connection.server.label is label
-                and not connection.answered
-                and not tried & {*packet.value["supported_versions"]}
-            ):
-                connection.begin(_Attempt(last.cid, last.token, last.refused | tried))
                 return connection
         return None
 
@@ -630,17 +666,25 @@ class QuicAnalyzer:
             # one connection only, there is no doubt. The Fixed Bit may be anything (RFC 9287), but then it may be
             # something else.
             expected = bool(server.cid) and packet.startswith(server.cid, 1)
-            if expected or (len(among) == 1 and is_short_header(packet[0])):
-                conversation = connection.conversation
-                if conversation.state is State.ESTABLISHED:
-                    return
-                conversation.ts = datagram.ts
-                self._report_missing(connection)
-                conversation.note(client, Fact.CLIENT_1RTT_PACKET)
-                out += conversation.taken()
-                if conversation.state is State.FINISHED:
-                    self._forget(connection, over=True)
+            if not expected and (
+                len(among) > 1
+                or not is_short_header(packet[0])
+                or any(
+                    cid and label is datagram.label and packet.startswith(cid, 1)
+                    for label, cid in self._over
+                )
+            ):
+                continue
+            conversation = connection.conversation
+            if conversation.state is State.ESTABLISHED:
                 return
+            conversation.ts = datagram.ts
+            self._report_missing(connection, established=True)
+            conversation.note(client, Fact.CLIENT_1RTT_PACKET)
+            out += conversation.taken()
+            if conversation.state is State.FINISHED:
+                self._forget(connection, over=True)
+            return
 
     # The content of Initial packets
 
@@ -654,7 +698,7 @@ class QuicAnalyzer:
         out: list[Event],
     ) -> None:
         conversation = connection.conversation
-        conversation.ts = datagram.ts
+        conversation.ts = connection.last_time = datagram.ts
         side, peer = connection.sender(datagram.label), connection.sender(not datagram.label)
         side.cid = packet.value["source_connection_id"]
         self._know(connection, peer.label, side.cid)
@@ -681,23 +725,58 @@ class QuicAnalyzer:
         except GrammarError as error:
             conversation.violation(side, offset + error.offset, error.reason, error.path)
         if len(self._connections) > _MAXIMUM_CONNECTIONS and connection is self._connections[-1]:
-            self._evict(out)
+            self._evict(datagram.ts, out)
         out += conversation.taken()
 
-    def _evict(self, out: list[Event]) -> None:
-        """Give up the oldest connection, because there are too many at once."""
-        oldest = self._connections[0]
-        reason = f"more than {_MAXIMUM_CONNECTIONS} connections at once: nothing more of this one is read"
-        oldest.conversation.violation(oldest.client, self.offsets[oldest.client.label], reason)
-        out += oldest.conversation.taken()
-        self._forget(oldest, over=False)
+    def _evict(self, ts: float | None, out: list[Event]) -> None:
+        """Give up a connection, because there are too many: one whose handshake is over, or else the oldest."""
+        established = State.ESTABLISHED
+        chosen_one = next(
+            (each for each in self._connections if each.conversation.state is established),
+            self._connections[0],
+        )
+        conversation, last = chosen_one.conversation, chosen_one.last_time
+        is_silent = ts is not None and last is not None and ts - last > _SILENT
+        if conversation.state is not established and is_silent:
+            self._report_missing(chosen_one)
+        elif conversation.state is not established:
+            reason = f"more than {_MAXIMUM_CONNECTIONS} connections at once: nothing more of this one is read"
+            client = chosen_one.client
+            conversation.violation(client, self.offsets[client.label], reason)
+        out += conversation.taken()
+        self._forget(chosen_one, over=False)
 
-    def _report_missing(self, connection: _Connection) -> None:
-        """Say what is missing of messages that have begun."""
-        of_client = [(connection.client, attempt.crypto) for attempt in connection.attempts[-1:]]
-        for side, crypto in (*of_client, (connection.server, connection.crypto)):
-            if crypto.missing:
-                connection.conversation.violation(side, self.offsets[side.label], crypto.missing)
+    def _report_missing(self, connection: _Connection, *, established: bool = False) -> None:
+        """Say what is missing of messages that have begun, once."""
+        last = connection.attempts[-1].crypto
+        of_client = [attempt.crypto for attempt in connection.attempts]
+        for side, crypto in (
+            *((connection.client, each) for each in of_client),
+            (connection.server, connection.crypto),
+        ):
+            missing = crypto.missing(established and (crypto is last or side is connection.server))
+            if missing:
+                crypto.lost = True
+                connection.conversation.violation(side, self.offsets[side.label], missing)
+
+
+def _destination(packet: Packet) -> Any:
+    return packet.value["destination_connection_id"]
+
+
+def _of_version(connection: _Connection, attempt: _Attempt, version: int) -> _Attempt:
+    """The attempt that a packet of the client is of, which its keys open, before the server has answered: another one,
+    where it is of another version than the packets before (RFC 9000 section 6). After the answer, that is the one that
+    the server has chosen (RFC 9368).
+    """
+    if attempt.version is None:
+        attempt.version = version
+    if attempt.version == version:
+        return attempt
+    again = _Attempt(attempt.cid, attempt.token, version, attempt.refused | {attempt.version})
+    again.keys[version] = attempt.keys.pop(version)
+    connection.begin(again)
+    return again
 
 
 def _hear_of(packet: Packet, conversation: Conversation, side: Side) -> None:

@@ -472,10 +472,67 @@ def test_two_versions_do_not_make_one_client_hello() -> None:
     assert [hello.client_random[:4] for hello in hellos] == [HELLO[10:14], b"\xee" * 4]
 
 
-def test_a_version_negotiation_that_has_the_version_says_nothing() -> None:
-    first = initial(crypto(0, HELLO))
-    found = analyze([(True, first), (False, version_negotiation(1, 2)), (True, first)])
-    assert len(named(found, "ssl_client_hello")) == 1
+@pytest.mark.parametrize("missing", [(), (1,)])
+def test_a_version_negotiation_need_not_be_seen(missing: tuple[int, ...]) -> None:
+    chunks = said("aioquic-version-negotiation")
+    rest = [chunk for index, chunk in enumerate(chunks) if index not in missing]
+    assert len(named(analyze(rest), "ssl_client_hello")) == 2
+    assert without_names(analyze([chunks[1], chunks[0], *chunks[2:]])) == without_names(
+        analyze(chunks)
+    )
+
+
+def test_late_packets_of_a_connection_are_not_of_the_next() -> None:
+    """Though its client has an empty id, as before."""
+    chunks = said("chromium")
+    late = analyze([*chunks[:13], chunks[4], chunks[5], chunks[9], *chunks[13:23]], wanted=ALL)
+    for found in (late, analyze([*chunks[:8], chunks[4], *chunks[8:23]], wanted=ALL)):
+        assert len(named(found, "ssl_server_hello")) == len(
+            named(analyze(chunks[:23]), "ssl_server_hello")
+        )
+        assert len(named(found, "ssl_established")) == len(
+            named(analyze(chunks[:23]), "ssl_established")
+        )
+
+
+def test_packets_of_one_connection_do_not_establish_another() -> None:
+    one, other = (talk(*configurations()) for _ in range(2))
+    of_one = [data for is_orig, data in one if is_orig and data[0] < 0x80]
+    assert of_one
+    # The other one has come as far as Handshake packets of both sides, and no further.
+    begun = list(other[:3])
+    cut = read_packets(begun[2][1])[-1].end
+    begun[2] = (True, begun[2][1][:cut])
+    found = analyze([*one, *begun, *((True, data) for data in of_one)])
+    assert len(named(found, "ssl_established")) == 1
+
+
+def test_a_hello_that_is_missing_is_told_when_the_handshake_is_over() -> None:
+    chunks = said("aioquic-v1")
+    answer = read_packets(chunks[1][1])
+    assert answer[0].type is quic.PacketType.INITIAL
+    rest = (False, chunks[1][1][answer[0].end :])
+    found = analyze([chunks[0], rest, *chunks[2:]])
+    if named(found, "ssl_established"):
+        assert [e.reason for e in named(found, "protocol_violation")] == [
+            "the CRYPTO data with its hello are missing"
+        ]
+
+
+def test_a_hole_is_told_once() -> None:
+    chunks = said("chromium")[:12]
+    found = analyze(chunks[1:], disable_analyzer_after_detection=False)
+    assert len(named(found, "protocol_violation")) <= 1
+
+
+def test_connections_one_after_the_other_are_not_too_many() -> None:
+    def hello(index: int) -> bytes:
+        return initial(crypto(0, HELLO), cid=b"%08d" % index)
+
+    analyzer = QuicAnalyzer()
+    found = [e for index in range(300) for e in analyzer.deliver(hello(index), True, index * 60.0)]
+    assert len(named(found, "ssl_client_hello")) == 300
+    assert not named(found, "protocol_violation")
 
 
 def test_connections_of_clients_with_equal_ids() -> None:

@@ -177,6 +177,8 @@ class DatagramFlows:
             reverse = destination + source + ports[2:] + ports[:2]
             flow = self._flows[key] = self._flows[reverse] = _Flow(key, ts)
         flow.last_time = ts
+        if length > _UDP_HEADER_SIZE:
+            end = min(end, start + length)
         first_byte = buffer[payload]
         index = _BY_FIRST_BYTE[first_byte]
         analyzer = flow.analyzers[index]
@@ -184,8 +186,6 @@ class DatagramFlows:
             # Nearly all datagrams of QUIC are these.
             analyzer.offsets[key == flow.first] += end - payload
             return
-        if length > _UDP_HEADER_SIZE:
-            end = min(end, start + length)
         datagram = buffer[payload:end]
         if analyzer is None:
             analyzer = self._begin(index, flow, datagram, is_first)
