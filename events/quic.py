@@ -450,8 +450,8 @@ class QuicAnalyzer:
     def _belongs_to(self, packet: Packet, label: bool) -> _Connection | None:
         """The connection that a packet which cannot be opened belongs to; None where none does, or several may."""
         to, cid = packet.value["destination_connection_id"], packet.value["source_connection_id"]
-        if (label, to) in self._over or (not label, cid) in self._over:
-            return None  # it is late
+        if self._is_late(packet, label):
+            return None
         for each in self._known(packet, label):
             sender = each.sender(label)
             has_chosen = sender is each.client or each.answered
@@ -462,6 +462,11 @@ class QuicAnalyzer:
             return None
         [only] = several
         return only if only.sender(label) is only.client or only.answered else None
+
+    def _is_late(self, packet: Packet, label: bool) -> bool:
+        """Whether a packet is what is left of a connection that is over."""
+        to, cid = packet.value["destination_connection_id"], packet.value["source_connection_id"]
+        return (label, to) in self._over or (not label, cid) in self._over
 
     def _note(self, packet: Packet, connection: _Connection, datagram: _Datagram) -> None:
         """Raise the event of a packet that cannot be opened, or need not be."""
@@ -481,7 +486,7 @@ class QuicAnalyzer:
         connection = self._open_with(self._known(packet, label), packet, datagram, tries, out)
         if connection is not None:
             return connection, False
-        if (label, cid) in self._over or tries.left <= 0:
+        if self._is_late(packet, label) or tries.left <= 0:
             return None, False
         keys = self._keys_of(version, cid)
         opened = None if keys is None else tries.open(keys.client, packet)
@@ -493,6 +498,7 @@ class QuicAnalyzer:
             return connection, False
         attempt = _Attempt(cid, token, version)
         attempt.keys[version] = keys
+        self._tried = None
         again = self._begins_again(packet, label)
         connection = again or self._begin(label, cid, self._first_time(datagram, keys))
         connection.begin(attempt)
@@ -617,7 +623,7 @@ class QuicAnalyzer:
             several.remove(connection)
             if not several:
                 del self._by_key[key]
-            if over and key[0] is connection.client.label:
+            if over and key[1] and key[0] is connection.client.label:
                 self._over = (*self._over, key)[-_MAXIMUM_OVER:]
 
     def _retry(self, packet: Packet, label: bool, tries: _Tries) -> _Connection | None:

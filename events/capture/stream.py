@@ -19,6 +19,9 @@ class Overflow(Exception):
     """More out-of-order data than are held."""
 
 
+# What nearly all streams have: what comes is in order.
+_NOTHING_WAITS = Pieces()
+
 Chunk = bytes | int
 """Bytes that come next in a direction, or the number of those that are missing."""
 
@@ -39,7 +42,7 @@ class Stream:
         self.position = 0
         self.fin: int | None = None
         # What waits for what comes before it. Doubtful is what may be padding that a middlebox counted in.
-        self._pending = Pieces()
+        self._pending = _NOTHING_WAITS
 
     @property
     def started(self) -> bool:
@@ -172,6 +175,8 @@ class Stream:
         return chunks
 
     def _hold(self, new: Piece) -> None:
+        if self._pending is _NOTHING_WAITS:
+            self._pending = Pieces()
         pending = self._pending
         pending.add(new)
         if pending.held > MAXIMUM_PENDING or len(pending) > _MAXIMUM_PIECES:
