@@ -177,8 +177,8 @@ class DatagramFlows:
             reverse = destination + source + ports[2:] + ports[:2]
             flow = self._flows[key] = self._flows[reverse] = _Flow(key, ts)
         flow.last_time = ts
-        if length > _UDP_HEADER_SIZE:
-            end = min(end, start + length)
+        if _UDP_HEADER_SIZE < length < end - start:
+            end = start + length
         first_byte = buffer[payload]
         index = _BY_FIRST_BYTE[first_byte]
         analyzer = flow.analyzers[index]

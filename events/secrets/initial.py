@@ -8,11 +8,12 @@ What may live here: those keys and what is done with them. Which bytes of a pack
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes, hmac
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
@@ -111,6 +112,14 @@ _LABELS_1, _LABELS_2 = (
 )
 
 
+@lru_cache(maxsize=256)
+def _header_cipher(key: bytes) -> CipherContext:
+    """What encrypts a block (RFC 9001 section 5.4.3), whatever came before it. It takes time to make, and much more memory
+    than its key, so that the last ones are kept.
+    """
+    return Cipher(algorithms.AES(key), modes.ECB()).encryptor()
+
+
 class InitialKeys:
     """What protects the Initial packets that one side sends.
 
@@ -118,18 +127,17 @@ class InitialKeys:
         expected: the packet number that comes next, if none is lost.
     """
 
-    __slots__ = ("_aead", "_header", "_iv", "expected")
+    __slots__ = ("_header", "_iv", "_key", "expected")
 
     def __init__(self, secret: bytes, version: int) -> None:
         key, iv, header = _LABELS_2 if version == VERSION_2 else _LABELS_1
-        self._aead = AESGCM(key.expand(secret))
+        self._key = key.expand(secret)
         self._iv = int.from_bytes(iv.expand(secret), "big")
-        # RFC 9001 section 5.4.3
-        self._header = Cipher(algorithms.AES(header.expand(secret)), modes.ECB()).encryptor()
+        self._header = header.expand(secret)
         self.expected = 0
 
     def _mask(self, sample: bytes) -> bytes:
-        return self._header.update(sample)[:_MASK_SIZE]  # a block, whatever came before it
+        return _header_cipher(self._header).update(sample)[:_MASK_SIZE]
 
     def _nonce(self, number: int) -> bytes:
         return (self._iv ^ number).to_bytes(_IV_SIZE, "big")
@@ -143,7 +151,7 @@ class InitialKeys:
         number = truncated_packet_number(header, size, self.expected)
         begin = packet.protected + size
         try:
-            payload = self._aead.decrypt(
+            payload = AESGCM(self._key).decrypt(
                 self._nonce(number), packet.data[begin : packet.end], header
             )
         except InvalidTag:
@@ -174,7 +182,7 @@ class InitialKeys:
         whole = build(InitialPacket, {**fields, "first_byte": first_byte, "protected": plain})
         [packet] = read_packets(whole)
         header, _ = packet.unmasked(bytes(_MASK_SIZE))
-        sealed = self._aead.encrypt(self._nonce(number), payload, header)
+        sealed = AESGCM(self._key).encrypt(self._nonce(number), payload, header)
         packet = packet._replace(data=header + sealed)
         masked, _ = packet.unmasked(self._mask(packet.sample), known=_NUMBER_SIZE)
         return masked + sealed
