@@ -196,22 +196,25 @@ def _or_in_contexts(parser: Parser, schema: Construct) -> Parser:
     """A parser that begins again, with all contexts, where something that it meets reads one that it has not made; and
     begins so the next time.
     """
-    by_default = _meets_readers(None)
 
     def parse_or_in_contexts(
         data: bytes | bytearray, p: int, end: int, start: int, context: Any
     ) -> tuple[Any, int]:
-        registry = context["_params"]["extensions"]
-        meets = by_default if registry is None else _meets_readers(registry)
-        if schema not in meets:
+        # In nearly all programs, nothing in a registry reads what is around it.
+        if not _met or schema not in _meets_readers(context["_params"]["extensions"]):
             try:
                 return parser(data, p, end, start, context)
             except _ReadsAround:
-                meets[schema] = True
+                _meets_readers(context["_params"]["extensions"])[schema] = True
+                _met.add(True)
         again = _in_own_context(compiled(schema, True))
         return again(data, p, end, start, context)
 
     return parse_or_in_contexts
+
+
+# Whether any such has been met.
+_met: set[bool] = set()
 
 
 def _meets_readers(registry: OpenTypes | None) -> dict[Construct, bool]:
