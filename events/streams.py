@@ -366,6 +366,11 @@ class Analyzer:
         if found is not None:
             self._conversation.settle_originator(direction, is_originator=True)
             direction.offset = search.offset
+            if search.given_up:
+                reason = (
+                    f"{search.given_up} places before it, where a ClientHello may begin, were given up"
+                )
+                self._conversation.violation(direction, search.offset, reason)
             direction.search = _NOTHING_TO_SEARCH
             self._peer(direction).begin_again()
             direction.read_records(Protocol.TLS, found)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 import events
 from events import Analyzer, Event, ProtocolViolation
 from tlsgrammar.framing import ClientHelloSearch
+from tlsgrammar.framing import search as search_module
 
 from .conversation import Chunk, packets, payloads, write
 from .test_analyzer import sslv2_client_hello
@@ -227,6 +230,34 @@ def test_any_cut_of_the_client_hello(cuts: list[int], seed: int) -> None:
     assert plain(analyze([*start, *pieces, *TLS[1:]])) == plain(analyze(TLS))
 
 
+def record(fragment: bytes) -> bytes:
+    return b"\x16\x03\x01" + len(fragment).to_bytes(2, "big") + fragment
+
+
+def client_hello(extensions: bytes, claimed: int | None = None) -> bytes:
+    """A ClientHello in a record; its list of extensions claims to be as long as it is, if not said otherwise."""
+    length = len(extensions) if claimed is None else claimed
+    body = b"\3\3" + bytes(32) + b"\0" + b"\0\2\x13\1" + b"\1\0"
+    body += length.to_bytes(2, "big") + extensions
+    return record(b"\1" + len(body).to_bytes(3, "big") + body)
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often the search has read the header of a record or extension."""
+    counts: Counter[str] = Counter()
+    for name in ("_record_header", "_extension_start"):
+
+        def counted(
+            data: bytes, at: int, name: str = name, read: Any = getattr(search_module, name)
+        ) -> Any:
+            counts[name] += 1
+            return read(data, at)
+
+        monkeypatch.setattr(search_module, name, counted)
+    return counts
+
+
 def test_what_may_be_a_client_hello_is_not_waited_for_without_end() -> None:
     search = ClientHelloSearch()
     # A record's worth of nothing, again and again.
@@ -234,30 +265,95 @@ def test_what_may_be_a_client_hello_is_not_waited_for_without_end() -> None:
     for _ in range(20_000):
         assert search.feed(piece) is None
     assert search.over
-    assert search._candidate is None
+    assert search.held == 0
 
 
 @pytest.mark.parametrize(
     "decoy", ["1603ff000001", "160301000401ffffff", "160301400001003ffc", "1603010001"]
 )
-def test_beginnings_in_beginnings_cost_no_more_than_their_bytes(decoy: str) -> None:
+def test_beginnings_in_beginnings_cost_no_more_than_their_bytes(
+    decoy: str, work: Counter[str]
+) -> None:
     """Every byte is a segment, in what claims to be a long ClientHello, and nearly every one may begin another."""
     search = ClientHelloSearch()
     feed = HELLO[:5] + b"\x01\0\xff\xf0" + bytes.fromhex(decoy) * 20_000
     assert all(search.feed(feed[at : at + 1]) is None for at in range(len(feed)))
     assert search.over
-    assert search._decoys <= 64
+    assert work["_record_header"] < len(feed)
 
 
-def test_many_decoys_end_the_search() -> None:
+def test_records_of_one_byte_cost_no_more_than_their_bytes(work: Counter[str]) -> None:
+    """Each is a segment, and may begin a ClientHello."""
+    search = ClientHelloSearch()
+    segments = [record(b"\1")] * 100_000
+    assert all(search.feed(segment) is None for segment in segments)
+    assert work["_record_header"] < len(segments)
+    assert search.held < 2**20
+
+
+def test_one_failure_is_not_paid_for_by_all_around_it(work: Counter[str]) -> None:
+    """ClientHellos in each other, each in a segment of its own, whose lists of extensions end in the same one, which is
+    broken: with 14,000 malformed extensions, of which the last is cut short.
+    """
+    tail = b"\0\x0a\0\0" * 14_000 + b"\0\x0a\0\1"
+    heads: list[bytes] = []
+    for _ in range(63):
+        # One extension holds the heads of those inside; those of the tail come after it.
+        covered = b"".join(heads)
+        extensions = b"\xff\0" + len(covered).to_bytes(2, "big") + covered + tail
+        whole = client_hello(extensions)
+        heads.insert(0, whole[: len(whole) - len(covered) - len(tail)])
+    segments = [*heads, tail]
+    search = ClientHelloSearch(2**17)
+    assert all(search.feed(segment) is None for segment in segments)
+    assert search.given_up
+    size = sum(map(len, segments))
+    assert work["_extension_start"] < 3 * size
+    assert work["_record_header"] < size
+
+
+def test_what_claims_to_be_longer_hides_nothing() -> None:
+    decoy = b"\x16\x03\x01\x40\x00\x01\x00\x3f\xfc" + bytes(50)
+    start = [*CLEARTEXT["SMTP"], (True, decoy)]
+    assert plain(analyze([*start, *TLS])) == plain(analyze(TLS))
+
+
+def test_many_decoys_hide_nothing() -> None:
     """Each of them is a whole message, in a record that begins where a segment does."""
     decoy = HELLO[:9] + bytes(len(HELLO) - 9)
-    search = ClientHelloSearch()
-    for _ in range(63):
-        assert search.feed(decoy) is None
-    assert not search.over
-    assert search.feed(decoy) is None
-    assert search.over
+    start = [*CLEARTEXT["SMTP"], *[(True, decoy)] * 200]
+    assert plain(analyze([*start, *TLS])) == plain(analyze(TLS))
+
+
+def test_unfinished_decoys_hide_nothing() -> None:
+    decoys = [
+        (True, b"\x16\x03\x01\x3f" + bytes([i]) + b"\x01\x00\x3e\x00") for i in range(250)
+    ]
+    start = [*CLEARTEXT["SMTP"], *decoys]
+    assert plain(analyze([*start, *TLS])) == plain(analyze(TLS))
+
+
+def test_decoys_in_the_client_hello_hide_nothing() -> None:
+    """Each segment of it but the first is one, of which none becomes whole before it."""
+    decoy = b"\x16\x03\x01\x3f\x00\x01\x00\x3e\x00"
+    padding = decoy * 500
+    hello = client_hello(b"\0\x15" + len(padding).to_bytes(2, "big") + padding)
+    at = len(hello) - len(padding)
+    segments = [hello[:at], *[decoy] * 500]
+    chunks = [*CLEARTEXT["SMTP"], *((True, segment) for segment in segments)]
+    assert plain(analyze(chunks)) == plain(analyze([(True, hello)]))
+
+
+def test_what_is_given_up_is_reported_where_tls_is_found() -> None:
+    """More are followed at once than there is place for: the oldest gives way."""
+    decoys = [(True, b"\x16\x03\x01\x3f\x00\x01\x00\x3e\x00")] * 1030
+    found = analyze([*CLEARTEXT["SMTP"], *decoys, *TLS])
+    before = sum(len(data) for is_orig, data in CLEARTEXT["SMTP"] + decoys if is_orig)
+    assert isinstance(found[0], ProtocolViolation)
+    assert (found[0].offset, found[0].is_orig) == (before, True)
+    assert found[0].reason == "7 places before it, where a ClientHello may begin, were given up"
+    assert plain(found[1:]) == plain(analyze(TLS))
+    assert analyze([*CLEARTEXT["SMTP"], *decoys]) == []
 
 
 # ClientHellos of today

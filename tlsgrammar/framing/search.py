@@ -5,45 +5,107 @@ What belongs here: the one rule by which it is found, whatever protocol stands b
 
 from __future__ import annotations
 
-from ..handshake import Handshake
-from ..language import GrammarError, read
+from collections.abc import Callable, Iterable
+from heapq import heappop, heappush
+
+from construct import Struct
+
+from ..handshake import ClientHello, HandshakeHeader
+from ..language import if_present, opaque, uint16
+from ..language.api import parameters, well_formed_at
+from ..language.compiler import fields
 from ..names import ContentType, HandshakeType
-from ..versions import is_supported
-from .streams import HandshakeReader, Protocol, RecordReader
+from ..record import RecordHeader
+from ..versions import SSL30, TLS12, is_supported
 
 __all__ = ["DEFAULT_SEARCH_LIMIT", "ClientHelloSearch"]
 
 DEFAULT_SEARCH_LIMIT = 2**16
 """How far into a direction a ClientHello is looked for, in bytes."""
 
+_MAXIMUM_CANDIDATES = 1024
+"""So many beginnings are followed at once."""
 
-_MAXIMUM_DECOYS = 64
-"""So many beginnings of one direction that look like a ClientHello's, and are none after all, end the search: each takes
-time."""
+_JUDGED_PER_BYTE = 8
+_JUDGED_AT_FIRST = 2**16
+"""How many bytes of whole candidates are looked at, for each byte of the direction and to begin with."""
+
+# A ClientHello but for what its extensions hold. A message with one of those malformed is a ClientHello all the same, and
+# to look into thousands of them takes time.
+_Outline = Struct(
+    *(field for field in ClientHello.subcon.subcons if field.name != "extensions"),
+    "extensions" / if_present(opaque(0, 2**16 - 1)),
+)
+_extension_start = fields(Struct("extension_type" / uint16, "length" / uint16))
+_EXTENSION_START_SIZE = 4
+
+_record_header = fields(RecordHeader)
+_RECORD_HEADER_SIZE = RecordHeader.sizeof()
+_handshake_header = fields(HandshakeHeader)
+_HANDSHAKE_HEADER_SIZE = HandshakeHeader.sizeof()
+_HANDSHAKE = ContentType.handshake.value
+_CLIENT_HELLO = HandshakeType.client_hello.value
+_FIRST_BYTE = bytes([_HANDSHAKE])
+_LENGTHS = range(2**16)  # of a message that may be a ClientHello
+_NO_PARAMETERS = parameters({})
 
 
 class ClientHelloSearch:
     """Looks in one direction of a stream for a whole, well-formed ClientHello that begins where a segment does.
+
+    The goal is that nothing in front of the ClientHello hides it, and that looking costs the same for each byte, whatever
+    stands there. So every beginning that may be one is followed, all side by side, and the first that becomes whole wins.
+
+    The plan: of a candidate only the headers of its records are read. Where the next one stands is known from the last, so
+    nothing is done before it has arrived. Candidates whose next records begin at the same byte go on together, as one
+    chain: however many they are, each header is read once.
+
+    The traps: candidates may stand in each other by the hundred, and share their bytes; so whole ones are looked at only
+    as long as that is in proportion to the bytes that there are. What is given up is counted.
 
     Args:
         limit: where in the direction it begins at the latest, in bytes.
 
     Attributes:
         offset: how many bytes of the direction have been looked at; once it is found, where it begins.
+        given_up: how many beginnings have been given up although they may have been it.
     """
 
-    __slots__ = ("_candidate", "_decoys", "_limit", "offset")
+    __slots__ = (
+        "_base",
+        "_chains",
+        "_data",
+        "_due",
+        "_judged",
+        "_limit",
+        "_live",
+        "given_up",
+        "offset",
+    )
 
     def __init__(self, limit: int = DEFAULT_SEARCH_LIMIT) -> None:
         self.offset = 0
+        self.given_up = 0
         self._limit = limit
-        self._decoys = 0
-        self._candidate: _Candidate | None = None
+        self._judged = 0
+        # What is kept of the direction, from the first candidate on, and where that is.
+        self._data = bytearray()
+        self._base = 0
+        # Where candidates begin that have not turned out to be none, in order.
+        self._live: dict[int, None] = {}
+        # By where their next record begins; and what has to have arrived before that is looked at.
+        self._chains: dict[int, _Chain] = {}
+        self._due: list[tuple[int, int]] = []
 
     @property
     def over(self) -> bool:
         """Whether nothing can be found any more."""
-        return self._candidate is None and self.offset >= self._limit
+        return not self._live and self.offset >= self._limit
+
+    @property
+    def held(self) -> int:
+        """How many bytes of memory are held, about."""
+        return len(self._data) + _CANDIDATE_SIZE * len(self._live)
 
     def feed(self, segment: bytes) -> bytes | None:
         """Take the next segment of the direction.
@@ -53,113 +115,188 @@ class ClientHelloSearch:
         """
         begin = self.offset
         self.offset += len(segment)
-        candidate = self._candidate
-        if candidate is None:
-            if begin >= self._limit or segment[:1] != _FIRST_BYTE:
-                return None
-            candidate = self._candidate = _Candidate()
-        verdict = candidate.feed(segment)
-        while verdict is False:
-            candidate = self._candidate = self._next_candidate(candidate)
-            if candidate is None:
-                return None
-            verdict = candidate.judge(bytes(candidate.data))
-        if verdict is None:
+        if begin < self._limit and segment[:1] == _FIRST_BYTE:
+            self._follow(begin)
+        elif not self._live:
             return None
-        self.offset -= len(candidate.data)
-        return bytes(candidate.data)
-
-    def _next_candidate(self, last: _Candidate) -> _Candidate | None:
-        """What begins with the next segment that has been taken; None where no such may be a ClientHello."""
-        if last.is_decoy:
-            self._decoys += 1
-            if self._decoys >= _MAXIMUM_DECOYS:
-                self._limit = 0
-        begin = self.offset - len(last.data)
-        for at in last.begins[1:]:
-            head = last.data[at : at + _ENOUGH]
-            if begin + at < self._limit and _may_begin_client_hello(head):
-                return last.rest(at)
+        self._data += segment
+        while self._due and self._due[0][0] <= self.offset:
+            found = self._go_on(heappop(self._due)[1])
+            if found is not None:
+                data = bytes(self._data[found - self._base :])
+                self._drop_all()
+                self.offset = found
+                return data
+        self._forget()
         return None
 
     def gap(self, length: int) -> None:
         """Take note of bytes that are missing from the direction."""
-        self._candidate = None
+        self._drop_all()
         self.offset += length
 
+    def _follow(self, begin: int) -> None:
+        live = self._live
+        if not live:
+            self._base = begin
+        elif len(live) >= _MAXIMUM_CANDIDATES:
+            del live[next(iter(live))]
+            self.given_up += 1
+        live[begin] = None
+        chain = self._chains.get(begin)
+        if chain is None:
+            chain = self._chains[begin] = _Chain()
+            heappush(self._due, (begin + _RECORD_HEADER_SIZE + 1, begin))
+        chain.young[begin] = (chain.taken, b"")
 
-class _Candidate:
-    """Bytes that may be a ClientHello, in one record or several.
+    def _go_on(self, at: int) -> int | None:
+        """Go on with the chain whose next record begins at `at`, and of which more has arrived.
 
-    Attributes:
-        data: they.
-        begins: where segments begin in them.
-        is_decoy: whether they look like a ClientHello so far; where they are none, that took time.
-    """
-
-    __slots__ = ("_messages", "_records", "begins", "data", "is_decoy")
-
-    def __init__(self) -> None:
-        self.data = bytearray()
-        self.begins: list[int] = []
-        self.is_decoy = False
-        self._records = RecordReader(Protocol.TLS)
-        self._messages = HandshakeReader()
-
-    def rest(self, at: int) -> _Candidate:
-        """What begins with one of its segments, not judged yet."""
-        rest = _Candidate()
-        rest.data = self.data[at:]
-        rest.begins = [begin - at for begin in self.begins if begin >= at]
-        return rest
-
-    def feed(self, segment: bytes) -> bool | None:
-        """Take the next segment; whether they are a ClientHello, None where more bytes are needed to tell."""
-        self.begins.append(len(self.data))
-        self.data += segment
-        return self.judge(segment)
-
-    def judge(self, new: bytes) -> bool | None:
-        """Whether they are a ClientHello.
-
-        Args:
-            new: those of the bytes that have not been judged before.
+        Returns:
+            Where the ClientHello begins that is whole with it.
         """
-        if not _may_begin_client_hello(self.data[:_ENOUGH]):
-            return False
-        self.is_decoy = len(self.data) >= _ENOUGH
-        self._records.feed(new)
-        try:
-            while (record := self._records.next()) is not None:
-                if record.type != ContentType.handshake or not record.fragment:
-                    return False
-                self._messages.feed(record.fragment, record.fragment_offset)
-                if self._messages.begins_hello() is False:
-                    return False
-                message = self._messages.next()
-                if message is not None:
-                    return _is_client_hello(message.data)
-        except GrammarError:
-            return False
+        chain = self._chains.pop(at)
+        data, start = self._data, at - self._base
+        if start < 0:  # of candidates that were all given up
+            return None
+        content_type, version, length = _record_header(data, start)
+        if content_type != _HANDSHAKE or not SSL30 <= version <= TLS12 or not length:
+            self._end(chain.candidates())
+            return None
+        first = start + _RECORD_HEADER_SIZE
+        end = at + _RECORD_HEADER_SIZE + length
+        if end > self.offset:
+            if at in chain.young and len(data) > first and data[first] != _CLIENT_HELLO:
+                # Nearly all that look like a record and are none end here.
+                del chain.young[at]
+                self._end([at])
+            self._wait(chain, at, end)
+            return None
+        chain.take(data, first, length, self._end)
+        while chain.ends and chain.ends[0][0] <= chain.taken:
+            size, begin = chain.ends[0][2], heappop(chain.ends)[1]
+            if begin in self._live and self._is_client_hello(begin, end, size):
+                return begin
+            self._end([begin])
+        beside = self._chains.get(end)
+        if beside is None:
+            self._wait(chain, end, end + _RECORD_HEADER_SIZE)
+        else:
+            self._chains[end] = beside.joined(chain)
         return None
 
+    def _wait(self, chain: _Chain, at: int, due: int) -> None:
+        if chain.young or chain.ends:
+            self._chains[at] = chain
+            heappush(self._due, (due, at))
 
-_FIRST_BYTE = bytes([ContentType.handshake])
+    def _is_client_hello(self, begin: int, end: int, size: int) -> bool:
+        """Whether the whole message of a candidate is a ClientHello.
 
-# As many bytes as tell. Of a record's header the type and the first half of the version, and of a message's the type.
-_ENOUGH = 6
-_BEGINNING = ((0, ContentType.handshake), (1, 3), (5, HandshakeType.client_hello))
+        Args:
+            begin, end: where its records do.
+            size: the length of the message, with its header.
+        """
+        wire = end - begin
+        if self._judged + wire > _JUDGED_PER_BYTE * self.offset + _JUDGED_AT_FIRST:
+            self.given_up += 1
+            return False
+        self._judged += wire
+        message = bytearray()
+        at = begin - self._base
+        while len(message) < size:
+            _, _, length = _record_header(self._data, at)
+            at += _RECORD_HEADER_SIZE
+            message += self._data[at : at + length]
+            at += length
+        return _is_client_hello(bytes(message[:size]))
+
+    def _end(self, candidates: Iterable[int]) -> None:
+        for begin in candidates:
+            self._live.pop(begin, None)
+
+    def _forget(self) -> None:
+        """Keep no bytes that no candidate needs."""
+        if not self._live:
+            self._drop_all()
+            return
+        oldest = next(iter(self._live))
+        if oldest > self._base:
+            del self._data[: oldest - self._base]
+            self._base = oldest
+
+    def _drop_all(self) -> None:
+        self._live.clear()
+        self._chains.clear()
+        self._due.clear()
+        self._data.clear()
 
 
-def _may_begin_client_hello(head: bytearray) -> bool:
-    """Whether the first bytes of a direction may be those of a record with a ClientHello."""
-    return all(head[at] == byte for at, byte in _BEGINNING if at < len(head))
+class _Chain:
+    """Records of which each begins where the last one ends, and the candidates that go on with them.
+
+    Attributes:
+        taken: how many bytes of handshake data the records have held.
+        young: the candidates of whose message less than the header has come, by where they begin: how much had been taken
+            before it, and what has come of it.
+        ends: the others, in a heap: how much will have been taken once it is whole, where it begins, and how long the
+            message is.
+    """
+
+    __slots__ = ("ends", "taken", "young")
+
+    def __init__(self) -> None:
+        self.taken = 0
+        self.young: dict[int, tuple[int, bytes]] = {}
+        self.ends: list[tuple[int, int, int]] = []
+
+    def candidates(self) -> list[int]:
+        return [*self.young, *(begin for _, begin, _ in self.ends)]
+
+    def take(
+        self, data: bytearray, first: int, length: int, end: Callable[[Iterable[int]], None]
+    ) -> None:
+        """Take the fragment of the next record; `end` is told the candidates that are none."""
+        for begin, (before, head) in list(self.young.items()):
+            missing = _HANDSHAKE_HEADER_SIZE - len(head)
+            head += data[first : first + min(length, missing)]
+            if head[0] == _CLIENT_HELLO and len(head) < _HANDSHAKE_HEADER_SIZE:
+                self.young[begin] = (before, head)
+                continue
+            del self.young[begin]
+            if head[0] != _CLIENT_HELLO or _handshake_header(head, 0)[1] not in _LENGTHS:
+                end([begin])
+                continue
+            size = _HANDSHAKE_HEADER_SIZE + _handshake_header(head, 0)[1]
+            heappush(self.ends, (before + size, begin, size))
+        self.taken += length
+
+    def joined(self, other: _Chain) -> _Chain:
+        """The candidates of both, whose next record is the same."""
+        if len(other.young) + len(other.ends) > len(self.young) + len(self.ends):
+            return other.joined(self)
+        ahead = self.taken - other.taken
+        for begin, (before, head) in other.young.items():
+            self.young[begin] = (before + ahead, head)
+        for end, begin, size in other.ends:
+            heappush(self.ends, (end + ahead, begin, size))
+        return self
 
 
-def _is_client_hello(data: bytes) -> bool:
-    value, defects = read(Handshake, data)
-    if value is None or any(defect.ends_early for defect in defects) or value["body"] is None:
+# What is kept of a candidate besides its bytes, about.
+_CANDIDATE_SIZE = 400
+
+
+def _is_client_hello(message: bytes) -> bool:
+    """Whether a handshake message of that type is a well-formed ClientHello, whatever its extensions hold."""
+    outline = well_formed_at(_Outline, message, _HANDSHAKE_HEADER_SIZE, _NO_PARAMETERS)
+    if outline is None:
         return False
-    return value["msg_type"] == HandshakeType.client_hello and is_supported(
-        value["body"]["legacy_version"]
-    )
+    hello, end = outline
+    if end != len(message) or not is_supported(hello["legacy_version"]):
+        return False
+    extensions = hello["extensions"] or b""
+    at = 0
+    while len(extensions) - at >= _EXTENSION_START_SIZE:
+        at += _EXTENSION_START_SIZE + _extension_start(extensions, at)[1]
+    return at == len(extensions)
