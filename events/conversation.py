@@ -83,6 +83,7 @@ _NEXT: dict[tuple[State, Fact], State] = {
         (state, fact): _S.ESTABLISHED
         for state in _HANDSHAKE
         for fact in (_F.ENCRYPTED_RECORD, _F.CLIENT_MASTER_KEY, _F.CLIENT_1RTT_PACKET)
+        if state is not _S.BEGINNING  # nothing is established without a hello
     },
 }
 

@@ -11,7 +11,7 @@ from typing import TypedDict
 import msgspec
 
 from tlsgrammar import Registry
-from tlsgrammar.framing import DEFAULT_SEARCH_LIMIT
+from tlsgrammar.framing import DEFAULT_SEARCH_LIMIT, MAXIMUM_HANDSHAKE_LENGTH
 
 from .model import Connection
 from .walk import check_wanted
@@ -26,6 +26,11 @@ class Choices(TypedDict, total=False):
     wanted: Collection[str] | None
     extensions: Registry | None
     search_limit: int
+    handshake_limit: int
+    reorder_limit: int
+    connection_limit: int
+    memory_limit: int
+    silent_limit: int
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,16 +45,29 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         extensions: the registry of extensions and the like; the default one where it is None.
         search_limit: how many bytes into a stream that does not start with TLS to look for a ClientHello; 0 for streams
             that start with TLS only.
+        handshake_limit: how long a handshake message may be, in bytes.
+        reorder_limit: how many bytes of data that came out of order are held for one direction of a TCP connection.
+        connection_limit: how many bytes of memory are held for what has not arrived whole of one connection.
+        memory_limit: how many bytes of memory all connections of a capture take together.
+        silent_limit: how many TCP connections, and how many UDP flows, are remembered in which nothing of interest was
+            sent, or that are over.
+
+    What happens beyond each limit is said in docs/limits.md.
 
     Raises:
-        ValueError: an event in `wanted` is not known, or the limit is negative.
-        TypeError: `wanted` is a string and not several, `extensions` is no registry, or the limit no integer.
+        ValueError: an event in `wanted` is not known, or a limit is negative.
+        TypeError: `wanted` is a string and not several, `extensions` is no registry, or a limit no integer.
     """
 
     disable_analyzer_after_detection: bool = True
     wanted: Collection[str] | None = None
     extensions: Registry | None = None
     search_limit: int = DEFAULT_SEARCH_LIMIT
+    handshake_limit: int = MAXIMUM_HANDSHAKE_LENGTH
+    reorder_limit: int = 4 * 2**20
+    connection_limit: int = 32 * 2**20
+    memory_limit: int = 512 * 2**20
+    silent_limit: int = 100_000
 
     @property
     def names(self) -> frozenset[str] | None:
@@ -59,12 +77,17 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.extensions is not None and not isinstance(self.extensions, Registry):
             raise TypeError(f"extensions= takes a Registry, not {self.extensions!r}")
-        if not isinstance(self.search_limit, int):
-            raise TypeError(f"search_limit= takes a number of bytes, not {self.search_limit!r}")
-        if self.search_limit < 0:
-            raise ValueError(f"search_limit= must be 0 or more, not {self.search_limit}")
+        for name in _LIMITS:
+            limit = getattr(self, name)
+            if not isinstance(limit, int) or isinstance(limit, bool):
+                raise TypeError(f"{name}= takes a number, not {limit!r}")
+            if limit < 0:
+                raise ValueError(f"{name}= must be 0 or more, not {limit}")
         wanted = check_wanted(self.wanted, self.extensions)
         msgspec.structs.force_setattr(self, "wanted", wanted)
+
+
+_LIMITS = [name for name in Options.__struct_fields__ if name.endswith("_limit")]
 
 
 def chosen(c: object, options: Options | None, choices: Choices) -> Options:

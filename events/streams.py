@@ -56,6 +56,9 @@ class _Reading(enum.IntEnum):
     ENDED = 5  # nothing more of it can be read
 
 
+# What is held for a message before it is asked how much the connection holds in all, in bytes.
+_MUCH = 2**16
+
 # What directions have that are in another state: a connection that waits keeps nothing.
 _NOTHING_TO_READ = RecordReader(Protocol.TLS)
 _NOTHING_TO_SEARCH = ClientHelloSearch(0)
@@ -69,7 +72,8 @@ class _Direction(Side):
         protocol: what they have been recognised as; None before.
         head: those that have been collected to find that out.
         cuts: where in them segments begin, but for the first.
-        offset: how many came before what is collected, searched or passed over.
+        offset: how many came before what is collected, searched or read as records; or have come, once nothing of it
+            is read.
         missing: how many are missing before them.
         records: what reads them as records, in the states of `_OF_RECORDS`.
         search: what looks for a ClientHello in them, where they are searched.
@@ -100,6 +104,21 @@ class _Direction(Side):
         self.search: ClientHelloSearch = _NOTHING_TO_SEARCH
         self.handshake: HandshakeReader | None = None
 
+    @property
+    def arrived(self) -> int:
+        """How many bytes have come."""
+        if self.reading in _OF_RECORDS:
+            return self.records.arrived
+        if self.reading is _Reading.SEARCHING:
+            return self.search.offset
+        return self.offset + len(self.head)
+
+    @property
+    def held(self) -> int:
+        """How many bytes of memory are held, about."""
+        handshake = 0 if self.handshake is None else self.handshake.held
+        return len(self.head) + self.records.held + self.search.held + handshake
+
     def read_records(self, protocol: Protocol, data: bytes) -> None:
         """Read records from here on."""
         self.protocol = protocol
@@ -110,21 +129,23 @@ class _Direction(Side):
 
     def begin_again(self) -> None:
         """Read on as if nothing had come before."""
-        if self.reading is _Reading.SEARCHING:
-            self.offset = self.search.offset
-        self.offset += len(self.head)
+        self.offset = self.arrived
         self.head = b""
+        self.cuts = ()
+        self.search = _NOTHING_TO_SEARCH
         self.missing = 0
         self.protocol = None
         self.reading = _Reading.BEGINNING
 
     def end(self) -> None:
         """Read nothing more."""
+        self.offset = self.arrived
         self.reading = _Reading.ENDED
         self.records = _NOTHING_TO_READ
         self.search = _NOTHING_TO_SEARCH
         self.handshake = None
         self.head = b""
+        self.cuts = ()
 
 
 class Analyzer:
@@ -148,14 +169,16 @@ class Analyzer:
             then, once what is sent tells which that is: `c` and the `is_orig` of events change sides; the `is_orig` of
             what is delivered keeps its meaning.
         options: an `Options`. Alternatively pass its attributes as keywords, not both.
-        disable_analyzer_after_detection, wanted, extensions, search_limit: attributes of `Options`.
+        disable_analyzer_after_detection, wanted, extensions, search_limit, handshake_limit, connection_limit: attributes
+            of `Options`.
 
     Attributes:
         c: the connection.
         finished: whether nothing more will be raised.
+        held: how many bytes of memory are held for what has not arrived whole, about.
     """
 
-    __slots__ = ("_conversation", "_may_tell", "_originator", "_responder", "_search_limit")
+    __slots__ = ("_conversation", "_may_tell", "_options", "_originator", "_responder")
 
     def __init__(
         self,
@@ -166,7 +189,7 @@ class Analyzer:
         **choices: Unpack[Choices],
     ) -> None:
         options = chosen(c, options, choices)
-        self._search_limit = options.search_limit
+        self._options = options
         # Whether the first bytes of a direction are still to tell who the originator is.
         self._may_tell = originator_is_guess
         # As the caller calls them.
@@ -187,6 +210,11 @@ class Analyzer:
     def finished(self) -> bool:
         """Whether nothing more will be raised."""
         return self._conversation.state is State.FINISHED
+
+    @property
+    def held(self) -> int:
+        """How many bytes of memory are held for what has not arrived whole, about."""
+        return self._originator.held + self._responder.held
 
     def deliver(self, data: bytes, is_orig: bool, ts: float | None = None) -> list[Event]:
         """Take the next bytes of a direction.
@@ -229,7 +257,10 @@ class Analyzer:
             The events that are known to be complete now, in order.
         """
         direction = self._originator if is_orig else self._responder
-        if self.finished or direction.reading is _Reading.ENDED or length <= 0:
+        if self.finished or length <= 0:
+            return []
+        if direction.reading is _Reading.ENDED:
+            direction.offset += length
             return []
         self._conversation.ts = ts
         _MISSES[direction.reading](self, direction, length)
@@ -253,7 +284,7 @@ class Analyzer:
         if direction.reading in _OF_RECORDS:
             self._conversation.violation(direction, direction.records.offset, reason)
         elif self._peer(direction).reading in _OF_RECORDS:
-            self._conversation.violation(direction, direction.offset, reason)
+            self._conversation.violation(direction, direction.arrived, reason)
         self._end(direction)
         return self._conversation.taken()
 
@@ -286,6 +317,10 @@ class Analyzer:
     def _peer(self, direction: _Direction) -> _Direction:
         return self._responder if direction is self._originator else self._originator
 
+    def _give_up(self, direction: _Direction, reason: str) -> None:
+        self._conversation.violation(direction, direction.records.offset, reason)
+        self._end(direction)
+
     def _end(self, direction: _Direction) -> None:
         direction.end()
         self._finish_search()
@@ -317,7 +352,7 @@ class Analyzer:
                 is_client = client_or_server(head)
                 if is_client is not None:
                     self._conversation.settle_originator(direction, is_originator=is_client)
-                peer.begin_again()
+                self._begin_again(peer)
             # Once it has raised events, nothing changes sides.
             self._conversation.settle_originator(direction, is_originator=direction.is_orig)
             direction.read_records(protocol, head)
@@ -351,13 +386,27 @@ class Analyzer:
 
     def _begin_search(self, direction: _Direction) -> None:
         """Look for TLS further on in a direction that does not begin with it, if somebody wants that."""
-        if self._search_limit <= 0:
+        limit = self._options.search_limit
+        if limit <= 0:
             self._end(direction)
             return
         direction.head = b""
         direction.records = _NOTHING_TO_READ
         direction.reading = _Reading.SEARCHING
-        direction.search = ClientHelloSearch(self._search_limit)
+        direction.search = ClientHelloSearch(limit, direction.offset)
+
+    def _begin_again(self, direction: _Direction) -> None:
+        """Read a direction as if nothing had come before, because the other one turns out to be TLS."""
+        self._report_given_up(direction)
+        direction.begin_again()
+
+    def _report_given_up(self, direction: _Direction) -> None:
+        search = direction.search
+        if search.given_up:
+            reason = (
+                f"{search.given_up} places before it, where a ClientHello may begin, were given up"
+            )
+            self._conversation.violation(direction, search.offset, reason)
 
     def _look_for_client_hello(self, direction: _Direction, data: bytes) -> None:
         search = direction.search
@@ -365,14 +414,10 @@ class Analyzer:
         found = search.feed(data)
         if found is not None:
             self._conversation.settle_originator(direction, is_originator=True)
+            self._report_given_up(direction)
             direction.offset = search.offset
-            if search.given_up:
-                reason = (
-                    f"{search.given_up} places before it, where a ClientHello may begin, were given up"
-                )
-                self._conversation.violation(direction, search.offset, reason)
             direction.search = _NOTHING_TO_SEARCH
-            self._peer(direction).begin_again()
+            self._begin_again(self._peer(direction))
             direction.read_records(Protocol.TLS, found)
         elif search.over and not was_over:
             self._finish_search()
@@ -402,8 +447,8 @@ class Analyzer:
                 _MISSES[direction.reading](self, direction, length)
                 return
         direction.missing = length
-        direction.offset += len(direction.head) + length
         self._end(direction)
+        direction.offset += length
 
     def _miss_searched(self, direction: _Direction, length: int) -> None:
         direction.search.gap(length)
@@ -415,6 +460,7 @@ class Analyzer:
             reason = f"{length} bytes are missing"
             self._conversation.violation(direction, records.offset, reason)
             self._end(direction)
+            direction.offset += length
 
     # Records
 
@@ -441,7 +487,7 @@ class Analyzer:
         conversation = self._conversation
         content_type = record.type
         if not direction.encrypts:
-            if conversation.state is State.BEGINNING and not _may_be_hello(direction, record):
+            if conversation.state is State.BEGINNING and not _may_be_read(direction, record):
                 return
             if content_type == _APPLICATION_DATA:
                 conversation.note(direction, Fact.APPLICATION_DATA)
@@ -489,7 +535,7 @@ class Analyzer:
             ):
                 conversation.message(direction, message)
                 return
-            messages = direction.handshake = HandshakeReader()
+            messages = direction.handshake = HandshakeReader(self._options.handshake_limit)
         messages.feed(fragment, record.fragment_offset)
         while conversation.state is not State.FINISHED:
             if conversation.state is State.BEGINNING and messages.begins_hello() is False:
@@ -504,6 +550,10 @@ class Analyzer:
             if message is None:
                 if not messages.pending:
                     direction.handshake = None
+                elif messages.held > _MUCH and self.held > self._options.connection_limit:
+                    limit = self._options.connection_limit
+                    reason = f"more than {limit} bytes would be held for this connection"
+                    self._give_up(direction, reason)
                 return
             if conversation.message(direction, message) is None:
                 messages.drop()
@@ -526,10 +576,12 @@ class Analyzer:
             return
         msg_type = message["msg_type"]
         if msg_type == sslv2.CLIENT_HELLO:
+            if conversation.state is not State.BEGINNING:
+                return
             conversation.note(direction, Fact.HELLO)
             peer = self._peer(direction)
             if peer.protocol is Protocol.OTHER:
-                peer.begin_again()
+                self._begin_again(peer)
             self._recognise_again(direction)
         elif msg_type == sslv2.CLIENT_MASTER_KEY:
             conversation.note(direction, Fact.CLIENT_MASTER_KEY)
@@ -553,12 +605,10 @@ class Analyzer:
 
     def _take_back(self, direction: _Direction) -> None:
         """Take back that a direction begins as SSL 2.0."""
-        direction.records.rest()
-        taken = direction.records.offset
+        direction.offset = direction.arrived
         direction.protocol = Protocol.OTHER
         self._begin_search(direction)
-        if direction.reading is _Reading.SEARCHING:
-            self._miss_searched(direction, taken)
+        self._finish_search()
 
     def _pass_over_both(self) -> None:
         for each in (self._originator, self._responder):
@@ -572,12 +622,15 @@ def _pass_over(direction: _Direction) -> None:
         direction.records.pass_over = True
 
 
-def _may_be_hello(direction: _Direction, record: Record) -> bool:
+def _may_be_read(direction: _Direction, record: Record) -> bool:
     """Whether a record can be read although no hello has been seen: the capture may have begun in
     the middle of the connection, with encryption on.
     """
     if record.type == ContentType.alert:
         return record.length == 2
+    if record.type == _CHANGE_CIPHER_SPEC:
+        # What comes before it is not encrypted, but may be missing: it has to begin the direction.
+        return record.length == 1 and record.offset == direction.offset
     if record.type != _HANDSHAKE or record.fragment is None:
         return False
     if direction.handshake is None:

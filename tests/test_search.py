@@ -246,15 +246,16 @@ def client_hello(extensions: bytes, claimed: int | None = None) -> bytes:
 def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How often the search has read the header of a record or extension."""
     counts: Counter[str] = Counter()
-    for name in ("_record_header", "_extension_start"):
 
-        def counted(
-            data: bytes, at: int, name: str = name, read: Any = getattr(search_module, name)
-        ) -> Any:
+    def counting(name: str, read: Any) -> Any:
+        def counted(data: bytes, at: int) -> Any:
             counts[name] += 1
             return read(data, at)
 
-        monkeypatch.setattr(search_module, name, counted)
+        return counted
+
+    for name in ("_record_header", "_extension_start"):
+        monkeypatch.setattr(search_module, name, counting(name, getattr(search_module, name)))
     return counts
 
 
@@ -326,9 +327,7 @@ def test_many_decoys_hide_nothing() -> None:
 
 
 def test_unfinished_decoys_hide_nothing() -> None:
-    decoys = [
-        (True, b"\x16\x03\x01\x3f" + bytes([i]) + b"\x01\x00\x3e\x00") for i in range(250)
-    ]
+    decoys = [(True, b"\x16\x03\x01\x3f" + bytes([i]) + b"\x01\x00\x3e\x00") for i in range(250)]
     start = [*CLEARTEXT["SMTP"], *decoys]
     assert plain(analyze([*start, *TLS])) == plain(analyze(TLS))
 

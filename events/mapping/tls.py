@@ -310,7 +310,8 @@ def ssl_dh_server_params(params: Any, at: Occasion) -> SslDhServerParams:
 @raises(SslServerSignature, ServerKeyExchange)
 def ssl_server_signature(message: Any, at: Occasion) -> SslServerSignature | None:
     signed = message["signed_params"]
-    if signed is None:
+    # Zeek raises it for suites of DHE and ECDHE: what an RSA_EXPORT suite signs is no such key.
+    if signed is None or message["algorithm"] == "rsa_export":
         return None
     scheme = signed["algorithm"]
     algorithm = _NO_ALGORITHM if scheme is None else _algorithm(scheme)

@@ -16,6 +16,7 @@ from .pieces import Piece, Pieces
 from .search import DEFAULT_SEARCH_LIMIT, ClientHelloSearch
 from .streams import (
     ENOUGH_TO_TELL,
+    MAXIMUM_HANDSHAKE_LENGTH,
     HandshakeMessage,
     HandshakeReader,
     Protocol,
@@ -31,6 +32,7 @@ from .streams import (
 __all__ = [
     "DEFAULT_SEARCH_LIMIT",
     "ENOUGH_TO_TELL",
+    "MAXIMUM_HANDSHAKE_LENGTH",
     "ClientHelloSearch",
     "DatagramRecord",
     "HandshakeFragments",

@@ -166,8 +166,11 @@ class _Unfinished(NamedTuple):
         """The message, of which all fragments are there."""
         size = len(self.header)
         pieces = self.fragments.pieces
-        spans = [(0, self.header_offset), *((size + p.start, p.offset) for p in pieces)]
-        return HandshakeMessage(self.header + b"".join(p.data for p in pieces), 0, spans)
+        positions = [0, *(size + piece.start for piece in pieces)]
+        offsets = [self.header_offset, *(piece.offset for piece in pieces)]
+        return HandshakeMessage(
+            self.header + b"".join(piece.data for piece in pieces), 0, positions, offsets
+        )
 
 
 # What is kept of a direction at most: bytes and fragments of messages that are unfinished, and which messages have
@@ -269,8 +272,9 @@ class HandshakeFragments:
         if len(fragment.data) == length:
             if key in self._unfinished:
                 self._drop(key)
-            spans = [(0, offset), (len(header), fragment.offset)]
-            return HandshakeMessage(header + fragment.data, 0, spans)
+            return HandshakeMessage(
+                header + fragment.data, 0, (0, len(header)), (offset, fragment.offset)
+            )
         if key in self._finished or not fragment.data:
             return None
         unfinished = self._unfinished.get(key)

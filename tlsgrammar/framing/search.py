@@ -65,6 +65,7 @@ class ClientHelloSearch:
 
     Args:
         limit: where in the direction it begins at the latest, in bytes.
+        offset: how many bytes of the direction came before what is searched.
 
     Attributes:
         offset: how many bytes of the direction have been looked at; once it is found, where it begins.
@@ -83,8 +84,8 @@ class ClientHelloSearch:
         "offset",
     )
 
-    def __init__(self, limit: int = DEFAULT_SEARCH_LIMIT) -> None:
-        self.offset = 0
+    def __init__(self, limit: int = DEFAULT_SEARCH_LIMIT, offset: int = 0) -> None:
+        self.offset = offset
         self.given_up = 0
         self._limit = limit
         self._judged = 0

@@ -8,6 +8,7 @@ pieces mean is for others.
 from __future__ import annotations
 
 import enum
+from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -23,6 +24,7 @@ from ..versions import SSL20, SSL30, TLS12
 
 __all__ = [
     "ENOUGH_TO_TELL",
+    "MAXIMUM_HANDSHAKE_LENGTH",
     "SENT_BY_SERVER",
     "HandshakeMessage",
     "HandshakeReader",
@@ -234,6 +236,16 @@ class RecordReader:
         """How many bytes have been taken, in bytes from the start of the direction."""
         return self._base + self._at
 
+    @property
+    def arrived(self) -> int:
+        """How many bytes have arrived, likewise."""
+        return self._base + len(self._data)
+
+    @property
+    def held(self) -> int:
+        """How many bytes of memory are held, about."""
+        return len(self._data)
+
     def feed(self, data: bytes | bytearray) -> bool:
         """Take the next bytes of the direction.
 
@@ -348,20 +360,21 @@ class HandshakeMessage(NamedTuple):
 
     Attributes:
         data: its bytes.
-        start: where in what the spans are of it begins.
-        spans: where its bytes stood: pairs of a position and the offset in the direction of the bytes from
-            there on.
+        start: its position in the handshake data that it was cut from.
+        positions: where pieces of those data begin, each of which stood in one place in the direction.
+        offsets: where each of these pieces stood.
     """
 
     data: bytes
     start: int
-    spans: Sequence[tuple[int, int]]
+    positions: Sequence[int]
+    offsets: Sequence[int]
 
     def offset(self, position: int) -> int:
         """The offset in the direction of a byte of the message."""
         position += self.start
-        start, offset = self.spans[bisect_right(self.spans, (position, 2**63)) - 1]
-        return offset + position - start
+        piece = bisect_right(self.positions, position) - 1
+        return self.offsets[piece] + position - self.positions[piece]
 
 
 def begins_hello(head: bytes) -> bool | None:
@@ -391,41 +404,56 @@ def sole_message(fragment: bytes, offset: int) -> HandshakeMessage | None:
     _, length = _handshake_header(fragment, 0)
     if len(fragment) != _HANDSHAKE_HEADER_SIZE + length:
         return None
-    return _tuple(HandshakeMessage, (fragment, 0, ((0, offset),)))
+    return _tuple(HandshakeMessage, (fragment, 0, _FROM_THE_START, (offset,)))
+
+
+_FROM_THE_START = (0,)
 
 
 class HandshakeReader:
-    """The handshake messages of one direction, from the fragments of its handshake records."""
+    """The handshake messages of one direction, from the fragments of its handshake records.
 
-    __slots__ = ("_at", "_data", "_spans")
+    Args:
+        limit: how long a message may be, in bytes; one that claims more is not waited for.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_at", "_data", "_limit", "_offsets", "_positions")
+
+    def __init__(self, limit: int = MAXIMUM_HANDSHAKE_LENGTH) -> None:
+        self._limit = limit
         # What has been taken, and how much of it has been given out.
         self._data: bytes | bytearray = b""
         self._at = 0
-        self._spans: list[tuple[int, int]] = []
+        # Where each fragment begins in them, and where it stood. In arrays, because fragments may be a byte long.
+        self._positions: Sequence[int] = _FROM_THE_START
+        self._offsets: Sequence[int] = ()
 
     def feed(self, fragment: bytes, offset: int) -> None:
         """Take the fragment of a handshake record, which stands at `offset` in the direction."""
         if self._at == len(self._data):
             self._data = fragment
             self._at = 0
-            self._spans = [(0, offset)]
+            self._positions, self._offsets = _FROM_THE_START, (offset,)
             return
-        if self._at:
-            # The messages that were given out hold on to the spans as they were.
-            rest = bisect_right(self._spans, (self._at, 2**63)) - 1
-            first = self._spans[rest][1] + self._at - self._spans[rest][0]
-            self._spans = [
-                (0, first),
-                *((start - self._at, at) for start, at in self._spans[rest + 1 :]),
-            ]
-            self._data = bytearray(self._data[self._at :])
+        # The messages that were given out hold on to these as they were.
+        if self._at or not isinstance(self._offsets, array):
+            at = self._at
+            rest = bisect_right(self._positions, at)
+            first = self._offsets[rest - 1] + at - self._positions[rest - 1]
+            self._positions = array("I", [0, *(each - at for each in self._positions[rest:])])
+            self._offsets = array("Q", [first, *self._offsets[rest:]])
+            self._data = bytearray(self._data[at:])
             self._at = 0
-        elif not isinstance(self._data, bytearray):
-            self._data = bytearray(self._data)
-        self._spans.append((len(self._data), offset))
+        assert isinstance(self._positions, array)
+        assert isinstance(self._data, bytearray)
+        self._positions.append(len(self._data))
+        self._offsets.append(offset)
         self._data += fragment
+
+    @property
+    def held(self) -> int:
+        """How many bytes of memory are held, about."""
+        return len(self._data) + 12 * len(self._offsets)
 
     @property
     def pending(self) -> int:
@@ -454,17 +482,16 @@ class HandshakeReader:
         _, length = _handshake_header(data, at)
         end = at + _HANDSHAKE_HEADER_SIZE + length
         if end > len(data):
-            if length > MAXIMUM_HANDSHAKE_LENGTH:
+            if length > self._limit:
                 raise GrammarError(
-                    f"a message of {length} bytes, more than the "
-                    f"{MAXIMUM_HANDSHAKE_LENGTH} that are waited for",
-                    HandshakeMessage(b"", at, self._spans).offset(1),
+                    f"a message of {length} bytes, more than the {self._limit} that are waited for",
+                    HandshakeMessage(b"", at, self._positions, self._offsets).offset(1),
                     "Handshake.length",
                 )
             return None
-        message = HandshakeMessage(bytes(data[at:end]), at, self._spans)
+        message = HandshakeMessage(bytes(data[at:end]), at, self._positions, self._offsets)
         if end == len(data):
-            self._data, self._at = b"", 0  # a connection that waits keeps nothing
+            self.drop()  # a connection that waits keeps nothing
         else:
             self._at = end
         return message
@@ -472,3 +499,4 @@ class HandshakeReader:
     def drop(self) -> None:
         """Forget what has been taken of the next message."""
         self._data, self._at = b"", 0
+        self._positions, self._offsets = _FROM_THE_START, ()
