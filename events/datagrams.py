@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Unpack
 
+from tlsgrammar import GrammarError
 from tlsgrammar.framing import DatagramRecord, HandshakeFragments, read_records, sent_by_server
 from tlsgrammar.handshake import offered_connection_id
 from tlsgrammar.names import ContentType, HandshakeType
@@ -34,9 +35,9 @@ class _Sender(Side):
 
     __slots__ = ("cid", "fragments")
 
-    def __init__(self, is_orig: bool) -> None:
+    def __init__(self, is_orig: bool, handshake_limit: int) -> None:
         super().__init__(is_orig)
-        self.fragments = HandshakeFragments()
+        self.fragments = HandshakeFragments(handshake_limit)
         self.cid: bytes | None = None
 
 
@@ -55,14 +56,16 @@ class DatagramAnalyzer:
 
     Args:
         c: the connection that the events are of.
-        originator_is_guess: whether nobody knows which side began. It is the other one then where the first datagram
-            of the flow is a server's.
+        originator_is_guess: whether nobody knows which side began. It is the one then that sends the first datagram, or
+            the other one where that is a server's.
         options: an `Options`. Alternatively pass its attributes as keywords, not both.
-        disable_analyzer_after_detection, wanted, extensions: attributes of `Options`.
+        disable_analyzer_after_detection, wanted, extensions, handshake_limit: attributes of `Options`.
 
     Attributes:
+        answered: whether the hello of a server has been read.
         c: the connection.
         finished: whether nothing more will be raised.
+        held: how many bytes of memory are held for what has not arrived whole, about.
         idle: that there is nothing but what it reads.
         offsets: how many bytes the responder and the originator have sent, as the caller calls them.
     """
@@ -81,7 +84,8 @@ class DatagramAnalyzer:
     ) -> None:
         options = chosen(c, options, choices)
         # As the caller calls them.
-        self._responder, self._originator = _Sender(False), _Sender(True)
+        limit = options.handshake_limit
+        self._responder, self._originator = _Sender(False, limit), _Sender(True, limit)
         self._conversation = Conversation(
             c, (self._responder, self._originator), _TRANSPORT, options, originator_is_guess
         )
@@ -101,13 +105,26 @@ class DatagramAnalyzer:
         """Whether nothing more will be raised."""
         return self._conversation.state is State.FINISHED
 
-    def deliver(self, datagram: bytes, is_orig: bool, ts: float | None = None) -> list[Event]:
+    @property
+    def answered(self) -> bool:
+        """Whether the hello of a server has been read."""
+        return self._conversation.version is not None
+
+    @property
+    def held(self) -> int:
+        """How many bytes of memory are held for what has not arrived whole, about."""
+        return self._originator.fragments.held + self._responder.fragments.held
+
+    def deliver(
+        self, datagram: bytes, is_orig: bool, ts: float | None = None, missing: int = 0
+    ) -> list[Event]:
         """Take a datagram.
 
         Args:
             datagram: its payload.
             is_orig: whether the originator sent it.
             ts: when it arrived, in seconds since the epoch.
+            missing: how many bytes it had more, which were not captured.
 
         Returns:
             The events that it completed, in order. The offset of a `ProtocolViolation` counts the bytes of
@@ -121,8 +138,7 @@ class DatagramAnalyzer:
         sender = self._originator if is_orig else self._responder
         if conversation.originator_is_guess:
             is_server = sent_by_server(datagram)
-            is_originator = False if is_server else sender.is_orig
-            conversation.settle_originator(sender, is_originator=is_originator)
+            conversation.settle_originator(sender, is_originator=not is_server)
         base = self.offsets[is_orig]
         self.offsets[is_orig] += len(datagram)
         records, error = read_records(
@@ -131,7 +147,11 @@ class DatagramAnalyzer:
             unified=is_tls13(conversation.version),
             registry=conversation.registry,
         )
-        if not records or (error is not None and not self._recognised):
+        if not self._recognised and (not records or error is not None):
+            return []
+        if missing and error is not None:
+            error = GrammarError(f"{missing} bytes of a datagram were not captured", error.offset)
+        elif not records:
             return []
         self._recognised = True
         for record in records:
@@ -141,6 +161,23 @@ class DatagramAnalyzer:
                 self._record(sender, record, base)
         if error is not None and not self.finished:
             conversation.violation(sender, base + error.offset, error.reason, error.path)
+        return conversation.taken()
+
+    def give_up(self, reason: str, ts: float | None = None) -> list[Event]:
+        """Give up on the flow.
+
+        Args:
+            reason: why, in words.
+            ts: when.
+
+        Returns:
+            A `ProtocolViolation`, if there was something to be read.
+        """
+        conversation = self._conversation
+        conversation.ts = ts
+        if self._recognised and not self.finished:
+            conversation.violation(self._originator, self.offsets[True], reason)
+        conversation.finish()
         return conversation.taken()
 
     def end(self, ts: float | None = None) -> list[Event]:

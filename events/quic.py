@@ -63,6 +63,8 @@ _MAXIMUM_CONNECTIONS = 256
 _MAXIMUM_CIDS = 16
 _MAXIMUM_ATTEMPTS = 4
 _MAXIMUM_OVER = 64
+# What a connection takes, about, in bytes of memory.
+_SIZE = 5_000
 # Where CRYPTO data end at the latest (RFC 9000 section 19.6).
 _END_OF_CRYPTO = 2**62 - 1
 
@@ -83,18 +85,20 @@ class _Crypto:
     """CRYPTO data of one side, from their beginning.
 
     Attributes:
+        limit: how long a handshake message may be, in bytes.
         position: how many bytes have been read.
         pieces: those that come later.
         messages: reads the messages in them.
         lost: whether nothing more can be read of them, or it has been told what is missing.
     """
 
-    __slots__ = ("lost", "messages", "pieces", "position")
+    __slots__ = ("limit", "lost", "messages", "pieces", "position")
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
         self.position = 0
         self.pieces = Pieces()
-        self.messages = HandshakeReader()
+        self.messages = HandshakeReader(limit)
         self.lost = False
 
     def take(self, piece: Piece) -> Iterator[HandshakeMessage]:
@@ -157,6 +161,9 @@ class _Crypto:
 class _Attempt:
     """A client's attempt at a connection: the first, or one after a Retry, or in another version.
 
+    Args:
+        limit: how long a handshake message may be, in bytes.
+
     Attributes:
         cid: the connection id that its keys follow from.
         token: what the client was given to show.
@@ -170,6 +177,7 @@ class _Attempt:
 
     def __init__(
         self,
+        limit: int,
         cid: bytes,
         token: bytes,
         version: int | None = None,
@@ -180,7 +188,7 @@ class _Attempt:
         self.version = version
         self.refused = refused
         self.keys: dict[int, ConnectionKeys] = {}
-        self.crypto = _Crypto()
+        self.crypto = _Crypto(limit)
 
 
 class _Endpoint(Side):
@@ -206,6 +214,9 @@ _Key = tuple[bool, bytes]
 class _Connection:
     """One connection.
 
+    Args:
+        limit: how long a handshake message may be, in bytes.
+
     Attributes:
         conversation: that of the TLS in it.
         client, server: its sides.
@@ -227,15 +238,23 @@ class _Connection:
         "server",
     )
 
-    def __init__(self, conversation: Conversation, client: _Endpoint, server: _Endpoint) -> None:
+    def __init__(
+        self, limit: int, conversation: Conversation, client: _Endpoint, server: _Endpoint
+    ) -> None:
         self.conversation = conversation
         self.client = client
         self.server = server
         self.attempts: list[_Attempt] = []
-        self.crypto = _Crypto()
+        self.crypto = _Crypto(limit)
         self.answered = False
         self.known: list[_Key] = []
         self.last_time: float | None = None
+
+    @property
+    def held(self) -> int:
+        """How many bytes of memory are held, about."""
+        cryptos = (self.crypto, *(attempt.crypto for attempt in self.attempts))
+        return _SIZE + sum([crypto.pieces.held + crypto.messages.held for crypto in cryptos])
 
     def sender(self, label: bool) -> _Endpoint:
         """The side that the caller calls so."""
@@ -296,11 +315,12 @@ class QuicAnalyzer:
         c: the two endpoints; the `is_orig` of what is delivered refers to its originator. A connection after the first
             has a uid of its own; without one here, each has.
         options: an `Options`. Alternatively pass its attributes as keywords, not both.
-        disable_analyzer_after_detection, wanted, extensions: attributes of `Options`. The events of `events.QUIC` are
-            raised where they are asked for.
+        disable_analyzer_after_detection, wanted, extensions, handshake_limit: attributes of `Options`. The events of
+            `events.QUIC` are raised where they are asked for.
 
     Attributes:
         finished: always False, because another connection may begin.
+        held: how many bytes of memory are held, about.
         idle: whether there is no connection now, so that nothing but a long header can begin something.
         offsets: how many bytes the responder and the originator have sent, as the caller calls them.
 
@@ -352,13 +372,23 @@ class QuicAnalyzer:
         known = f"{self._count} connections" if self._count else "no connection yet"
         return f"<{' '.join(filter(None, ('QuicAnalyzer', ends)))}: {known}>"
 
-    def deliver(self, datagram: bytes, is_orig: bool, ts: float | None = None) -> list[Event]:
+    @property
+    def held(self) -> int:
+        """How many bytes of memory are held, about."""
+        return sum([each.held for each in self._connections]) + sum(
+            [len(datagram.data) for datagram in self._held]
+        )
+
+    def deliver(
+        self, datagram: bytes, is_orig: bool, ts: float | None = None, missing: int = 0
+    ) -> list[Event]:
         """Take a datagram.
 
         Args:
             datagram: its payload.
             is_orig: whether the originator sent it, as the caller calls the sides.
             ts: when it arrived, in seconds since the epoch.
+            missing: how many bytes it had more, which were not captured.
 
         Returns:
             The events that it completed, in order. The offset of a `ProtocolViolation` counts the bytes of all datagrams
@@ -371,6 +401,9 @@ class QuicAnalyzer:
         if self.idle and not is_long_header(datagram[0]):
             return []
         out: list[Event] = []
+        if missing:
+            reason = f"{missing} bytes of a datagram were not captured"
+            self._report(reason, is_orig, base + len(datagram), ts, out)
         if not self._read(_Datagram(bytes(datagram), is_orig, base, ts), out):
             return out
         # With the keys of the new connection, something that came before it may be opened.
@@ -395,6 +428,33 @@ class QuicAnalyzer:
         self._by_key = {}
         self._held = []
         return out
+
+    def give_up(self, reason: str, ts: float | None = None) -> list[Event]:
+        """Give up on the connections.
+
+        Args:
+            reason: why, in words.
+            ts: when.
+
+        Returns:
+            A `ProtocolViolation` for each of which something was still to be read.
+        """
+        out: list[Event] = []
+        self._report(reason, True, self.offsets[True], ts, out)
+        self._connections.clear()
+        self.end(ts)
+        return out
+
+    def _report(
+        self, reason: str, label: bool, offset: int, ts: float | None, out: list[Event]
+    ) -> None:
+        """Report what is lost of the connections whose handshake is not over."""
+        for connection in self._connections:
+            conversation = connection.conversation
+            if conversation.state is not State.ESTABLISHED:
+                conversation.ts = ts
+                conversation.violation(connection.sender(label), offset, reason)
+                out += conversation.taken()
 
     # Packets
 
@@ -496,7 +556,7 @@ class QuicAnalyzer:
             if connection is None:
                 self._hold(datagram)
             return connection, False
-        attempt = _Attempt(cid, token, version)
+        attempt = _Attempt(self._options.handshake_limit, cid, token, version)
         attempt.keys[version] = keys
         self._tried = None
         again = self._begins_again(packet, label)
@@ -581,7 +641,7 @@ class QuicAnalyzer:
         conversation = Conversation(c, sides, _TRANSPORT, self._options, originator_is_guess=True)
         mapping.fill(conversation.registry)
         conversation.settle_originator(client, is_originator=True)
-        connection = _Connection(conversation, client, server)
+        connection = _Connection(self._options.handshake_limit, conversation, client, server)
         self._connections.append(connection)
         self.idle = False
         return connection
@@ -634,7 +694,7 @@ class QuicAnalyzer:
             tries.left -= 1
             if _protection().is_answer_to(packet, connection.attempts[-1].cid):
                 cid, token = packet.value["source_connection_id"], packet.value["retry_token"]
-                connection.begin(_Attempt(cid, token))
+                connection.begin(_Attempt(self._options.handshake_limit, cid, token))
                 self._know(connection, connection.client.label, cid)
                 return connection
         return None
@@ -779,7 +839,13 @@ def _of_version(connection: _Connection, attempt: _Attempt, version: int) -> _At
         attempt.version = version
     if attempt.version == version:
         return attempt
-    again = _Attempt(attempt.cid, attempt.token, version, attempt.refused | {attempt.version})
+    again = _Attempt(
+        attempt.crypto.limit,
+        attempt.cid,
+        attempt.token,
+        version,
+        attempt.refused | {attempt.version},
+    )
     again.keys[version] = attempt.keys.pop(version)
     connection.begin(again)
     return again

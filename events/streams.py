@@ -176,6 +176,7 @@ class Analyzer:
         c: the connection.
         finished: whether nothing more will be raised.
         held: how many bytes of memory are held for what has not arrived whole, about.
+        knows_nothing: whether no hello has been read yet.
     """
 
     __slots__ = ("_conversation", "_may_tell", "_options", "_originator", "_responder")
@@ -210,6 +211,11 @@ class Analyzer:
     def finished(self) -> bool:
         """Whether nothing more will be raised."""
         return self._conversation.state is State.FINISHED
+
+    @property
+    def knows_nothing(self) -> bool:
+        """Whether no hello has been read yet."""
+        return self._conversation.state is State.BEGINNING
 
     @property
     def held(self) -> int:
@@ -287,6 +293,37 @@ class Analyzer:
             self._conversation.violation(direction, direction.arrived, reason)
         self._end(direction)
         return self._conversation.taken()
+
+    def begin_again(self, is_orig: bool, ts: float | None = None) -> list[Event]:
+        """Take note that a direction begins with its next bytes: what came before was no part of it.
+
+        Args:
+            is_orig: whether it is the originator's.
+            ts: when that became known.
+        """
+        if not self.knows_nothing:
+            return self.lose(is_orig, "its bytes do not go on from those before", ts)
+        (self._originator if is_orig else self._responder).begin_again()
+        return []
+
+    def give_up(self, reason: str, ts: float | None = None) -> list[Event]:
+        """Give up on the connection.
+
+        Args:
+            reason: why, in words.
+            ts: when.
+
+        Returns:
+            A `ProtocolViolation`, if there was something to be read.
+        """
+        conversation = self._conversation
+        conversation.ts = ts
+        for direction in (self._originator, self._responder):
+            if direction.reading in _OF_RECORDS and not self.finished and not self.knows_nothing:
+                conversation.violation(direction, direction.arrived, reason)
+                conversation.finish()
+        conversation.finish()
+        return conversation.taken()
 
     def end(self, ts: float | None = None) -> list[Event]:
         """Take note that the connection is over.

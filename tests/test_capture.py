@@ -237,11 +237,13 @@ def test_connections_interleaved(events_of: EventsOf) -> None:
 
 def test_what_is_left_of_old_connections_is_dropped() -> None:
     """Memory follows the connections that are open, not the length of the capture."""
+    from events.capture.clock import Clock
     from events.capture.connections import Connections
     from events.capture.headers import Decoder
 
     decoder = Decoder(1)
-    connections = Connections(events.Options())
+    clock = Clock()
+    connections = Connections(events.Options(), clock)
     client_hello = next(iter(conversation()))
     for index in range(3000):
         ends = Ends(orig_p=1024 + index)
@@ -249,6 +251,8 @@ def test_what_is_left_of_old_connections_is_dropped() -> None:
         for ts, data in packets([client_hello], ends=ends, start=index * 60.0, fin=fin):
             segment = decoder.decode(data, ts)
             assert segment is not None
+            if clock.tick(ts):
+                connections.expire([])
             connections.segment(segment, ts, [])
     assert len(connections._sides) < 200
 

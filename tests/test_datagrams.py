@@ -519,15 +519,19 @@ def test_udp_padding_is_not_read(tmp_path: Path) -> None:
 
 
 def test_old_flows_are_dropped() -> None:
+    from events.capture.clock import Clock
     from events.capture.datagrams import DatagramFlows
     from events.capture.headers import Decoder
 
-    flows = DatagramFlows(events.Options(), pytest.fail)
+    clock = Clock()
+    flows = DatagramFlows(events.Options(), clock, pytest.fail)
     decoder = Decoder(1)
     for index in range(5000):
         ts = index * 10.0
         frame = datagram_frame(Ends(orig_p=1024 + index), True, b"what is this")
         segment = decoder.decode(frame, ts)
         assert segment is not None
+        if clock.tick(ts):
+            flows.expire([])
         flows.datagram(segment, ts, [])
     assert len(flows._flows) < 100

@@ -6,15 +6,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.capture.stream import Chunk, Overflow, Stream
+from events.capture.stream import BEGINS_HERE, Chunk, Overflow, Stream
 
 Segments = list[tuple[int, bytes]]
 
+LIMIT = 4 * 2**20
+
 
 def feed(
-    stream: Stream, seq: int, data: bytes, *, fin: bool = False, bare_ack: bool = False
+    stream: Stream,
+    seq: int,
+    data: bytes,
+    *,
+    fin: bool = False,
+    bare_ack: bool = False,
+    unknown: bool = False,
 ) -> list[Chunk]:
-    return stream.segment(seq & 0xFFFFFFFF, data, fin, bare_ack=bare_ack)
+    return stream.segment(
+        seq & 0xFFFFFFFF, data, fin, bare_ack=bare_ack, limit=LIMIT, unknown=unknown
+    )
+
+
+def acknowledged(stream: Stream, ack: int) -> list[Chunk]:
+    """What is known once an ACK has been seen, and seen again when nobody waits any more."""
+    first = stream.acknowledge(ack, 0.0)
+    return first + stream.acknowledge(ack, 2.0)
 
 
 def joined(chunks: list[Chunk]) -> list[Chunk]:
@@ -84,20 +100,20 @@ def test_an_acknowledged_hole_is_a_gap() -> None:
     stream.synchronize(0)
     feed(stream, 0, b"ab")
     assert feed(stream, 5, b"fg") == []
-    assert stream.acknowledge(2) == []
-    assert stream.acknowledge(4) == [2]
-    assert stream.acknowledge(7) == [1, b"fg"]
-    assert stream.acknowledge(9) == [2]
+    assert acknowledged(stream, 2) == []
+    assert acknowledged(stream, 4) == [2]
+    assert acknowledged(stream, 7) == [1, b"fg"]
+    assert acknowledged(stream, 9) == [2]
 
 
 def test_an_acknowledged_fin_is_no_gap() -> None:
     stream = Stream()
     stream.synchronize(0)
     feed(stream, 0, b"ab")
-    assert stream.acknowledge(3) == []
+    assert acknowledged(stream, 3) == []
     assert feed(stream, 2, b"", fin=True) == []
     assert stream.whole
-    assert stream.acknowledge(3) == []
+    assert acknowledged(stream, 3) == []
 
 
 def test_a_fin_before_the_data_that_come_late() -> None:
@@ -130,7 +146,7 @@ def test_six_zero_bytes_that_are_acknowledged_are_data() -> None:
     stream = Stream()
     stream.synchronize(0)
     feed(stream, 0, SIX, bare_ack=True)
-    assert stream.acknowledge(6) == [SIX]
+    assert acknowledged(stream, 6) == [SIX]
 
 
 def test_six_zero_bytes_at_the_end_are_data() -> None:
@@ -151,3 +167,112 @@ def test_a_hole_that_stays_open_does_not_cost_memory_without_bound(size: int, st
 
     with pytest.raises(Overflow):
         flood()
+
+
+def test_a_hole_that_was_acknowledged_is_open_for_what_comes_soon() -> None:
+    """The capture has the ACK before the data, or the answer before the question."""
+    stream = Stream()
+    stream.synchronize(0)
+    for _ in range(32):
+        assert stream.acknowledge(7, 0.5) == []
+    assert feed(stream, 0, b"content") == [b"content"]
+    assert stream.acknowledge(7, 0.5) == []
+    assert stream.acknowledge(10, 0.5) == []
+
+
+def test_a_hole_is_given_up_after_many_acks() -> None:
+    stream = Stream()
+    stream.synchronize(0)
+    assert feed(stream, 4, b"rest") == []
+    for _ in range(32):
+        assert stream.acknowledge(8, 0.5) == []
+    assert stream.acknowledge(8, 0.5) == [4, b"rest"]
+
+
+def test_a_hole_is_given_up_where_nothing_more_comes() -> None:
+    stream = Stream()
+    stream.synchronize(0)
+    assert stream.acknowledge(8, 0.5) == []
+    assert stream.finish() == [8]
+
+
+def test_holes_one_after_the_other_are_not_each_waited_for() -> None:
+    """Every second segment is missing, and every ACK is there."""
+    stream = Stream()
+    stream.synchronize(0)
+    chunks = []
+    for index in range(200):
+        chunks += feed(stream, 2 * index + 1, b"x")
+        chunks += stream.acknowledge(2 * index + 2, 0.5)
+        assert len(stream._pending) <= 40
+    assert joined([*chunks, *stream.finish()]) == [1, b"x"] * 200
+
+
+def test_an_ack_that_no_other_confirms_is_not_believed() -> None:
+    """It is for bytes that nobody has sent; those after it are for less."""
+    stream = Stream()
+    stream.synchronize(0)
+    stream.acknowledge(1_000_000, 0.0)
+    for _ in range(40):
+        assert stream.acknowledge(5, 0.1) in ([], [5])
+    assert feed(stream, 5, b"goes on") == [b"goes on"]
+
+
+def test_a_fin_is_none_where_bytes_come_behind_it() -> None:
+    stream = Stream()
+    stream.synchronize(0)
+    assert feed(stream, 0, b"ab") == [b"ab"]
+    assert feed(stream, 2, b"", fin=True) == []
+    assert stream.whole
+    assert feed(stream, 2, b"cd") == [b"cd"]
+    assert not stream.whole
+    assert feed(stream, 4, b"ef", fin=True) == [b"ef"]
+    assert stream.whole
+
+
+@pytest.mark.parametrize("far", [10_000_000, -10_000_000, 2**31])
+def test_what_is_too_far_from_the_stream_is_none_of_it(far: int) -> None:
+    stream = Stream()
+    stream.synchronize(100)
+    for _ in range(3):
+        assert feed(stream, 100 + far, b"stray") == []
+    assert feed(stream, 100, b"real") == [b"real"]
+    assert feed(stream, 104 + far, b"stray") == []
+    assert stream.finish() == []
+
+
+@pytest.mark.parametrize("far", [10_000_000, -10_000_000, 2**31])
+@pytest.mark.parametrize("syn", [True, False])
+def test_a_direction_may_begin_with_a_stray_segment(far: int, syn: bool) -> None:
+    """While nothing is known of it, it begins with bytes that go on."""
+    for confirmed_by in ("bytes", "an ACK"):
+        stream = Stream()
+        if syn:
+            stream.synchronize(0)
+        else:
+            assert feed(stream, 0, b"stray", unknown=True) == [b"stray"]
+        assert feed(stream, far, b"ab", unknown=True) == []
+        if confirmed_by == "bytes":
+            assert feed(stream, far + 2, b"cd", unknown=True) == [BEGINS_HERE, b"abcd"]
+        else:
+            assert stream.acknowledge((far + 2) & 0xFFFFFFFF, 0.0) == [BEGINS_HERE, b"ab"]
+        assert stream.next_seq is not None
+        assert feed(stream, stream.next_seq, b"ef") == [b"ef"]
+
+
+def test_what_is_too_far_does_not_begin_the_direction_once_it_goes_on() -> None:
+    stream = Stream()
+    assert feed(stream, 0, b"real", unknown=True) == [b"real"]
+    assert feed(stream, 2**30, b"ab", unknown=True) == []
+    assert feed(stream, 4, b" goes on", unknown=True) == [b" goes on"]
+    assert feed(stream, 2**30 + 2, b"cd", unknown=True) == []
+
+
+def test_too_much_that_is_too_far_is_reported() -> None:
+    """That is how it looks where more was lost than is waited for."""
+    stream = Stream()
+    stream.synchronize(0)
+    for index in range(LIMIT // 1000):
+        feed(stream, 10_000_000 + index * 1000, bytes(1000))
+    with pytest.raises(Overflow):
+        feed(stream, 20_000_000, bytes(1000))

@@ -1,21 +1,33 @@
 """TCP segments to connections to analyzers.
 
 What may live here: which segment belongs to which connection, which side opened it, when it begins and ends, and how
-long it is kept.
+long it is kept. That is (what is believed of the bytes of a direction stands in `stream`):
+
+    what comes                            what is believed
+    ------------------------------------  -----------------------------------------------------------------------
+    a SYN, in a connection without bytes  it opens it, and the side that sent it is the originator
+    a SYN, in one that is over, or that   it opens another one between the same ports
+    has been silent for 5 s
+    a SYN, in any other                   nothing, until it is acknowledged, or bytes follow it that go on from it: then
+                                          it has opened another one, when it came
+    FINs of both sides, acknowledged      the connection is over; what comes later is nothing
+    FINs that are not, a RST              the connection is over in a minute; if bytes come that go on from those before,
+                                          it goes on
 """
 
 from __future__ import annotations
 
 import struct
-from collections import deque
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from ..model import Event
 from ..options import Options
 from ..streams import Analyzer
-from .flows import connection, idle_limits, next_sweep
+from .clock import Clock
+from .flows import Kept, Known, connection
 from .headers import Segment
-from .stream import Overflow, Stream
+from .stream import BEGINS_HERE, Chunk, Overflow, Stream
 
 __all__ = ["Connections"]
 
@@ -25,8 +37,17 @@ _FIN, _SYN, _RST, _ACK = 0x01, 0x02, 0x04, 0x10
 
 # A SYN with another sequence number on a connection that has been silent this long opens a new one.
 _REUSE_AFTER = 5.0
-# How long what is left of a finished connection absorbs the packets that come late.
-_LINGER = 60.0
+# For how long a connection is kept after its last packet, in seconds; likewise where there are very many: one with bytes
+# (a pause of minutes changes nothing), one without, such as a SYN that nobody answered, and what is left of one that is
+# over, which absorbs the packets that come late.
+_WITH_BYTES = (3600.0, 600.0)
+_WITHOUT = (150.0, 10.0)
+_OVER = (60.0, 10.0)
+
+# What a connection takes, about, in bytes of memory.
+_SIZE = 1_000
+# What is held of it is of interest to all others from here on, likewise.
+_MUCH = 2**16
 
 
 class _Side:
@@ -41,10 +62,24 @@ class _Side:
         self.stream = Stream()
 
 
-class _Flow:
+class _Challenge(NamedTuple):
+    """A SYN on a connection that goes on, as far as is known.
+
+    Attributes:
+        ts: when it came.
+        seqs: the sequence numbers of the first bytes of the connection that it may have opened: of the side that sent it,
+            and of the other one, where it is known.
+    """
+
+    ts: float
+    seqs: dict[_Side, int]
+
+
+class _Flow(Known):
     """One TCP connection.
 
     Attributes:
+        challenge: a SYN that may have opened another one between the same ports.
         keys: of its two sides in the table.
         first: the side that sent its first packet.
         originator: the side that opened it; while no SYN has been seen, the first one.
@@ -56,6 +91,7 @@ class _Flow:
 
     __slots__ = (
         "analyzer",
+        "challenge",
         "closed",
         "done",
         "first",
@@ -76,6 +112,18 @@ class _Flow:
         self.analyzer: Analyzer | None = None
         self.closed = False
         self.done = False
+        self.challenge: _Challenge | None = None
+
+    @property
+    def started(self) -> bool:
+        """Whether there have been bytes in it."""
+        return self.first.stream.started or self.first.peer.stream.started
+
+    @property
+    def held(self) -> int:
+        """How many bytes of memory it holds besides what each takes, about."""
+        analyzer = 0 if self.analyzer is None else self.analyzer.held
+        return self.first.stream.held + self.first.peer.stream.held + analyzer
 
 
 class Connections:
@@ -83,13 +131,20 @@ class Connections:
 
     Args:
         options: what the caller has chosen.
+        clock: the time of the capture.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, clock: Clock) -> None:
         self._options = options
+        self._clock = clock
+        self._reorder_limit = options.reorder_limit
         self._sides: dict[bytes, _Side] = {}
-        self._lingering: deque[tuple[float, _Flow]] = deque()
-        self._next_sweep = 0.0
+        self._with_bytes: Kept[_Flow] = Kept(*_WITH_BYTES)
+        self._without: Kept[_Flow] = Kept(*_WITHOUT, options.silent_limit)
+        self._over: Kept[_Flow] = Kept(*_OVER, options.silent_limit)
+
+    def __len__(self) -> int:
+        return len(self._with_bytes) + len(self._without) + len(self._over)
 
     def segment(self, segment: Segment, ts: float, events: list[Event]) -> None:
         """Take a TCP segment.
@@ -106,28 +161,30 @@ class Connections:
         payload = start + (offset >> 4) * 4
         if payload < start + _TCP_HEADER.size:
             return
-        if ts >= self._next_sweep:
-            events += self._sweep(ts)
         key = source + destination + ports
         side = self._sides.get(key)
         has_data = payload < end and not flags & _RST
         if flags & _SYN:
-            side, ended = self._synchronize(side, key, segment, seq, ack, flags, ts)
-            events += ended
+            side = self._synchronize(side, key, segment, seq, ack, flags, ts, events)
             seq = (seq + 1) & 0xFFFFFFFF
         elif side is None:
             if not has_data:
                 return
             side = self._open(key, segment, ts)
         flow = side.flow
+        if flow.challenge is not None and has_data:
+            side = self._answer(flow, side, key, segment, seq, events)
+            flow = side.flow
         if flow.done:
             if flags & (_RST | _FIN):
-                self._close(flow, ts)
+                self._close(flow, events)
             return
         flow.last_time = ts
+        if flow.seen != self._clock.now:
+            flow.move_to(flow.kept, self._clock.now)
         stream, peer = side.stream, side.peer.stream
         if flags & _ACK and ack != peer.next_seq and not flags & _RST:
-            missed = peer.acknowledge(ack)
+            missed = peer.acknowledge(ack, ts)
             if missed:
                 self._deliver(side.peer, missed, ts, events)
         if has_data or flags & _FIN:
@@ -135,36 +192,70 @@ class Connections:
             bare_ack = flags == _ACK
             if not flags & _FIN and stream.takes(seq, data, bare_ack=bare_ack):
                 analyzer = flow.analyzer
-                if analyzer is None:
+                if analyzer is None or flow.closed:
                     self._deliver(side, [data], ts, events)
                 else:
                     events += analyzer.deliver(data, side is flow.originator, ts)
                     if analyzer.finished:
                         self._done(flow)
                 return
-            try:
-                chunks = stream.segment(seq, data, bool(flags & _FIN), bare_ack=bare_ack)
-            except Overflow:
-                self._lose(side, ts, events)
-            else:
-                if chunks:
-                    self._deliver(side, chunks, ts, events)
+            self._segment(side, seq, data, flags, ts, events)
         if flags & _RST:
-            self._close(flow, ts)
-        elif stream.fin is not None and stream.whole and peer.whole and not flow.done:
-            events += self._finish(flow, ts)
-            self._close(flow, ts)
+            self._close(flow, events)
+        elif stream.fin is not None and peer.fin is not None and not flow.done:
+            if stream.fin_acknowledged and peer.fin_acknowledged and stream.whole and peer.whole:
+                self._finish(flow, ts, events)
+            self._close(flow, events)
+
+    def expire(self, events: list[Event]) -> None:
+        """Drop what has not been heard of for long.
+
+        Args:
+            events: the list that the events are appended to that were waiting for more.
+        """
+        now = self._clock.now
+        for kept in (self._over, self._without, self._with_bytes):
+            for flow in kept.expired(now):
+                self._drop(flow, events)
+
+    def held(self) -> int:
+        """How many bytes of memory the connections take, about; it takes a look at each."""
+        holding = (self._with_bytes, self._over)
+        return _SIZE * len(self) + sum([flow.held for kept in holding for flow in kept])
+
+    def give_way(self, reason: str, events: list[Event]) -> int:
+        """Give up the connection that has been silent longest.
+
+        Args:
+            reason: why, in words.
+            events: the list that the events are appended to that say so.
+
+        Returns:
+            How many bytes of memory it took, about; 0 where there is none.
+        """
+        for kept in (self._over, self._without, self._with_bytes):
+            for flow in kept:
+                size = _SIZE + flow.held
+                if flow.analyzer is not None:
+                    events += flow.analyzer.give_up(reason, flow.last_time)
+                    self._done(flow)
+                self._drop(flow, events)
+                return size
+        return 0
 
     def end(self) -> Iterable[Event]:
         """Take note that the capture is over. What a connection that is open then was in the middle of, nobody knows to
         be missing.
         """
         for flow in {side.flow: None for side in self._sides.values()}:
+            events: list[Event] = []
             streams = (flow.first.stream, flow.first.peer.stream)
             is_open = not flow.closed and all(stream.fin is None for stream in streams)
-            yield from self._finish(flow, flow.last_time, is_open=is_open)
+            self._finish(flow, flow.last_time, events, is_open=is_open)
+            yield from events
         self._sides.clear()
-        self._lingering.clear()
+        for kept in (self._over, self._without, self._with_bytes):
+            kept.clear()
 
     # Beginning
 
@@ -177,11 +268,18 @@ class Connections:
         ack: int,
         flags: int,
         ts: float,
-    ) -> tuple[_Side, list[Event]]:
-        ended: list[Event] = []
-        if side is not None and self._is_reuse(side, seq, flags, ts):
-            ended = self._drop(side.flow)
-            side = None
+        events: list[Event],
+    ) -> _Side:
+        if side is not None and self._is_reuse(side, seq, ack, flags, ts):
+            challenge = side.flow.challenge
+            self._drop(side.flow, events)
+            # The answer to a SYN that has opened a connection.
+            if challenge is not None and flags & _ACK:
+                side = self._open(key, segment, challenge.ts)
+                side.flow.opened = True
+                side.flow.originator = side.peer
+            else:
+                side = None
         if side is None:
             side = self._open(key, segment, ts)
         flow = side.flow
@@ -191,19 +289,60 @@ class Connections:
         side.stream.synchronize(seq + 1)
         if flags & _ACK and side.peer.stream.next_seq is None:
             side.peer.stream.synchronize(ack)
-        return side, ended
+        return side
 
-    def _is_reuse(self, side: _Side, seq: int, flags: int, ts: float) -> bool:
-        """Whether a SYN opens a new connection between the same ports."""
+    def _is_reuse(self, side: _Side, seq: int, ack: int, flags: int, ts: float) -> bool:
+        """Whether a SYN opens a new connection between the same ports; one that may, without more evidence, is a
+        challenge from then on.
+        """
         flow = side.flow
         if flags & _ACK and flow.originator is side.peer and not side.stream.started:
             return False  # the answer to the SYN that was seen
         same = side.stream.next_seq is not None and not _differs(side.stream, seq)
         if flow.closed:
-            return flow.done or side.stream.started or side.peer.stream.started or not same
-        if not side.stream.started and not side.peer.stream.started:
+            return flow.done or flow.started or not same
+        if same or not flow.started:
             return False
-        return not same and not flags & _ACK and (flow.done or ts - flow.last_time > _REUSE_AFTER)
+        if not flags & _ACK and (flow.done or self._clock.now - flow.seen > _REUSE_AFTER):
+            return True
+        challenge = flow.challenge
+        if challenge is not None and flags & _ACK and challenge.seqs.get(side.peer) == ack:
+            return True
+        seqs = {side: (seq + 1) & 0xFFFFFFFF}
+        if flags & _ACK:
+            seqs[side.peer] = ack
+        flow.challenge = _Challenge(ts, seqs)
+        return False
+
+    def _answer(
+        self,
+        flow: _Flow,
+        side: _Side,
+        key: bytes,
+        segment: Segment,
+        seq: int,
+        events: list[Event],
+    ) -> _Side:
+        """The side whose bytes these are, of the connection that they go on, or of the one that a SYN may have opened."""
+        challenge = flow.challenge
+        assert challenge is not None
+        expected = challenge.seqs.get(side)
+        if seq == side.stream.next_seq:
+            flow.challenge = None  # it goes on as if there had been none
+            return side
+        if seq != expected:
+            return side
+        first, other = next(iter(challenge.seqs)), challenge.seqs.get(side.peer)
+        self._drop(flow, events)
+        new = self._open(key, segment, challenge.ts)
+        new.flow.opened = True
+        # A SYN with an ACK was an answer.
+        of_syn = new if first is side else new.peer
+        new.flow.originator = of_syn.peer if len(challenge.seqs) > 1 else of_syn
+        new.stream.synchronize(seq)
+        if other is not None:
+            new.peer.stream.synchronize(other)
+        return new
 
     def _open(self, key: bytes, segment: Segment, ts: float) -> _Side:
         ports = segment.buffer[segment.start : segment.start + 4]
@@ -213,23 +352,56 @@ class Connections:
         side.flow = peer.flow = _Flow(side, (key, reverse), ts)
         self._sides[key] = side
         self._sides[reverse] = peer
+        side.flow.begin_in(self._without, self._clock.now)
+        too_many = self._without.one_too_many
+        if too_many is not None:
+            self._forget(too_many)
         return side
 
     # Data
 
-    def _deliver(
-        self, side: _Side, chunks: list[bytes | int], ts: float, events: list[Event]
+    def _segment(
+        self, side: _Side, seq: int, data: bytes, flags: int, ts: float, events: list[Event]
     ) -> None:
+        """Take data that are not simply what comes next, or a FIN."""
+        flow, stream = side.flow, side.stream
+        try:
+            chunks = stream.segment(
+                seq,
+                data,
+                bool(flags & _FIN),
+                bare_ack=flags == _ACK,
+                limit=self._reorder_limit,
+                unknown=flow.analyzer is None or flow.analyzer.knows_nothing,
+            )
+        except Overflow:
+            self._lose(side, "too much data out of order", ts, events)
+            return
+        if chunks:
+            self._deliver(side, chunks, ts, events)
+        elif flow.kept is self._without and stream.started:
+            flow.move_to(self._with_bytes, self._clock.now)
+        if stream.held > _MUCH and flow.held > self._options.connection_limit:
+            limit = self._options.connection_limit
+            reason = f"more than {limit} bytes would be held for this connection"
+            self._lose(side, reason, ts, events)
+
+    def _deliver(self, side: _Side, chunks: list[Chunk], ts: float, events: list[Event]) -> None:
         flow = side.flow
         if flow.done:
             return
+        if flow.closed or flow.kept is self._without:
+            flow.closed = False  # it goes on
+            flow.move_to(self._with_bytes, self._clock.now)
         analyzer = self._analyzer_of(flow)
         is_orig = side is flow.originator
         for chunk in chunks:
-            if isinstance(chunk, int):
-                events += analyzer.gap(is_orig, chunk, ts)
-            else:
+            if chunk is BEGINS_HERE:
+                analyzer.begin_again(is_orig)
+            elif isinstance(chunk, bytes):
                 events += analyzer.deliver(chunk, is_orig, ts)
+            elif isinstance(chunk, int):
+                events += analyzer.gap(is_orig, chunk, ts)
         if analyzer.finished:
             self._done(flow)
 
@@ -243,11 +415,11 @@ class Connections:
             )
         return flow.analyzer
 
-    def _lose(self, side: _Side, ts: float, events: list[Event]) -> None:
+    def _lose(self, side: _Side, reason: str, ts: float, events: list[Event]) -> None:
         flow = side.flow
         side.stream = Stream()
         analyzer = self._analyzer_of(flow)
-        events += analyzer.lose(side is flow.originator, "too much data out of order", ts)
+        events += analyzer.lose(side is flow.originator, reason, ts)
         if analyzer.finished:
             self._done(flow)
 
@@ -258,44 +430,45 @@ class Connections:
         flow.done = True
         flow.analyzer = None
 
-    def _close(self, flow: _Flow, ts: float) -> None:
-        if not flow.closed:
-            flow.closed = True
-            self._lingering.append((ts, flow))
+    def _close(self, flow: _Flow, events: list[Event]) -> None:
+        if flow.closed:
+            return
+        flow.closed = True
+        if not flow.started and not flow.done:
+            self._forget(flow)  # nothing can come late
+            return
+        flow.move_to(self._over, self._clock.now)
+        too_many = self._over.one_too_many
+        if too_many is not None:
+            self._drop(too_many, events)
 
-    def _finish(self, flow: _Flow, ts: float, *, is_open: bool = False) -> list[Event]:
-        """The events that were waiting for data that will not come; with `is_open`, that are not known not to come."""
-        events: list[Event] = []
+    def _finish(
+        self, flow: _Flow, ts: float, events: list[Event], *, is_open: bool = False
+    ) -> None:
+        """Raise the events that were waiting for data that will not come; with `is_open`, that are not known not to
+        come.
+        """
+        closed = flow.closed
         for side in (flow.first, flow.first.peer):
             chunks = side.stream.finish()
             if chunks:
                 self._deliver(side, chunks, ts, events)
         if flow.analyzer is not None and not is_open:
             events += flow.analyzer.end(ts)
+        flow.closed = closed
         self._done(flow)
-        return events
 
-    def _drop(self, flow: _Flow) -> list[Event]:
-        events = [] if flow.done else self._finish(flow, flow.last_time)
+    def _drop(self, flow: _Flow, events: list[Event]) -> None:
+        if not flow.done:
+            self._finish(flow, flow.last_time, events)
+        self._forget(flow)
+
+    def _forget(self, flow: _Flow) -> None:
+        del flow.kept[flow]
         for key in flow.keys:
             side = self._sides.get(key)
             if side is not None and side.flow is flow:
                 del self._sides[key]
-        return events
-
-    def _sweep(self, ts: float) -> list[Event]:
-        """Drop what has been finished or silent for long, at a cost that is a part of each packet's."""
-        events: list[Event] = []
-        while self._lingering and ts - self._lingering[0][0] > _LINGER:
-            events += self._drop(self._lingering.popleft()[1])
-        flows = {side.flow: None for side in self._sides.values()}
-        self._next_sweep = next_sweep(ts, len(flows))
-        with_data, without = idle_limits(len(flows))
-        for flow in flows:
-            started = flow.first.stream.started or flow.first.peer.stream.started
-            if ts - flow.last_time > (with_data if started else without):
-                events += self._drop(flow)
-        return events
 
 
 def _differs(stream: Stream, seq: int) -> bool:

@@ -1,6 +1,9 @@
 """UDP datagrams to flows to analyzers.
 
 What may live here: which datagram belongs to which flow, what reads it, and how long a flow is kept.
+
+UDP knows no end of a connection. So a ClientHello of DTLS begins another one, where a server has answered one with another
+random before. (For QUIC, its analyzer knows.)
 """
 
 from __future__ import annotations
@@ -12,14 +15,16 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from tlsgrammar import Registry
-from tlsgrammar.framing import is_dtls
+from tlsgrammar.framing import client_random, is_dtls
+from tlsgrammar.names import ContentType
 from tlsgrammar.registry import DEFAULT
 
 from ..datagrams import DatagramAnalyzer
 from ..model import Connection, Event
 from ..options import Options
 from ..uids import uid
-from .flows import connection, idle_limits, next_sweep
+from .clock import Clock
+from .flows import Kept, Known, connection
 from .headers import Segment
 
 __all__ = ["DatagramFlows"]
@@ -42,7 +47,14 @@ class _Analyzer(Protocol):
     @property
     def finished(self) -> bool: ...
 
-    def deliver(self, datagram: bytes, is_orig: bool, ts: float | None = None) -> list[Event]: ...
+    @property
+    def held(self) -> int: ...
+
+    def deliver(
+        self, datagram: bytes, is_orig: bool, ts: float | None = None, missing: int = 0
+    ) -> list[Event]: ...
+
+    def give_up(self, reason: str, ts: float | None = None) -> list[Event]: ...
 
     def end(self, ts: float | None = None) -> list[Event]: ...
 
@@ -83,7 +95,8 @@ _READERS = (
     # Long headers have the first two bits set.
     _Reader(range(192, 256), _is_quic, _quic),
 )
-_QUIC = 1
+_DTLS, _QUIC = range(len(_READERS))
+_HANDSHAKE = ContentType.handshake.value
 _LONG_HEADERS = 128  # and the first bytes from there on
 # Which of them reads a datagram, by its first byte. In a flow that is known as QUIC, it may be anything (RFC 9287).
 _BY_FIRST_BYTE = [
@@ -92,22 +105,40 @@ _BY_FIRST_BYTE = [
 ]
 
 
-class _Flow:
+# For how long a flow is kept after its last datagram, in seconds; likewise where there are very many: one in which there is
+# something that can be read, and one in which nothing is known.
+_OF_INTEREST = (3600.0, 600.0)
+_UNKNOWN = (150.0, 10.0)
+
+# What a flow takes, about, in bytes of memory.
+_SIZE = 800
+
+
+class _Flow(Known):
     """One UDP flow.
 
     Attributes:
         first: the key of the direction that its first datagram was sent in.
         analyzers: what reads its datagrams, one for each of `_READERS`: None where none of its protocol has been seen,
             _DONE once it has nothing more to say.
+        keys: of both directions.
+        random: that of the last ClientHello of DTLS.
     """
 
-    __slots__ = ("analyzers", "first", "last_time", "start_time")
+    __slots__ = ("analyzers", "first", "keys", "last_time", "random", "start_time")
 
-    def __init__(self, first: bytes, ts: float) -> None:
+    def __init__(self, first: bytes, reverse: bytes, ts: float) -> None:
         self.first = first
+        self.keys = (first, reverse)
+        self.random: bytes | None = None
         self.start_time = ts
         self.last_time = ts
         self.analyzers: list[_Analyzer | None] = _NOTHING
+
+    @property
+    def held(self) -> int:
+        """How many bytes of memory it holds besides what each takes, about."""
+        return sum([analyzer.held for analyzer in self.analyzers if analyzer is not None])
 
     @property
     def known(self) -> bool:
@@ -123,11 +154,17 @@ class _Done:
 
     idle = True
     finished = True
+    held = 0
 
     def __init__(self) -> None:
         self.offsets = [0, 0]
 
-    def deliver(self, datagram: bytes, is_orig: bool, ts: float | None = None) -> list[Event]:
+    def deliver(
+        self, datagram: bytes, is_orig: bool, ts: float | None = None, missing: int = 0
+    ) -> list[Event]:
+        return []
+
+    def give_up(self, reason: str, ts: float | None = None) -> list[Event]:
         return []
 
     def end(self, ts: float | None = None) -> list[Event]:
@@ -142,18 +179,24 @@ class DatagramFlows:
 
     Args:
         options: what the caller has chosen.
+        clock: the time of the capture.
         on_missing: told once, in words, what cannot be read because a library is not installed.
     """
 
-    def __init__(self, options: Options, on_missing: Callable[[str], None]) -> None:
+    def __init__(self, options: Options, clock: Clock, on_missing: Callable[[str], None]) -> None:
         self._options = options
+        self._clock = clock
         self._on_missing = on_missing
         self._registry = DEFAULT if options.extensions is None else options.extensions
         # By the keys of both directions.
         self._flows: dict[bytes, _Flow] = {}
-        self._next_sweep = 0.0
+        self._of_interest: Kept[_Flow] = Kept(*_OF_INTEREST)
+        self._unknown: Kept[_Flow] = Kept(*_UNKNOWN, options.silent_limit)
         # Those of _READERS that cannot be made.
         self._missing: set[int] = set()
+
+    def __len__(self) -> int:
+        return len(self._of_interest) + len(self._unknown)
 
     def datagram(self, segment: Segment, ts: float, events: list[Event]) -> None:
         """Take a UDP datagram.
@@ -167,21 +210,24 @@ class DatagramFlows:
         payload = start + _UDP_HEADER_SIZE
         if payload >= end:
             return
-        if ts >= self._next_sweep:
-            self._sweep(ts, events)
         ports, length = _UDP_HEADER.unpack_from(buffer, start)
         key = source + destination + ports
         flow = self._flows.get(key)
         is_first = flow is None
         if flow is None:
-            reverse = destination + source + ports[2:] + ports[:2]
-            flow = self._flows[key] = self._flows[reverse] = _Flow(key, ts)
+            flow = self._open(key, destination + source + ports[2:] + ports[:2], ts)
+        elif flow.seen != self._clock.now:
+            flow.move_to(flow.kept, self._clock.now)
         flow.last_time = ts
-        if _UDP_HEADER_SIZE < length < end - start:
+        missing = length - (end - start)
+        if missing < 0 and length > _UDP_HEADER_SIZE:
             end = start + length
         first_byte = buffer[payload]
         index = _BY_FIRST_BYTE[first_byte]
         analyzer = flow.analyzers[index]
+        if analyzer is not None and index == _DTLS and first_byte == _HANDSHAKE:
+            analyzer = self._unless_again(flow, buffer[payload:end], analyzer, events)
+            is_first |= analyzer is None
         if analyzer is not None and analyzer.idle and first_byte < _LONG_HEADERS:
             # Nearly all datagrams of QUIC are these.
             analyzer.offsets[key == flow.first] += end - payload
@@ -194,9 +240,76 @@ class DatagramFlows:
                 analyzer = flow.analyzers[index]
                 if analyzer is None:
                     return
-        events += analyzer.deliver(datagram, key == flow.first, ts)
+        events += analyzer.deliver(datagram, key == flow.first, ts, max(missing, 0))
         if analyzer.finished:
             flow.analyzers[index] = _DONE
+
+    def expire(self, events: list[Event]) -> None:
+        """Drop what has not been heard of for long.
+
+        Args:
+            events: the list that the events are appended to that were waiting for more.
+        """
+        now = self._clock.now
+        for kept in (self._unknown, self._of_interest):
+            for flow in kept.expired(now):
+                for analyzer in flow.analyzers:
+                    if analyzer is not None:
+                        events += analyzer.end(flow.last_time)
+                self._forget(flow)
+
+    def held(self) -> int:
+        """How many bytes of memory the flows take, about; it takes a look at each."""
+        return _SIZE * len(self) + sum([flow.held for flow in self._of_interest])
+
+    def give_way(self, reason: str, events: list[Event]) -> int:
+        """Give up the flow that has been silent longest.
+
+        Args:
+            reason: why, in words.
+            events: the list that the events are appended to that say so.
+
+        Returns:
+            How many bytes of memory it took, about; 0 where there is none.
+        """
+        for kept in (self._unknown, self._of_interest):
+            for flow in kept:
+                size = _SIZE + flow.held
+                for analyzer in flow.analyzers:
+                    if analyzer is not None:
+                        events += analyzer.give_up(reason, flow.last_time)
+                self._forget(flow)
+                return size
+        return 0
+
+    def _open(self, key: bytes, reverse: bytes, ts: float) -> _Flow:
+        flow = self._flows[key] = self._flows[reverse] = _Flow(key, reverse, ts)
+        flow.begin_in(self._unknown, self._clock.now)
+        too_many = self._unknown.one_too_many
+        if too_many is not None:
+            self._forget(too_many)
+        return flow
+
+    def _forget(self, flow: _Flow) -> None:
+        del flow.kept[flow]
+        flow.analyzers = _NOTHING
+        for key in flow.keys:
+            self._flows.pop(key, None)  # both are the same where a port talks to itself
+
+    def _unless_again(
+        self, flow: _Flow, datagram: bytes, analyzer: _Analyzer, events: list[Event]
+    ) -> _Analyzer | None:
+        """What reads a datagram with handshake messages: None where another handshake begins with it."""
+        random = client_random(datagram)
+        if random is None or random == flow.random:
+            return analyzer
+        known, flow.random = flow.random, random
+        answered = isinstance(analyzer, DatagramAnalyzer) and analyzer.answered
+        if known is None or not (answered or analyzer is _DONE):
+            return analyzer
+        events += analyzer.end(flow.last_time)
+        flow.start_time = flow.last_time
+        return None
 
     def _begin(self, index: int, flow: _Flow, datagram: bytes, is_first: bool) -> _Analyzer | None:
         """What reads the datagrams of a flow from this one on; None where that is none to know it by."""
@@ -218,22 +331,14 @@ class DatagramFlows:
             return None
         if not flow.known:
             flow.analyzers = list(_NOTHING)
+            flow.move_to(self._of_interest, self._clock.now)
         flow.analyzers[index] = analyzer
+        if index == _DTLS:
+            flow.random = client_random(datagram)
         return analyzer
 
     def end(self) -> None:
         """Take note that the capture is over. What a flow was in the middle of then, nobody knows to be missing."""
         self._flows.clear()
-
-    def _sweep(self, ts: float, events: list[Event]) -> None:
-        """Drop what has been silent for long, at a cost that is a part of each packet's."""
-        count = len(self._flows) // 2
-        self._next_sweep = next_sweep(ts, count)
-        with_tls, without = idle_limits(count)
-        for key, flow in list(self._flows.items()):
-            if ts - flow.last_time > (with_tls if flow.known else without):
-                for analyzer in flow.analyzers:
-                    if analyzer is not None:
-                        events += analyzer.end(flow.last_time)
-                flow.analyzers = _NOTHING
-                del self._flows[key]
+        self._of_interest.clear()
+        self._unknown.clear()

@@ -3,34 +3,78 @@
 from __future__ import annotations
 
 import struct
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Any, Generic, TypeVar
 
 from ..model import Connection
 from ..uids import uid
 
-__all__ = ["connection", "idle_limits", "next_sweep"]
+__all__ = ["Kept", "Known", "connection"]
 
-# A connection that has been silent this long is dropped, in seconds; a pause of minutes changes nothing. One in which
-# nothing of interest has been seen, such as a SYN that nobody answered, after the second time.
-_IDLE = (3600.0, 150.0)
-# The same where there are so many connections that memory asks for it.
+# Where there are more of a kind, memory asks that they are kept for less long.
 _CROWD = 100_000
-_IDLE_IN_A_CROWD = (600.0, 10.0)
-_SWEEP_EVERY = 10.0
 
 
-def idle_limits(count: int) -> tuple[float, float]:
-    """How long what is kept of a connection outlives its last packet, in seconds: where something of interest has
-    been seen, and where not.
+class Known:
+    """What is kept for some time after it was last heard of.
+
+    Attributes:
+        kept: those that it is kept among.
+        seen: when it was last heard of, by the clock of the capture.
+    """
+
+    __slots__ = ("kept", "seen")
+
+    kept: Kept[Any]
+    seen: float
+
+    def move_to(self, kept: Kept[Any], now: float) -> None:
+        """Keep it among others, because it has been heard of."""
+        del self.kept[self]
+        self.begin_in(kept, now)
+
+    def begin_in(self, kept: Kept[Any], now: float) -> None:
+        """Keep it from now on."""
+        self.kept = kept
+        self.seen = now
+        kept[self] = None
+
+
+K = TypeVar("K", bound=Known)
+
+
+class Kept(OrderedDict[K, None], Generic[K]):
+    """What is kept for some time after it was last heard of: what has been silent longest comes first, so that no other
+    need be looked at to find what has waited long enough.
 
     Args:
-        count: how many connections there are.
+        idle: for how many seconds it is kept.
+        in_a_crowd: for how many, where there are more than 100,000.
+        maximum: how many are kept; None for any number.
     """
-    return _IDLE if count < _CROWD else _IDLE_IN_A_CROWD
 
+    def __init__(self, idle: float, in_a_crowd: float, maximum: int | None = None) -> None:
+        super().__init__()
+        self._idle = idle
+        self._in_a_crowd = in_a_crowd
+        self._maximum = maximum
 
-def next_sweep(ts: float, count: int) -> float:
-    """When to look for connections to drop again; a look at each takes time, so the more there are, the less often."""
-    return ts + _SWEEP_EVERY + count / 1000
+    def expired(self, now: float) -> Iterator[K]:
+        """Those that have waited long enough, which whoever asks takes away."""
+        while self:
+            first = next(iter(self))
+            idle = self._idle if len(self) < _CROWD else self._in_a_crowd
+            if now - first.seen <= idle:
+                return
+            yield first
+
+    @property
+    def one_too_many(self) -> K | None:
+        """The one that has been silent longest, where there are more than are kept."""
+        if self._maximum is None or len(self) <= self._maximum:
+            return None
+        return next(iter(self))
 
 
 _PORTS = struct.Struct("!HH")

@@ -10,10 +10,12 @@ from typing import Unpack
 
 from ..model import Event
 from ..options import Choices, Options, chosen
+from .clock import Clock
 from .connections import Connections
 from .datagrams import DatagramFlows
 from .files import Capture, CaptureError, open_capture
 from .headers import LINK_TYPES, TCP, Decoder
+from .memory import Memory
 
 __all__ = ["NotRead", "read_capture"]
 
@@ -49,8 +51,7 @@ def read_capture(
         raise CaptureError(
             os.fspath(path), f"its link type {capture.link_type} cannot be read; these can: {known}"
         )
-    flows = DatagramFlows(options, _warn)
-    return chain.from_iterable(_events(capture, Connections(options), flows))
+    return chain.from_iterable(_events(capture, options))
 
 
 def _warn(message: str) -> None:
@@ -61,22 +62,28 @@ class NotRead(UserWarning):
     """Part of a capture was skipped because a library is not installed."""
 
 
-def _events(
-    capture: Capture, connections: Connections, flows: DatagramFlows
-) -> Iterator[Iterable[Event]]:
+def _events(capture: Capture, options: Options) -> Iterator[Iterable[Event]]:
     """The events of a capture, so many at a time as its packets come."""
+    clock = Clock()
+    connections = Connections(options, clock)
+    flows = DatagramFlows(options, clock, _warn)
+    memory = Memory(options.memory_limit, (connections, flows))
     decode = Decoder(capture.link_type).decode
     take_segment, take_datagram = connections.segment, flows.datagram
     events: list[Event] = []
     try:
         for batch in capture.batches:
             for segment, ts in [(decode(frame, ts), ts) for ts, frame in batch]:
+                if not clock.begin <= ts < clock.end and clock.tick(ts):
+                    connections.expire(events)
+                    flows.expire(events)
                 if segment is None:
                     continue
                 if segment[0] == TCP:
                     take_segment(segment, ts, events)
                 else:
                     take_datagram(segment, ts, events)
+            memory.take(batch, events)
             if events:
                 yield events
                 events = []

@@ -1,16 +1,38 @@
-"""TCP reassembly of one direction: segments in, bytes in sequence and gaps out (RFC 9293 section 3.4)."""
+"""TCP reassembly of one direction: segments in, bytes in sequence and gaps out (RFC 9293 section 3.4).
+
+What may live here: what is believed of segments that contradict each other, or what went before. That is, whatever the
+order in which a capture has them:
+
+    what comes                          what is believed
+    ----------------------------------  ------------------------------------------------------------------------------
+    bytes that have come before         the first copy
+    bytes after a hole                  wait, until the hole is filled or given up
+    an ACK for what has not come        the hole is given up with the 32nd such ACK after it, or one a second later; no
+                                        further than to where that one is for
+    a FIN                               the direction ends there, unless there are bytes behind it
+    bytes so far from the others that   nothing; but where nothing is known of the direction yet, and they go on, or are
+    they can hardly be of the stream    acknowledged, before what is expected does: the direction begins with them
+    SYN, before there are bytes         the last one says where the direction begins
+    SYN, after that                     nothing (`connections` decides whether it opens another connection)
+"""
 
 from __future__ import annotations
 
+from collections import deque
+from typing import NamedTuple
+
 from tlsgrammar.framing.pieces import Piece, Pieces
 
-__all__ = ["Overflow", "Stream"]
-
-MAXIMUM_PENDING = 4 * 2**20
-"""Out-of-order data that are held for one direction, in bytes."""
+__all__ = ["BEGINS_HERE", "Chunk", "Overflow", "Stream"]
 
 # So that a list of one-byte pieces does not get slow to keep in order.
 _MAXIMUM_PIECES = 2**16
+# What is held of a piece besides its bytes, about.
+_PIECE_SIZE = 200
+
+# A hole that has been acknowledged is open for so many ACKs more, and for so long, in seconds: captures swap packets.
+_PATIENCE = 32
+_PATIENCE_SECONDS = 1.0
 
 _PADDING = bytes(6)
 
@@ -19,11 +41,26 @@ class Overflow(Exception):
     """More out-of-order data than are held."""
 
 
+class _BeginsHere:
+    """Stands before bytes with which the direction begins: what came before is no part of it."""
+
+
+BEGINS_HERE = _BeginsHere()
+
+Chunk = bytes | int | _BeginsHere
+"""Bytes that come next in a direction, or the number of those that are missing; or `BEGINS_HERE`."""
+
+
+class _Stray(NamedTuple):
+    """Bytes that can hardly be of the stream, and how much of the stream there was when they came."""
+
+    data: bytes
+    end_seq: int
+    position: int
+
+
 # What nearly all streams have: what comes is in order.
 _NOTHING_WAITS = Pieces()
-
-Chunk = bytes | int
-"""Bytes that come next in a direction, or the number of those that are missing."""
 
 
 class Stream:
@@ -33,16 +70,31 @@ class Stream:
         next_seq: the sequence number of the next byte; None before anything is known of it.
         position: how many bytes came before it.
         fin: the position at which the direction ends, if that is known.
+        fin_acknowledged: whether the other side has received that.
     """
 
-    __slots__ = ("_pending", "fin", "next_seq", "position")
+    __slots__ = (
+        "_acknowledged",
+        "_pending",
+        "_stray",
+        "_strayed",
+        "fin",
+        "fin_acknowledged",
+        "next_seq",
+        "position",
+    )
 
     def __init__(self) -> None:
         self.next_seq: int | None = None
         self.position = 0
         self.fin: int | None = None
+        self.fin_acknowledged = False
         # What waits for what comes before it. Doubtful is what may be padding that a middlebox counted in.
         self._pending = _NOTHING_WAITS
+        # The positions up to which the other side has received more than has come, and when that was seen.
+        self._acknowledged: deque[tuple[int, float]] | None = None
+        self._stray: _Stray | None = None
+        self._strayed = 0
 
     @property
     def started(self) -> bool:
@@ -53,6 +105,11 @@ class Stream:
     def whole(self) -> bool:
         """Whether all bytes up to the end of the direction have been seen."""
         return self.fin is not None and self.position >= self.fin
+
+    @property
+    def held(self) -> int:
+        """How many bytes of memory are held, about."""
+        return self._pending.held + _PIECE_SIZE * len(self._pending)
 
     def synchronize(self, seq: int) -> None:
         """Take the sequence number of the first byte from a SYN, if no data came before it."""
@@ -77,7 +134,16 @@ class Stream:
         self.next_seq = (seq + count) & 0xFFFFFFFF
         return True
 
-    def segment(self, seq: int, data: bytes, fin: bool, *, bare_ack: bool) -> list[Chunk]:
+    def segment(
+        self,
+        seq: int,
+        data: bytes,
+        fin: bool,
+        *,
+        bare_ack: bool,
+        limit: int,
+        unknown: bool = False,
+    ) -> list[Chunk]:
         """Take a segment.
 
         Args:
@@ -85,6 +151,9 @@ class Stream:
             data: its payload.
             fin: whether it ends the direction.
             bare_ack: whether ACK is the only flag that it has.
+            limit: how many bytes out of order are held. What comes further from what is expected is hardly of the
+                stream.
+            unknown: whether nothing is known of the direction, so that it may as well begin elsewhere.
 
         Returns:
             What comes next in the direction and is known now.
@@ -94,8 +163,14 @@ class Stream:
         """
         if self.next_seq is None:
             self.next_seq = seq
-        start = self.position + _distance(self.next_seq, seq)
+        distance = _distance(self.next_seq, seq)
+        if abs(distance) > limit + _WINDOW:
+            return self._far(seq, data, limit, unknown)
+        start = self.position + distance
         end = start + len(data)
+        if self.fin is not None and data and start <= self.position and end > self.fin:
+            # What was taken for the end was none.
+            self.fin = None
         if fin and self.fin is None and end >= self.position:
             self.fin = end
             self._forget_padding_after(end)
@@ -112,31 +187,83 @@ class Stream:
         if start == self.position and not self._pending and not doubtful:
             self._advance(len(data))
             return [data]
-        self._hold(Piece(start, data, doubtful=doubtful))
+        self._hold(Piece(start, data, doubtful=doubtful), limit)
         return self._drain(self.position)
 
-    def acknowledge(self, ack: int) -> list[Chunk]:
-        """Take note that the other side has received what comes before a sequence number: what of it
-        has not been seen is a gap.
+    def acknowledge(self, ack: int, ts: float) -> list[Chunk]:
+        """Take note that the other side has received what comes before a sequence number: what of it has not been seen
+        is a gap, if it does not come soon.
+
+        Args:
+            ack: the sequence number.
+            ts: when that was seen, in seconds.
 
         Returns:
             What comes next in the direction and is known now.
         """
         if self.next_seq is None:
             return []
+        stray = self._stray
+        if stray is not None and stray.end_seq == ack and stray.position == self.position:
+            return self._begin_with(stray.data, stray.end_seq)
         limit = self.position + _distance(self.next_seq, ack)
         if limit <= self.position:
             return []
         if self.fin is not None:
+            self.fin_acknowledged = limit > self.fin
             limit = min(limit, self.fin)
+            if limit <= self.position:
+                return []
         elif not self._pending and limit == self.position + 1:
             # As likely the FIN, which takes a sequence number.
             return []
-        return self._drain(limit)
+        waiting = self._acknowledged
+        if waiting is None:
+            waiting = self._acknowledged = deque()
+        while waiting and waiting[0][0] <= self.position:
+            waiting.popleft()
+        waiting.append((limit, ts))
+        passed = self.position
+        while len(waiting) > _PATIENCE or abs(ts - waiting[0][1]) > _PATIENCE_SECONDS:
+            passed = max(passed, waiting.popleft()[0])
+        return self._drain(min(passed, limit))
 
     def finish(self) -> list[Chunk]:
         """Take note that nothing more comes: all holes are gaps."""
-        return self._drain(self._pending.pieces[-1].end) if self._pending else []
+        chunks: list[Chunk] = []
+        if self._stray is not None and not self.started:
+            chunks = self._begin_with(self._stray.data, self._stray.end_seq)
+        end = self._pending.pieces[-1].end if self._pending else self.position
+        if self._acknowledged:
+            end = max(end, self._acknowledged[-1][0])
+        return chunks + self._drain(end)
+
+    def _far(self, seq: int, data: bytes, limit: int, unknown: bool) -> list[Chunk]:
+        """Take a segment so far from what is expected that it is hardly of the stream."""
+        stray = self._stray
+        end_seq = (seq + len(data)) & 0xFFFFFFFF
+        if not data:
+            return []
+        if not unknown:
+            self._stray = None
+        elif stray is not None and stray.position == self.position and stray.end_seq == seq:
+            return self._begin_with(stray.data + data, end_seq)
+        else:
+            self._stray = _Stray(data, end_seq, self.position)
+        self._strayed += len(data)
+        if self._strayed > limit:
+            raise Overflow
+        return []
+
+    def _begin_with(self, data: bytes, end_seq: int) -> list[Chunk]:
+        """Begin elsewhere: what came before was no part of the direction."""
+        self.next_seq = end_seq
+        self.position += len(data)
+        self.fin = None
+        self._pending = _NOTHING_WAITS
+        self._acknowledged = None
+        self._stray = None
+        return [BEGINS_HERE, data]
 
     def _forget_padding_after(self, position: int) -> None:
         for piece in self._pending.take(len(self._pending)):
@@ -174,13 +301,17 @@ class Stream:
         self._pending.take(taken)
         return chunks
 
-    def _hold(self, new: Piece) -> None:
+    def _hold(self, new: Piece, limit: int) -> None:
         if self._pending is _NOTHING_WAITS:
             self._pending = Pieces()
         pending = self._pending
         pending.add(new)
-        if pending.held > MAXIMUM_PENDING or len(pending) > _MAXIMUM_PIECES:
+        if pending.held > limit or len(pending) > _MAXIMUM_PIECES:
             raise Overflow
+
+
+# How far apart the segments of a stream may be that has lost none, at the least, in bytes.
+_WINDOW = 2**20
 
 
 def _distance(origin: int, seq: int) -> int:

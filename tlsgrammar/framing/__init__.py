@@ -7,6 +7,7 @@ others.
 from .datagrams import (
     DatagramRecord,
     HandshakeFragments,
+    client_random,
     is_dtls,
     may_be_dtls,
     read_records,
@@ -44,6 +45,7 @@ __all__ = [
     "Record",
     "RecordReader",
     "begins_hello",
+    "client_random",
     "client_or_server",
     "is_dtls",
     "may_be_dtls",

@@ -11,7 +11,8 @@ from typing import NamedTuple
 from construct import Container
 
 from ..dtls import DTLSCiphertext, DTLSHandshakeHeader, DTLSPlaintext, DTLSRecordStart
-from ..handshake import HandshakeHeader
+from ..extensions import ProtocolVersion
+from ..handshake import HandshakeHeader, Random
 from ..language import GrammarError
 from ..language.api import parameters, parse_at
 from ..language.compiler import fields
@@ -24,6 +25,7 @@ from .streams import MAXIMUM_HANDSHAKE_LENGTH, SENT_BY_SERVER, HandshakeMessage
 __all__ = [
     "DatagramRecord",
     "HandshakeFragments",
+    "client_random",
     "is_dtls",
     "may_be_dtls",
     "read_records",
@@ -39,6 +41,9 @@ _RECORD_START_SIZE = DTLSRecordStart.sizeof()
 _fragment_header = fields(DTLSHandshakeHeader)
 _FRAGMENT_HEADER_SIZE = DTLSHandshakeHeader.sizeof()
 _MESSAGE_HEADER_SIZE = HandshakeHeader.sizeof()
+# A ClientHello begins with these.
+_VERSION_SIZE = ProtocolVersion.sizeof()
+_RANDOM_SIZE = Random.sizeof()
 
 
 class DatagramRecord(NamedTuple):
@@ -155,6 +160,23 @@ def sent_by_server(datagram: bytes) -> bool:
     )
 
 
+def client_random(datagram: bytes) -> bytes | None:
+    """The random of the ClientHello that a datagram begins with, or with the first fragment of it; None where it begins
+    with something else, or is encrypted. All ClientHellos of one handshake have the same.
+    """
+    records, _ = read_records(datagram)
+    if not records or records[0].type != ContentType.handshake or records[0].epoch:
+        return None
+    content = records[0].fragment
+    if len(content) < _FRAGMENT_HEADER_SIZE:
+        return None
+    msg_type, _, _, start, _ = _fragment_header(content, 0)
+    if msg_type != HandshakeType.client_hello or start:
+        return None
+    random = content[_FRAGMENT_HEADER_SIZE + _VERSION_SIZE :][:_RANDOM_SIZE]
+    return random if len(random) == _RANDOM_SIZE else None
+
+
 class _Unfinished(NamedTuple):
     """A message of which there are some fragments."""
 
@@ -178,6 +200,8 @@ class _Unfinished(NamedTuple):
 _MAXIMUM_HELD = 4 * 2**20
 _MAXIMUM_FRAGMENTS = 4096
 _MAXIMUM_FINISHED = 256
+# What is held of a fragment besides its bytes, about.
+_FRAGMENT_SIZE = 300
 
 
 class HandshakeFragments:
@@ -185,11 +209,15 @@ class HandshakeFragments:
 
     A message that arrives whole in one record is given out each time; one that has been put together from
     fragments is not put together again.
+
+    Args:
+        limit: how long a message may be, in bytes.
     """
 
-    __slots__ = ("_count", "_finished", "_held", "_unfinished")
+    __slots__ = ("_count", "_finished", "_held", "_limit", "_unfinished")
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = MAXIMUM_HANDSHAKE_LENGTH) -> None:
+        self._limit = limit
         # How many fragments there are of unfinished messages, and how many bytes.
         self._count = 0
         self._held = 0
@@ -201,6 +229,11 @@ class HandshakeFragments:
     def pending(self) -> int:
         """How many messages are unfinished."""
         return len(self._unfinished)
+
+    @property
+    def held(self) -> int:
+        """How many bytes of memory are held, about."""
+        return self._held + _FRAGMENT_SIZE * (self._count + len(self._unfinished))
 
     def read(
         self, content: bytes, offset: int
@@ -232,10 +265,9 @@ class HandshakeFragments:
                 reason = f"{size} bytes announced, but the record has {len(content) - body}"
             elif start + size > length:
                 reason = f"bytes {start} to {start + size} of a message of {length}"
-            elif length > MAXIMUM_HANDSHAKE_LENGTH:
+            elif length > self._limit:
                 reason = (
-                    f"a message of {length} bytes, more than the {MAXIMUM_HANDSHAKE_LENGTH} that are "
-                    f"waited for"
+                    f"a message of {length} bytes, more than the {self._limit} that are waited for"
                 )
             if reason:
                 errors.append(GrammarError(reason, offset + at, "DTLSHandshake.fragment"))
