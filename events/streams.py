@@ -12,7 +12,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Unpack
+from typing import NamedTuple, Unpack
 
 from tlsgrammar import GrammarError, read, sslv2
 from tlsgrammar.framing import (
@@ -64,6 +64,20 @@ _NOTHING_TO_READ = RecordReader(Protocol.TLS)
 _NOTHING_TO_SEARCH = ClientHelloSearch(0)
 
 
+class _Lost(NamedTuple):
+    """Why nothing of a direction can be read, which is of interest once the other one turns out to be TLS.
+
+    Attributes:
+        offset: where that is.
+        reason: in words.
+        if_more: whether it is, only if more comes: that nothing has come may be all there is.
+    """
+
+    offset: int
+    reason: str
+    if_more: bool
+
+
 class _Direction(Side):
     """What is known of the bytes that one side sends.
 
@@ -74,7 +88,8 @@ class _Direction(Side):
         cuts: where in them segments begin, but for the first.
         offset: how many came before what is collected, searched or read as records; or have come, once nothing of it
             is read.
-        missing: how many are missing before them.
+        lost: why nothing of it can be read, if nobody has been told.
+        heard_of: whether anything of it has been read that means anything.
         records: what reads them as records, in the states of `_OF_RECORDS`.
         search: what looks for a ClientHello in them, where they are searched.
         handshake: what reads messages that do not each stand alone in a record; None while none is begun.
@@ -84,7 +99,8 @@ class _Direction(Side):
         "cuts",
         "handshake",
         "head",
-        "missing",
+        "heard_of",
+        "lost",
         "offset",
         "protocol",
         "reading",
@@ -99,7 +115,8 @@ class _Direction(Side):
         self.head = b""
         self.cuts: tuple[int, ...] = ()
         self.offset = 0
-        self.missing = 0
+        self.lost: _Lost | None = None
+        self.heard_of = False
         self.records: RecordReader = _NOTHING_TO_READ
         self.search: ClientHelloSearch = _NOTHING_TO_SEARCH
         self.handshake: HandshakeReader | None = None
@@ -133,7 +150,7 @@ class _Direction(Side):
         self.head = b""
         self.cuts = ()
         self.search = _NOTHING_TO_SEARCH
-        self.missing = 0
+        self.lost = None
         self.protocol = None
         self.reading = _Reading.BEGINNING
 
@@ -176,7 +193,6 @@ class Analyzer:
         c: the connection.
         finished: whether nothing more will be raised.
         held: how many bytes of memory are held for what has not arrived whole, about.
-        knows_nothing: whether no hello has been read yet.
     """
 
     __slots__ = ("_conversation", "_may_tell", "_options", "_originator", "_responder")
@@ -212,10 +228,13 @@ class Analyzer:
         """Whether nothing more will be raised."""
         return self._conversation.state is State.FINISHED
 
-    @property
-    def knows_nothing(self) -> bool:
-        """Whether no hello has been read yet."""
-        return self._conversation.state is State.BEGINNING
+    def is_silent(self, is_orig: bool) -> bool:
+        """Whether nothing has been read of a direction that means anything.
+
+        Args:
+            is_orig: whether it is the originator's.
+        """
+        return not (self._originator if is_orig else self._responder).heard_of
 
     @property
     def held(self) -> int:
@@ -291,6 +310,8 @@ class Analyzer:
             self._conversation.violation(direction, direction.records.offset, reason)
         elif self._peer(direction).reading in _OF_RECORDS:
             self._conversation.violation(direction, direction.arrived, reason)
+        else:
+            direction.lost = _Lost(direction.arrived, reason, if_more=False)
         self._end(direction)
         return self._conversation.taken()
 
@@ -301,9 +322,10 @@ class Analyzer:
             is_orig: whether it is the originator's.
             ts: when that became known.
         """
-        if not self.knows_nothing:
+        direction = self._originator if is_orig else self._responder
+        if direction.heard_of:
             return self.lose(is_orig, "its bytes do not go on from those before", ts)
-        (self._originator if is_orig else self._responder).begin_again()
+        direction.begin_again()
         return []
 
     def give_up(self, reason: str, ts: float | None = None) -> list[Event]:
@@ -319,7 +341,7 @@ class Analyzer:
         conversation = self._conversation
         conversation.ts = ts
         for direction in (self._originator, self._responder):
-            if direction.reading in _OF_RECORDS and not self.finished and not self.knows_nothing:
+            if direction.heard_of and direction.reading in _OF_RECORDS and not self.finished:
                 conversation.violation(direction, direction.arrived, reason)
                 conversation.finish()
         conversation.finish()
@@ -392,6 +414,8 @@ class Analyzer:
                 self._begin_again(peer)
             # Once it has raised events, nothing changes sides.
             self._conversation.settle_originator(direction, is_originator=direction.is_orig)
+            if peer.lost is not None and not peer.lost.if_more:
+                self._report_lost(peer)
             direction.read_records(protocol, head)
         elif peer.protocol in (Protocol.TLS, Protocol.SSLV2):
             direction.protocol = protocol
@@ -469,11 +493,13 @@ class Analyzer:
 
     def _pass_by(self, direction: _Direction, data: bytes) -> None:
         direction.offset += len(data)
-        # That the beginning of a direction is missing matters once the other one turns out to be TLS.
-        if direction.missing and self._peer(direction).reading in _OF_RECORDS:
-            reason = f"its first {direction.missing} bytes are missing"
-            self._conversation.violation(direction, 0, reason)
-            direction.missing = 0
+        if self._peer(direction).reading in _OF_RECORDS:
+            self._report_lost(direction)
+
+    def _report_lost(self, direction: _Direction) -> None:
+        lost, direction.lost = direction.lost, None
+        if lost is not None:
+            self._conversation.violation(direction, lost.offset, lost.reason)
 
     # Gaps
 
@@ -483,7 +509,7 @@ class Analyzer:
             if direction.reading is not _Reading.BEGINNING:
                 _MISSES[direction.reading](self, direction, length)
                 return
-        direction.missing = length
+        direction.lost = _Lost(0, f"its first {length} bytes are missing", if_more=True)
         self._end(direction)
         direction.offset += length
 
@@ -526,6 +552,7 @@ class Analyzer:
         if not direction.encrypts:
             if conversation.state is State.BEGINNING and not _may_be_read(direction, record):
                 return
+            direction.heard_of = True
             if content_type == _APPLICATION_DATA:
                 conversation.note(direction, Fact.APPLICATION_DATA)
                 if direction.encrypts:
@@ -605,6 +632,7 @@ class Analyzer:
         if conversation.state is State.BEGINNING and not _is_sslv2_hello(record):
             self._take_back(direction)
             return
+        direction.heard_of = True
         fragment = record.fragment or b""
         message = conversation.structure(
             direction, sslv2.Message, "SSL 2.0", fragment, record.fragment_offset

@@ -34,6 +34,7 @@ __all__ = ["Connections"]
 # Ports, sequence and acknowledgment number, data offset, flags.
 _TCP_HEADER = struct.Struct("!4sIIBB6x")
 _FIN, _SYN, _RST, _ACK = 0x01, 0x02, 0x04, 0x10
+_RST_OR_SYN = _RST | _SYN  # what they acknowledge may be of another connection
 
 # A SYN with another sequence number on a connection that has been silent this long opens a new one.
 _REUSE_AFTER = 5.0
@@ -183,7 +184,7 @@ class Connections:
         if flow.seen != self._clock.now:
             flow.move_to(flow.kept, self._clock.now)
         stream, peer = side.stream, side.peer.stream
-        if flags & _ACK and ack != peer.next_seq and not flags & _RST:
+        if flags & _ACK and ack != peer.next_seq and not flags & _RST_OR_SYN:
             missed = peer.acknowledge(ack, ts)
             if missed:
                 self._deliver(side.peer, missed, ts, events)
@@ -372,7 +373,7 @@ class Connections:
                 bool(flags & _FIN),
                 bare_ack=flags == _ACK,
                 limit=self._reorder_limit,
-                unknown=flow.analyzer is None or flow.analyzer.knows_nothing,
+                unknown=flow.analyzer is None or flow.analyzer.is_silent(side is flow.originator),
             )
         except Overflow:
             self._lose(side, "too much data out of order", ts, events)
@@ -397,7 +398,7 @@ class Connections:
         is_orig = side is flow.originator
         for chunk in chunks:
             if chunk is BEGINS_HERE:
-                analyzer.begin_again(is_orig)
+                events += analyzer.begin_again(is_orig, ts)
             elif isinstance(chunk, bytes):
                 events += analyzer.deliver(chunk, is_orig, ts)
             elif isinstance(chunk, int):

@@ -181,7 +181,7 @@ class Decoder:
         if fragment:
             key = source + destination + buffer[at + 4 : at + 6] + bytes([protocol])
             whole = self._fragments.add(
-                key, (fragment & 0x1FFF) * 8, not fragment & 0x2000, buffer[start:end], ts
+                source, key, (fragment & 0x1FFF) * 8, not fragment & 0x2000, buffer[start:end], ts
             )
             if whole is None:
                 return None
@@ -208,7 +208,7 @@ class Decoder:
                 protocol, start = buffer[start], start + 8
                 if field & 0xFFF9:
                     whole = self._fragments.add(
-                        key, field & 0xFFF8, not field & 1, buffer[start:end], ts
+                        source, key, field & 0xFFF8, not field & 1, buffer[start:end], ts
                     )
                     if whole is None:
                         return None

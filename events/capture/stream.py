@@ -12,7 +12,8 @@ order in which a capture has them:
     a FIN                               the direction ends there, unless there are bytes behind it
     bytes so far from the others that   nothing; but where nothing is known of the direction yet, and they go on, or are
     they can hardly be of the stream    acknowledged, before what is expected does: the direction begins with them
-    SYN, before there are bytes         the last one says where the direction begins
+    SYN, before there are bytes         the last one says where the direction begins, or the one before it if bytes come
+                                        that begin there
     SYN, after that                     nothing (`connections` decides whether it opens another connection)
 """
 
@@ -75,6 +76,7 @@ class Stream:
 
     __slots__ = (
         "_acknowledged",
+        "_earlier",
         "_pending",
         "_stray",
         "_strayed",
@@ -89,6 +91,8 @@ class Stream:
         self.position = 0
         self.fin: int | None = None
         self.fin_acknowledged = False
+        # Where the direction began by a SYN before the last one.
+        self._earlier: int | None = None
         # What waits for what comes before it. Doubtful is what may be padding that a middlebox counted in.
         self._pending = _NOTHING_WAITS
         # The positions up to which the other side has received more than has come, and when that was seen.
@@ -113,8 +117,9 @@ class Stream:
 
     def synchronize(self, seq: int) -> None:
         """Take the sequence number of the first byte from a SYN, if no data came before it."""
-        if not self.started:
-            self.next_seq = seq & 0xFFFFFFFF
+        seq &= 0xFFFFFFFF
+        if not self.started and seq != self.next_seq:
+            self._earlier, self.next_seq = self.next_seq, seq
 
     def takes(self, seq: int, data: bytes, *, bare_ack: bool) -> bool:
         """Take the data of a segment, where they are simply what comes next; False where `segment` has to look
@@ -161,7 +166,7 @@ class Stream:
         Raises:
             Overflow: the hole before it has been open for too much data.
         """
-        if self.next_seq is None:
+        if self.next_seq is None or (seq == self._earlier and data and not self.started):
             self.next_seq = seq
         distance = _distance(self.next_seq, seq)
         if abs(distance) > limit + _WINDOW:
@@ -209,34 +214,43 @@ class Stream:
         limit = self.position + _distance(self.next_seq, ack)
         if limit <= self.position:
             return []
-        if self.fin is not None:
-            self.fin_acknowledged = limit > self.fin
-            limit = min(limit, self.fin)
-            if limit <= self.position:
+        if self.fin is not None and limit > self.fin:
+            self.fin_acknowledged = True
+            if self.fin <= self.position:
                 return []
-        elif not self._pending and limit == self.position + 1:
-            # As likely the FIN, which takes a sequence number.
-            return []
         waiting = self._acknowledged
         if waiting is None:
             waiting = self._acknowledged = deque()
         while waiting and waiting[0][0] <= self.position:
             waiting.popleft()
         waiting.append((limit, ts))
-        passed = self.position
+        passed = 0
         while len(waiting) > _PATIENCE or abs(ts - waiting[0][1]) > _PATIENCE_SECONDS:
             passed = max(passed, waiting.popleft()[0])
-        return self._drain(min(passed, limit))
+        return self._give_up(min(passed, limit))
 
     def finish(self) -> list[Chunk]:
         """Take note that nothing more comes: all holes are gaps."""
         chunks: list[Chunk] = []
         if self._stray is not None and not self.started:
             chunks = self._begin_with(self._stray.data, self._stray.end_seq)
-        end = self._pending.pieces[-1].end if self._pending else self.position
+        if self._pending:
+            chunks += self._drain(self._pending.pieces[-1].end)
         if self._acknowledged:
-            end = max(end, self._acknowledged[-1][0])
-        return chunks + self._drain(end)
+            acknowledged = self._acknowledged[-1][0]
+            # One for much more may have been of another connection.
+            if acknowledged - self.position <= _WINDOW:
+                chunks += self._give_up(acknowledged)
+        return chunks
+
+    def _give_up(self, limit: int) -> list[Chunk]:
+        """What comes next, with what is missing of it up to `limit`, which the other side has acknowledged."""
+        if self.fin is not None:
+            limit = min(limit, self.fin)
+        elif not self._pending and limit == self.position + 1:
+            # As likely the FIN, which takes a sequence number.
+            return []
+        return self._drain(limit) if limit > self.position else []
 
     def _far(self, seq: int, data: bytes, limit: int, unknown: bool) -> list[Chunk]:
         """Take a segment so far from what is expected that it is hardly of the stream."""

@@ -103,10 +103,11 @@ class Pieces:
             count += 1
         return self.take(count)
 
-    def is_whole(self, length: int) -> bool:
-        """Whether the first so many bytes of the whole are there."""
-        if self.held < length:
-            return False
-        return length <= sum(
-            min(piece.end, length) - piece.start for piece in self.pieces if piece.start < length
-        )
+    def cut(self, end: int) -> None:
+        """Forget what belongs behind a place."""
+        while self.pieces and self.pieces[-1].end > end:
+            last = self.pieces.pop()
+            self.held -= len(last.data)
+            if last.start < end:
+                self.pieces.append(last.part(last.start, end))
+                self.held += end - last.start
