@@ -470,6 +470,10 @@ class Connections:
             side = self._sides.get(key)
             if side is not None and side.flow is flow:
                 del self._sides[key]
+        # They hold each other, and would wait for the collector.
+        one, other = flow.first, flow.first.peer
+        del one.flow, one.peer, other.flow, other.peer, flow.first, flow.originator
+        flow.challenge = None
 
 
 def _differs(stream: Stream, seq: int) -> bool:

@@ -51,14 +51,14 @@ class Kept(OrderedDict[K, None], Generic[K]):
     Args:
         idle: for how many seconds it is kept.
         in_a_crowd: for how many, where there are more than 100,000.
-        maximum: how many are kept; None for any number.
+        maximum: how many are kept, at least one; None for any number.
     """
 
     def __init__(self, idle: float, in_a_crowd: float, maximum: int | None = None) -> None:
         super().__init__()
         self._idle = idle
         self._in_a_crowd = in_a_crowd
-        self._maximum = maximum
+        self._maximum = None if maximum is None else max(maximum, 1)
 
     def expired(self, now: float) -> Iterator[K]:
         """Those that have waited long enough, which whoever asks takes away."""
