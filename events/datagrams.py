@@ -35,9 +35,9 @@ class _Sender(Side):
 
     __slots__ = ("cid", "fragments")
 
-    def __init__(self, is_orig: bool, handshake_limit: int) -> None:
+    def __init__(self, is_orig: bool, options: Options) -> None:
         super().__init__(is_orig)
-        self.fragments = HandshakeFragments(handshake_limit)
+        self.fragments = HandshakeFragments(options.handshake_limit, options.connection_limit // 2)
         self.cid: bytes | None = None
 
 
@@ -59,7 +59,7 @@ class DatagramAnalyzer:
         originator_is_guess: whether nobody knows which side began. It is the one then that sends the first datagram, or
             the other one where that is a server's.
         options: an `Options`. Alternatively pass its attributes as keywords, not both.
-        disable_analyzer_after_detection, wanted, extensions, handshake_limit: attributes of `Options`.
+        disable_analyzer_after_detection, wanted, extensions, handshake_limit, connection_limit: attributes of `Options`.
 
     Attributes:
         answered: whether the hello of a server has been read.
@@ -84,8 +84,7 @@ class DatagramAnalyzer:
     ) -> None:
         options = chosen(c, options, choices)
         # As the caller calls them.
-        limit = options.handshake_limit
-        self._responder, self._originator = _Sender(False, limit), _Sender(True, limit)
+        self._responder, self._originator = _Sender(False, options), _Sender(True, options)
         self._conversation = Conversation(
             c, (self._responder, self._originator), _TRANSPORT, options, originator_is_guess
         )

@@ -63,8 +63,9 @@ _MAXIMUM_CONNECTIONS = 256
 _MAXIMUM_CIDS = 16
 _MAXIMUM_ATTEMPTS = 4
 _MAXIMUM_OVER = 64
-# What a connection takes, about, in bytes of memory.
+# What a connection takes, about, in bytes of memory; and what is held for a message before it is asked what all hold.
 _SIZE = 5_000
+_MUCH = 2**16
 # Where CRYPTO data end at the latest (RFC 9000 section 19.6).
 _END_OF_CRYPTO = 2**62 - 1
 
@@ -315,8 +316,8 @@ class QuicAnalyzer:
         c: the two endpoints; the `is_orig` of what is delivered refers to its originator. A connection after the first
             has a uid of its own; without one here, each has.
         options: an `Options`. Alternatively pass its attributes as keywords, not both.
-        disable_analyzer_after_detection, wanted, extensions, handshake_limit: attributes of `Options`. The events of
-            `events.QUIC` are raised where they are asked for.
+        disable_analyzer_after_detection, wanted, extensions, handshake_limit, connection_limit: attributes of `Options`.
+            The events of `events.QUIC` are raised where they are asked for.
 
     Attributes:
         finished: always False, because another connection may begin.
@@ -791,11 +792,16 @@ class QuicAnalyzer:
         except GrammarError as error:
             conversation.violation(side, offset + error.offset, error.reason, error.path)
         if len(self._connections) > _MAXIMUM_CONNECTIONS and connection is self._connections[-1]:
-            self._evict(datagram.ts, out)
+            self._evict(f"more than {_MAXIMUM_CONNECTIONS} connections at once", datagram.ts, out)
+        if crypto.messages.held > _MUCH and self.held > self._options.connection_limit:
+            limit = self._options.connection_limit
+            self._evict(f"more than {limit} bytes would be held", datagram.ts, out)
         out += conversation.taken()
 
-    def _evict(self, ts: float | None, out: list[Event]) -> None:
-        """Give up a connection, because there are too many: one whose handshake is over, or else the oldest."""
+    def _evict(self, why: str, ts: float | None, out: list[Event]) -> None:
+        """Give up a connection, because there are too many, or they hold too much: one whose handshake is over, or else
+        the oldest.
+        """
         established = State.ESTABLISHED
         chosen_one = next(
             (each for each in self._connections if each.conversation.state is established),
@@ -806,7 +812,7 @@ class QuicAnalyzer:
         if conversation.state is not established and is_silent:
             self._report_missing(chosen_one)
         elif conversation.state is not established:
-            reason = f"more than {_MAXIMUM_CONNECTIONS} connections at once: nothing more of this one is read"
+            reason = f"{why}: nothing more of this one is read"
             client = chosen_one.client
             conversation.violation(client, self.offsets[client.label], reason)
         out += conversation.taken()

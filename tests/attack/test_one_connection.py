@@ -116,6 +116,22 @@ def test_what_one_connection_may_hold_is_limited() -> None:
     assert "ssl_server_hello" in names(analyzer.deliver(TLS[1][1], False))
 
 
+def test_what_one_flow_of_dtls_may_hold_is_limited() -> None:
+    """First fragments of messages of which the others never come; the oldest message gives way."""
+
+    def fragment(seq: int) -> bytes:
+        header = b"\x0b\x00\x40\x00" + seq.to_bytes(2, "big") + b"\0\0\0" + b"\0\x10\0"
+        content = header + bytes(4096)
+        return b"\x16\xfe\xfd" + bytes(8) + len(content).to_bytes(2, "big") + content
+
+    analyzer = events.DatagramAnalyzer(connection_limit=100_000)
+    found = [e for seq in range(100) for e in analyzer.deliver(fragment(seq), True)]
+    assert analyzer.held <= 50_000
+    lost = violations(found)
+    assert 85 < len(lost) < 100
+    assert {v.reason for v in lost} == {"too many fragments of messages that do not become whole"}
+
+
 def test_the_longest_message_is_an_option() -> None:
     message = b"\x63\x00\x27\x10" + bytes(10_000)
     for limit, lost in ((10_000, []), (9_999, [len(HELLO) + 6])):

@@ -195,10 +195,9 @@ class _Unfinished(NamedTuple):
         )
 
 
-# What is kept of a direction at most: bytes and fragments of messages that are unfinished, and which messages have
-# been put together.
+# What is kept of a direction at most: bytes of memory for messages that are unfinished, and which messages have been put
+# together.
 _MAXIMUM_HELD = 4 * 2**20
-_MAXIMUM_FRAGMENTS = 4096
 _MAXIMUM_FINISHED = 256
 # What is held of a fragment besides its bytes, about.
 _FRAGMENT_SIZE = 300
@@ -212,12 +211,16 @@ class HandshakeFragments:
 
     Args:
         limit: how long a message may be, in bytes.
+        held_limit: how many bytes of memory are held for unfinished messages.
     """
 
-    __slots__ = ("_count", "_finished", "_held", "_limit", "_unfinished")
+    __slots__ = ("_count", "_finished", "_held", "_held_limit", "_limit", "_unfinished")
 
-    def __init__(self, limit: int = MAXIMUM_HANDSHAKE_LENGTH) -> None:
+    def __init__(
+        self, limit: int = MAXIMUM_HANDSHAKE_LENGTH, held_limit: int = _MAXIMUM_HELD
+    ) -> None:
         self._limit = limit
+        self._held_limit = min(held_limit, _MAXIMUM_HELD)
         # How many fragments there are of unfinished messages, and how many bytes.
         self._count = 0
         self._held = 0
@@ -280,7 +283,7 @@ class HandshakeFragments:
                 message = self._take(key, header, offset + at, fragment)
                 if message is not None:
                     messages.append(message)
-                elif self._count > _MAXIMUM_FRAGMENTS or self._held > _MAXIMUM_HELD:
+                elif self.held > self._held_limit:
                     errors.append(self._forget_oldest())
             at = end
         return messages, errors
