@@ -45,8 +45,9 @@ _WITH_BYTES = (3600.0, 600.0)
 _WITHOUT = (150.0, 10.0)
 _OVER = (60.0, 10.0)
 
-# What a connection takes, about, in bytes of memory.
+# What a connection takes, and what reads it, about, in bytes of memory.
 _SIZE = 1_000
+_ANALYZER_SIZE = 1_000
 # What is held of it is of interest to all others from here on, likewise.
 _MUCH = 2**16
 
@@ -123,7 +124,7 @@ class _Flow(Known):
     @property
     def held(self) -> int:
         """How many bytes of memory it holds besides what each takes, about."""
-        analyzer = 0 if self.analyzer is None else self.analyzer.held
+        analyzer = 0 if self.analyzer is None else _ANALYZER_SIZE + self.analyzer.held
         return self.first.stream.held + self.first.peer.stream.held + analyzer
 
 

@@ -110,8 +110,9 @@ _BY_FIRST_BYTE = [
 _OF_INTEREST = (3600.0, 600.0)
 _UNKNOWN = (150.0, 10.0)
 
-# What a flow takes, about, in bytes of memory.
+# What a flow takes, and what reads it, about, in bytes of memory.
 _SIZE = 800
+_ANALYZER_SIZE = 2_000
 
 
 class _Flow(Known):
@@ -138,7 +139,13 @@ class _Flow(Known):
     @property
     def held(self) -> int:
         """How many bytes of memory it holds besides what each takes, about."""
-        return sum([analyzer.held for analyzer in self.analyzers if analyzer is not None])
+        return sum(
+            [
+                _ANALYZER_SIZE + analyzer.held
+                for analyzer in self.analyzers
+                if analyzer is not None and analyzer is not _DONE
+            ]
+        )
 
     @property
     def known(self) -> bool:
