@@ -5,25 +5,21 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from tlsgrammar import __version__, load_extensions
 from tlsgrammar.framing import DEFAULT_SEARCH_LIMIT
 from tlsgrammar.language.open_types import nearest
+from tlsgrammar.tool.console import Console, run
 
 from .capture import CaptureError, NotRead, read_capture, read_captures
 from .model import Event, ReporterError
 from .output import FORMATS
 from .walk import known_events
-
-if TYPE_CHECKING:  # not needed to read one capture, and slow to import
-    from concurrent.futures import Executor
 
 __all__ = ["main"]
 
@@ -100,11 +96,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit status: 0; 1 where a file could not be read to its end, a function of an event failed, extensions
-        could not be loaded or the events not written; 2 for wrong usage.
+        could not be loaded or the events not written; 2 for wrong usage; 128 and the number of the signal that ended it.
     """
-    if sys.stdout is None:
-        return 1  # nobody is there to read, not even errors may be
-    failed = _Failures()
+    return run("tls-events", partial(_main, arguments), cannot_write="the events cannot be written")
+
+
+def _main(arguments: Sequence[str] | None, console: Console) -> None:
+    failed = _Failures(console)
     for problem in load_extensions():
         failed(problem)
     options = _parser().parse_args(arguments)
@@ -116,46 +114,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         lines = partial(_without_reporter_errors, lines=lines)
     # What is not read for want of a library is told in one line, as other errors are, and once.
     warnings.showwarning = partial(_tell, failed=failed)
+    jobs = min(options.jobs, len(options.files))
     try:
-        with _workers(options) as executor:
-            if executor is None:
-                for path in options.files:
-                    _print_one(path, options, wanted, lines, failed)
-            else:
-                printed = read_captures(
-                    options.files,
-                    executor=executor,
-                    make_all=partial(_pieces, lines=lines),
-                    on_error=failed,
-                    disable_analyzer_after_detection=options.disable_analyzer_after_detection,
-                    wanted=wanted,
-                    search_limit=options.search_limit,
-                )
-                for pieces, reported, not_read in printed:
-                    sys.stdout.buffer.writelines(pieces)
-                    for error in reported:
-                        failed.of_function(error)
-                    for message in not_read:
-                        failed.once(message)
-        sys.stdout.buffer.flush()
+        # Standard input can only be read here.
+        if jobs < 2 or "-" in options.files:
+            for path in options.files:
+                _print_one(path, options, wanted, lines, console, failed)
+        else:
+            _print_several(jobs, options, wanted, lines, console, failed)
     except ImportError as error:
         failed(error)
-    except BrokenPipeError:
-        # Whoever read the output has seen enough. What is still buffered must not be tried again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        failed(Exception(f"the events cannot be written: {error.strerror}"))
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
-    return 1 if failed.any else 0
 
 
 class _Failures:
     """Says on standard error what could not be read, after the events that could be."""
 
-    def __init__(self) -> None:
-        self.any = False
+    def __init__(self, console: Console) -> None:
+        self._console = console
         self._told: set[str] = set()
 
     def of_function(self, error: ReporterError) -> None:
@@ -167,37 +142,59 @@ class _Failures:
         """Tell something once."""
         if (what or message) not in self._told:
             self._told.add(what or message)
-            self(Exception(message))
+            self._console.tell(message)
 
     def __call__(self, error: Exception) -> None:
-        sys.stdout.buffer.flush()
-        print(f"tls-events: {error}", file=sys.stderr)
-        self.any = True
+        self._console.tell(error)
 
 
-@contextlib.contextmanager
-def _workers(options: argparse.Namespace) -> Iterator[Executor | None]:
-    """Processes for several files, if they were asked for; standard input can only be read here."""
-    count = min(options.jobs, len(options.files))
-    if count < 2 or "-" in options.files:
-        yield None
-        return
+def _print_several(
+    jobs: int,
+    options: argparse.Namespace,
+    wanted: frozenset[str] | None,
+    lines: Callable[[Iterable[Event]], bytes],
+    console: Console,
+    failed: _Failures,
+) -> None:
+    """Print the events of several files, which are read in processes."""
     import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures import BrokenExecutor
 
-    executor = ProcessPoolExecutor(count, initializer=_begin_worker)
+    from .capture.many import UnknownInWorkerError
+    from .capture.workers import Workers
+
+    # What has been imported and registered here the processes then have; here are no threads yet.
+    context = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
     try:
-        yield executor
-    except BaseException:
-        for process in multiprocessing.active_children():
-            process.terminate()
-        raise
+        workers = Workers(jobs, context, _begin_worker)
+    except OSError as error:
+        failed(Exception(f"{jobs} processes cannot be started: {error.strerror}"))
+        return
+    try:
+        printed = read_captures(
+            options.files,
+            executor=workers,
+            make_all=partial(_pieces, lines=lines),
+            on_error=failed,
+            disable_analyzer_after_detection=options.disable_analyzer_after_detection,
+            wanted=wanted,
+            search_limit=options.search_limit,
+        )
+        for pieces, reported, not_read in printed:
+            for piece in pieces:
+                console.write(piece)
+            console.flush()
+            for raised in reported:
+                failed.of_function(raised)
+            for message in not_read:
+                failed.once(message)
+    except (BrokenExecutor, UnknownInWorkerError) as error:
+        failed(error)
     finally:
-        executor.shutdown(cancel_futures=True)
+        workers.kill_workers()
 
 
 def _begin_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that was interrupted ends the others
     load_extensions()
 
 
@@ -206,6 +203,7 @@ def _print_one(
     options: argparse.Namespace,
     wanted: frozenset[str] | None,
     lines: Callable[[Iterable[Event]], bytes],
+    console: Console,
     failed: _Failures,
 ) -> None:
     # Whoever reads along with a live capture wants to see each event at once; so does a person.
@@ -219,9 +217,11 @@ def _print_one(
                 search_limit=options.search_limit,
                 progress=progress,
             )
-            _print(events, lines, failed, at_once=at_once)
+            _print(events, lines, console, failed, at_once=at_once)
     except (CaptureError, ImportError) as error:
         failed(error)
+    except MemoryError:
+        failed(CaptureError(path, "there is not enough memory to read it on"))
 
 
 def _without_reporter_errors(
@@ -267,6 +267,7 @@ def _reporter_errors(events: list[Event]) -> list[ReporterError]:
 def _print(
     events: Iterable[Event],
     lines: Callable[[list[Event]], bytes],
+    console: Console,
     failed: _Failures,
     *,
     at_once: bool,
@@ -275,16 +276,15 @@ def _print(
     failed.
     """
     waiting: list[Event] = []
-    output = sys.stdout.buffer
 
     def write() -> None:
         together, errors = lines(waiting), _reporter_errors(waiting)
         waiting.clear()
-        output.write(together)
+        console.write(together)
         for error in errors:
             failed.of_function(error)
         if at_once:
-            output.flush()
+            console.flush()
 
     try:
         for event in events:
@@ -301,7 +301,7 @@ def _print(
 def _progress(path: str) -> Iterator[Callable[[int], None] | None]:
     """A progress bar on standard error for a long file, if somebody is there to see it."""
     size = os.path.getsize(path) if os.path.isfile(path) else 0
-    if size < _LONG or not sys.stderr.isatty() or sys.stdout.isatty():
+    if size < _LONG or sys.stderr is None or not sys.stderr.isatty() or sys.stdout.isatty():
         yield None
         return
     from tqdm import tqdm

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from .language import GrammarError, Names, build
 from .language.shape import Named, Number, shape
 from .plugins import load_extensions
 from .registry import DEFAULT
-from .tool import lists
+from .tool import console, lists
 from .tool.text import Problem, bytes_from, bytes_of_hex
 
 __all__ = ["main"]
@@ -138,7 +138,7 @@ def _from_json(value: Any) -> Any:
     return value
 
 
-def _build(options: argparse.Namespace) -> Iterable[str]:
+def _build(options: argparse.Namespace) -> Iterable[str | bytes]:
     from .catalogue import Catalogue, NotFound
 
     try:
@@ -156,10 +156,7 @@ def _build(options: argparse.Namespace) -> Iterable[str]:
         where = f"{given}: " if is_file else ""
         raise Problem(f"{where}not JSON: {error}") from None
     data = build(schema, value, **_context(options))
-    if sys.stdout.isatty():
-        yield data.hex()
-    else:
-        sys.stdout.buffer.write(data)
+    yield data.hex() if sys.stdout.isatty() else data
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -238,30 +235,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit status: 0; 1 where the bytes or the value do not fit, a name is wrong, extensions could not be loaded
-        or nothing can be written; 2 for wrong usage.
+        or nothing can be written; 2 for wrong usage; 128 and the number of the signal that ended it.
     """
-    if sys.stdout is None:
-        return 1  # nobody is there to read
+    return console.run("tlsgrammar", partial(_main, arguments))
+
+
+def _main(arguments: Sequence[str] | None, output: console.Console) -> None:
     options = _parser().parse_args(arguments)
-    errors = load_extensions()
-    for error in errors:
-        print(f"tlsgrammar: {error}", file=sys.stderr)
+    for error in load_extensions():
+        output.tell(error)
     try:
         for line in options.run(options):
-            print(line)
-        sys.stdout.flush()
+            if isinstance(line, bytes):
+                output.write(line)
+            else:
+                output.line(line)
     except (Problem, GrammarError) as problem:
-        sys.stdout.flush()
         for line in str(problem).splitlines():
-            print(f"tlsgrammar: {line}", file=sys.stderr)
-        return 1
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as problem:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        print(f"tlsgrammar: cannot write: {problem.strerror}", file=sys.stderr)
-        return 1
-    return 1 if errors else 0
+            output.tell(line)
 
 
 if __name__ == "__main__":

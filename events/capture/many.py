@@ -95,13 +95,16 @@ def read_captures(
 
     Args:
         paths: the capture files.
-        executor: what reads them, one task for each: a `ProcessPoolExecutor`, or that of a cluster. They are
-            read here, one after the other, where it is None. What tasks take and give has to be picklable.
+        executor: what reads them, one task for each: `Workers`, a `ProcessPoolExecutor`, or that of a cluster. They
+            are read here, one after the other, where it is None. What tasks take and give has to be picklable.
         make: what to make of each event, where it is read; such as `json_line`, so that lines travel and not
             events. The events themselves are given out where it is None.
         make_all: instead, what to make of all events of a capture, where it is read; such as `json_lines`. It
-            takes an iterator of them. One thing is given out for each capture.
-        on_error: called with each capture that could not be read to its end, after the events that could be.
+            takes an iterator of them. One thing is given out for each capture, but for those that a process of
+            `Workers` died of.
+        on_error: called with each capture that could not be read to its end, after the events that could be. That is
+            also one that is too large for the memory, and one that a process of `Workers` died of, the events of which
+            are lost.
         ahead: how many captures may be read ahead of the one whose events are given out.
         extensions: the registry of extensions and the like; or a function that makes it. With an executor it has to be
             such a function, which each process can import by its name: a registry does not travel.
@@ -112,6 +115,9 @@ def read_captures(
         ValueError: an event in `wanted` is not known.
         ExceptionGroup: of the CaptureErrors, after all events; only where `on_error` is None.
         TypeError: both `make` and `make_all` are given; or a registry, and an executor.
+        concurrent.futures.BrokenExecutor: by the iterator: the executor cannot go on, such as a `ProcessPoolExecutor`
+            one of whose processes died. As with any other exception of a task (`make` raises one, or returns what
+            cannot be pickled), what the captures before it gave has been given out, and a note says which it was.
     """
     if make is not None and make_all is not None:
         raise TypeError("read_captures() takes either make= or make_all=")
@@ -126,16 +132,14 @@ def read_captures(
         return _each_as_it_comes(paths, make, on_error, options)
     if executor is None:
         task = partial(_read_one, make=make, make_all=make_all, options=options)
-        return _of_tasks(
-            map(task, (os.fspath(path) for path in paths)), make_all is not None, on_error
-        )
+        return _of_tasks(map(task, (os.fspath(path) for path in paths)), on_error)
     made_by = extensions if callable(extensions) else None
     known = _what_is_known(DEFAULT if registry is None else registry)
     task = partial(
         _read_in_worker, make=make, make_all=make_all, choices=choices, made_by=made_by, known=known
     )
     results = _in_order(executor, task, (os.fspath(path) for path in paths), ahead)
-    return _of_tasks(results, make_all is not None, on_error)
+    return _of_tasks(results, on_error)
 
 
 def _each_as_it_comes(
@@ -155,17 +159,12 @@ def _each_as_it_comes(
 
 
 def _of_tasks(
-    results: Iterable[_Result],
-    all_at_once: bool,
-    on_error: Callable[[CaptureError], None] | None,
+    results: Iterable[_Result], on_error: Callable[[CaptureError], None] | None
 ) -> Iterator[Any]:
-    """What tasks have made of captures: one thing of each event, or with `all_at_once` of each capture."""
+    """What tasks have made of captures."""
     errors: list[CaptureError] = []
     for made, error in results:
-        if all_at_once:
-            yield made
-        else:
-            yield from made
+        yield from made
         if error is not None:
             (on_error or errors.append)(error)
     _raise_together(errors)
@@ -176,7 +175,8 @@ def _raise_together(errors: list[CaptureError]) -> None:
         raise ExceptionGroup("captures that could not be read to their end", errors)
 
 
-_Result = tuple[Any, CaptureError | None]
+# What is made of a capture, of each of its events or of all, and what ended it.
+_Result = tuple[list[Any], CaptureError | None]
 
 
 class _Capture:
@@ -192,6 +192,8 @@ class _Capture:
             yield from read_capture(self._path, options=self._options)
         except CaptureError as error:
             self.error = error
+        except MemoryError:
+            self.error = CaptureError(self._path, "there is not enough memory to read it on")
 
 
 def _read_one(
@@ -203,7 +205,8 @@ def _read_one(
     """The task: what is made of one capture, and the error that ended it."""
     capture = _Capture(path, options)
     if make_all is not None:
-        return make_all(iter(capture)), capture.error
+        made = make_all(iter(capture))
+        return [made], capture.error
     return list(capture if make is None else map(make, capture)), capture.error
 
 
@@ -252,14 +255,37 @@ def _in_order(
     paths: Iterable[str],
     ahead: int,
 ) -> Iterator[_Result]:
-    waiting: deque[Future[_Result]] = deque()
+    from concurrent.futures import Future
+
+    waiting: deque[tuple[str, Future[_Result]]] = deque()
     try:
         for path in paths:
-            waiting.append(executor.submit(task, path))
+            try:
+                future = executor.submit(task, path)
+            except (
+                Exception
+            ) as error:  # such as that it is broken; what it finished before is given out
+                future = Future()
+                future.set_exception(error)
+            waiting.append((path, future))
             if len(waiting) > ahead:
-                yield waiting.popleft().result()
+                yield _result(*waiting.popleft())
         while waiting:
-            yield waiting.popleft().result()
+            yield _result(*waiting.popleft())
     finally:
-        for future in waiting:
+        for _, future in waiting:
             future.cancel()
+
+
+def _result(path: str, future: Future[_Result]) -> _Result:
+    try:
+        return future.result()
+    except Exception as error:
+        from .workers import WorkerDiedError
+
+        if isinstance(error, WorkerDiedError):
+            return [], CaptureError(
+                path, f"the process that read it {error.how}; its events are lost"
+            )
+        error.add_note(f"This came of reading {path}; all that is before it has been given out.")
+        raise

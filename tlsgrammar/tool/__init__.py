@@ -1,4 +1,5 @@
 """`python -m tlsgrammar`: the grammar for people.
 
-What may live here: the commands, each a module, and what they share. Nothing else imports them.
+What may live here: the commands, each a module, and what they share. Nothing else imports them, but for `console`, which
+the command of `events` shares too.
 """
