@@ -69,6 +69,7 @@ from .streams import Analyzer
 from .walk import Occasion, known_events, raises
 
 if TYPE_CHECKING:
+    from .capture.workers import Workers
     from .quic import QuicAnalyzer
 
 __all__ = [
@@ -132,6 +133,7 @@ __all__ = [
     "SslSessionTicketHandshake",
     "SslStapledOcsp",
     "Text",
+    "Workers",
     "json_line",
     "json_lines",
     "known_events",
@@ -148,9 +150,13 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> object:
-    # It takes time to import, and few need it.
+    # These take time to import, and few need them.
     if name == "QuicAnalyzer":
         from .quic import QuicAnalyzer
 
         return QuicAnalyzer
+    if name == "Workers":
+        from .capture.workers import Workers
+
+        return Workers
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -124,9 +124,10 @@ class SecondsSinceEpoch(Meaning):
     def words(self, value: Any, registry: Registry) -> str | None:
         """The time to the second; None where it is in no year from 1 to 9999."""
         try:
-            return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            time = datetime.fromtimestamp(value, UTC).replace(tzinfo=None)
         except (TypeError, ValueError, OverflowError, OSError):
             return None
+        return time.isoformat(timespec="seconds") + "Z"
 
 
 _PRINTABLE = {

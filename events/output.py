@@ -28,6 +28,10 @@ def _parameters(kind: type[Event]) -> list[tuple[str, Declared]]:
     return [(field, declared) for field, declared in fields if field not in ("c", "ts")]
 
 
+# Decimal digits take time that grows with the square of their number, so that Python refuses more than 4300 at first
+# (`sys.set_int_max_str_digits`).
+_MANY_BITS = 4300 * 3
+
 _BYTES = (bytes, bytearray, memoryview)
 _LISTS = (list, tuple, Set)
 
@@ -38,7 +42,21 @@ _encode = msgspec.json.Encoder().encode
 
 
 def _json(value: Any) -> str:
-    return _encode(value).decode()
+    try:
+        return _encode(value).decode()
+    except ValueError:
+        return _encode(_written_out(value)).decode()
+
+
+def _written_out(value: Any) -> Any:
+    """The same, with integers that have more digits than Python writes as hexadecimal."""
+    if type(value) is int:
+        return value if value.bit_length() <= _MANY_BITS else f"{value:#x}"
+    if isinstance(value, list):
+        return [_written_out(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _written_out(item) for name, item in value.items()}
+    return value
 
 
 def _plain(declared: Declared, value: Any) -> Any:
@@ -165,7 +183,8 @@ def json_line(event: Event) -> bytes:
     Its keys are `ts` (seconds since the epoch), `uid`, `proto`, `id.orig_h`, `id.orig_p`, `id.resp_h`,
     `id.resp_p`, `event`, and the documented parameters. Numbers are numbers. Bytes are lowercase hexadecimal, at any
     depth; those that are declared as `Text` (`names` and `protocols` of the library's events) are text, with `\\` for
-    a backslash and `\xNN` for what is not printable ASCII. Structures and mappings are objects.
+    a backslash and `\xNN` for what is not printable ASCII. Structures and mappings are objects. What JSON has no
+    number for is `null` (NaN and the infinities), or hexadecimal (integers of thousands of digits).
     """
     return json_lines((event,))[:-1]
 
@@ -215,7 +234,7 @@ def _readable(value: Any, declared: Declared, registry: Registry) -> str:
     text = declared.meaning.words(value, registry) if declared.meaning is not None else None
     if text is None:
         if isinstance(value, int):
-            return f"{value:d}"
+            return _digits(value)
         if isinstance(value, _BYTES):
             return value.hex()
         if has_names(value):
@@ -234,13 +253,18 @@ def _on_one_line(line: str) -> str:
     )
 
 
+def _digits(value: int) -> str:
+    return f"{value:d}" if value.bit_length() <= _MANY_BITS else f"{value:#x}"
+
+
 def _time(ts: float | None) -> str:
     if ts is None:
         return "-"
     try:
-        return datetime.fromtimestamp(ts, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    except (ValueError, OverflowError, OSError):
-        return str(ts)
+        time = datetime.fromtimestamp(ts, UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError, OSError):  # in no year from 1 to 9999, or no number
+        return _digits(ts) if isinstance(ts, int) else str(ts)
+    return time.isoformat(timespec="microseconds") + "Z"
 
 
 def text_line(event: Event, *, extensions: Registry | None = None) -> bytes:
@@ -248,7 +272,8 @@ def text_line(event: Event, *, extensions: Registry | None = None) -> bytes:
 
     What a number means is said by the declaration of the event, such as `Annotated[int, names.ALERT_LEVELS]`; one of
     which nothing is said is printed as it is. Bytes are lowercase hexadecimal, unless they are declared as `Text`. What
-    is not printable in text is escaped. `-` is what is not known.
+    is not printable in text is escaped. `-` is what is not known. A time that is in no year from 1 to 9999, or no number, is
+    printed as the number that it is.
 
     Args:
         event: the event.

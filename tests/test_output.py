@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import enum
 import json
+import math
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 import msgspec
 import pytest
 from construct import Container, ListContainer
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 import events
 from events import (
@@ -392,3 +396,51 @@ def test_a_registry_shows_what_it_has() -> None:
     assert repr(registry) == "<Registry: 1 extension, 2 handshake messages, 2 names>"
     assert "70 extensions" in repr(DEFAULT)
     assert "names" not in repr(DEFAULT.copy())
+
+
+# Far more digits than Python writes in decimal.
+HUGE = 10**5000
+
+
+@given(st.floats() | st.integers() | st.integers(-HUGE, HUGE))
+@example(float("nan"))
+@example(float("inf"))
+@example(1e300)
+@example(-62135596800)
+@example(253402300800)
+@example(HUGE)
+@example(-HUGE)
+def test_any_time_is_printed(ts: float) -> None:
+    event = SslAlert(C, True, 2, 40, ts=ts)
+    text = text_line(event).decode()
+    assert text.isprintable()
+    time = text.split(" ")[0]
+    written = json.loads(json_line(event), parse_constant=pytest.fail)["ts"]
+    number = isinstance(ts, int) or math.isfinite(ts)
+    if number and -62135596800 <= ts < 253402300799:
+        # A year has four digits.
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", time)
+        assert written == ts
+    elif not number:
+        assert (time, written) == (str(ts), None)
+    else:
+        assert (int(written, 16) if isinstance(written, str) else written) == ts
+        assert "T" in time or (int(time, 0) if isinstance(ts, int) else float(time)) == ts
+
+
+@given(st.integers(-HUGE, HUGE))
+@example(HUGE)
+def test_any_integer_is_printed(number: int) -> None:
+    event = Undeclared(C, number, number, [], number)
+    value = json.loads(json_line(event))["level"]
+    assert (int(value, 16) if isinstance(value, str) else value) == number
+    word = text_line(event).decode().split("level=")[1].split(" ")[0]
+    assert int(word, 0) == number
+    declared = DeclaredEvent(C, number, [number], [number], number, {"x": number}, b"", number)
+    assert text_line(declared).isascii()
+    assert json.loads(json_line(declared))
+
+
+def test_a_year_has_four_digits() -> None:
+    assert text_line(SslAlert(C, True, 2, 40, ts=-62135596800)).startswith(b"0001-01-01T00:00:00.")
+    assert SecondsSinceEpoch().words(-62135596800, DEFAULT) == "0001-01-01T00:00:00Z"

@@ -262,9 +262,8 @@ def _in_order(
         for path in paths:
             try:
                 future = executor.submit(task, path)
-            except (
-                Exception
-            ) as error:  # such as that it is broken; what it finished before is given out
+            except Exception as error:
+                # Such as that it is broken. What it had finished by then is given out first.
                 future = Future()
                 future.set_exception(error)
             waiting.append((path, future))
@@ -287,5 +286,7 @@ def _result(path: str, future: Future[_Result]) -> _Result:
             return [], CaptureError(
                 path, f"the process that read it {error.how}; its events are lost"
             )
+        if isinstance(error, MemoryError):
+            return [], CaptureError(path, "there is not enough memory for it; its events are lost")
         error.add_note(f"This came of reading {path}; all that is before it has been given out.")
         raise

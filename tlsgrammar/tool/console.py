@@ -216,9 +216,11 @@ def run(
         except Ended as ended:
             return console._end_by(ended.number)
         except Exception:
-            # Such as an error of the progress bar, once its terminal is gone.
             if console._signal is None:
+                with contextlib.suppress(CannotWriteError):
+                    console.flush()
                 raise
+            # Such as an error of the progress bar, once its terminal is gone.
             return console._end_by(console._signal)
     return 1 if console.failed else 0
 
