@@ -26,6 +26,7 @@ import atexit
 import contextlib
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -36,7 +37,6 @@ from concurrent.futures import BrokenExecutor, Executor, Future
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
-from multiprocessing.reduction import ForkingPickler
 from queue import SimpleQueue
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
@@ -233,7 +233,7 @@ class Workers(Executor):
     def _run(self, task: _Task, worker: _Worker | None) -> _Worker | None:
         """Run a task on a process, or on a new one where there is none; the process that is left, if any."""
         try:
-            data = ForkingPickler.dumps((task.function, task.arguments, task.keywords))
+            data = pickle.dumps((task.function, task.arguments, task.keywords))
         except Exception as error:
             task.future.set_exception(error)
             return worker
@@ -245,11 +245,13 @@ class Workers(Executor):
         try:
             worker.connection.send_bytes(data)
             answer = worker.receive()
-        except (EOFError, OSError):
-            task.future.set_exception(WorkerDiedError(self._bury(worker)))
+        except Exception as error:  # another one is that the answer does not fit into the memory
+            died = WorkerDiedError(self._bury(worker))
+            ended = isinstance(error, EOFError | OSError)
+            task.future.set_exception(died if ended else error)
             return None
         try:
-            raised, value = ForkingPickler.loads(answer)
+            raised, value = pickle.loads(answer)
         except Exception as error:
             error.add_note("This came as what the process had sent was unpickled.")
             raised, value = True, error
@@ -305,9 +307,7 @@ class Workers(Executor):
             worker.process.join()
             for end in worker.ends:
                 end.close()
-            exitcode = worker.process.exitcode
-            worker.process.close()
-        return exitcode
+        return worker.process.exitcode
 
 
 class _Task(NamedTuple):
@@ -383,27 +383,27 @@ def _work(
         return  # nobody is there to take it
 
 
-def _result(data: bytes) -> memoryview:
+def _result(data: bytes) -> bytes:
     """Run a task; whether it raised an exception, and that or what it returned."""
     try:
-        function, arguments, keywords = ForkingPickler.loads(data)
+        function, arguments, keywords = pickle.loads(data)
         result = function(*arguments, **keywords)
     except BaseException as error:
         return _failure(error)
     try:
-        return ForkingPickler.dumps((False, result))
+        return pickle.dumps((False, result))
     except Exception as error:
         error.add_note("This came as what the task had returned was pickled.")
         return _failure(error)
 
 
-def _failure(error: BaseException) -> memoryview:
+def _failure(error: BaseException) -> bytes:
     error.add_note("In the process:\n" + "".join(traceback.format_tb(error.__traceback__)))
     try:
-        data = ForkingPickler.dumps((True, error))
-        ForkingPickler.loads(data)
+        data = pickle.dumps((True, error))
+        pickle.loads(data)
     except Exception:  # it has not been made to travel
-        return ForkingPickler.dumps((True, RuntimeError(_words(error))))
+        return pickle.dumps((True, RuntimeError(_words(error))))
     return data
 
 
