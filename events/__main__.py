@@ -1,7 +1,8 @@
 """`python -m events` and `tls-events`: the command line as a process of its own."""
 
 import gc
-import sys
+
+from tlsgrammar.tool.console import leave
 
 from .cli import main
 
@@ -14,7 +15,7 @@ def run() -> None:
     gc.freeze()
     # Nearly everything else ends with its packet, without the collector's help.
     gc.set_threshold(10_000)
-    sys.exit(main())
+    leave(main())
 
 
 if __name__ == "__main__":

@@ -256,8 +256,24 @@ def _in_pieces(
     while some := list(islice(events, _MANY)):
         for error in _reporter_errors(some):
             reported.setdefault(error.message.partition(":")[0], error)
-        pieces.append(lines(some))
+        pieces.append(_lines_of(some, lines, partial(warnings.warn, category=NotRead)))
     return pieces
+
+
+def _lines_of(
+    events: list[Event], lines: Callable[[list[Event]], bytes], tell: Callable[[str], None]
+) -> bytes:
+    """Events as lines, without those whose values or meanings, which may be a plug-in's, raise as they are printed."""
+    try:
+        return lines(events)
+    except Exception:
+        printed = []
+        for event in events:
+            try:
+                printed.append(lines([event]))
+            except Exception as error:
+                tell(f"{event.name} cannot be printed: {type(error).__name__}: {error}")
+        return b"".join(printed)
 
 
 def _reporter_errors(events: list[Event]) -> list[ReporterError]:
@@ -276,13 +292,17 @@ def _print(
     failed.
     """
     waiting: list[Event] = []
+    untold: list[str] = []
 
     def write() -> None:
-        together, errors = lines(waiting), _reporter_errors(waiting)
+        together = _lines_of(waiting, lines, untold.append)
+        errors = _reporter_errors(waiting)
         waiting.clear()
         console.write(together)
         for error in errors:
             failed.of_function(error)
+        while untold:
+            failed.once(untold.pop(0))
         if at_once:
             console.flush()
 

@@ -355,3 +355,48 @@ def test_the_tool_and_words_that_are_not_utf8() -> None:
         # All names have the empty word in them, which is what is left of these.
         assert status == (0 if arguments[0] == "names" else 1)
         assert errors.count(b"\n") == status
+
+
+# A bad plug-in
+
+BAD = """
+from typing import Annotated
+import events
+from tlsgrammar import Alert
+
+class Bad(events.Meaning):
+    def words(self, value, registry):
+        raise ZeroDivisionError("on purpose")
+
+class BadEvent(events.Event, frozen=True):
+    name = "bad"
+    c: events.Connection
+    level: Annotated[int, Bad]
+
+@events.raises(BadEvent, Alert)
+def bad(body, at):
+    return BadEvent(at.c, body.level)
+"""
+
+
+@JOBS
+def test_a_meaning_that_raises(tmp_path: Path, jobs: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It costs its own event."""
+    (tmp_path / "bad_plugin.py").write_text(BAD)
+    (tmp_path / "bad-1.dist-info").mkdir()
+    (tmp_path / "bad-1.dist-info" / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: bad\nVersion: 1\n"
+    )
+    (tmp_path / "bad-1.dist-info" / "entry_points.txt").write_text(
+        "[tlsgrammar.extensions]\nbad = bad_plugin\n"
+    )
+    path = write(
+        tmp_path / "alert.pcap",
+        packets([*payloads(Path(TLS12))[:1], (False, bytes.fromhex("15030300020228"))]),
+    )
+    without = run(str(path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    result = run("-j", jobs, str(path), str(path))
+    assert b"ssl_alert" in without.stdout
+    assert (result.returncode, result.stdout) == (1, without.stdout * 2)
+    assert result.stderr == b"tls-events: bad cannot be printed: ZeroDivisionError: on purpose\n"

@@ -256,4 +256,4 @@ def _main(arguments: Sequence[str] | None, output: console.Console) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    console.leave(main())

@@ -21,8 +21,9 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import NoReturn
 
-__all__ = ["CannotWriteError", "Console", "Ended", "run"]
+__all__ = ["CannotWriteError", "Console", "Ended", "leave", "run"]
 
 # So many bytes are written at once.
 _MANY = 1 << 16
@@ -223,6 +224,14 @@ def run(
             # Such as an error of the progress bar, once its terminal is gone.
             return console._end_by(console._signal)
     return 1 if console.failed else 0
+
+
+def leave(status: int) -> NoReturn:
+    """End the process. A signal comes too late to change how."""
+    with contextlib.suppress(ValueError):  # not in the main thread
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+    sys.exit(status)
 
 
 def _fill_gaps() -> None:
