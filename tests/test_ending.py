@@ -139,6 +139,18 @@ def test_a_reader_that_has_seen_enough(big: str, jobs: str) -> None:
         assert (process.wait(LIMIT), process.stderr.read()) == (0, b"")
 
 
+def test_a_reader_that_is_slow_and_output_that_does_not_wait(big: str) -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with command(big, stdout=writer) as process:
+        os.close(writer)
+        until(lambda: sleeps(process.pid))
+        with open(reader, "rb") as file:
+            output = file.read()
+        assert process.wait(LIMIT) == 0
+    assert output == run(big).stdout
+
+
 @JOBS
 def test_closed_output(big: str, jobs: str) -> None:
     with command("-j", jobs, big, big, redirect=">&-") as process:

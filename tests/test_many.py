@@ -20,7 +20,7 @@ from .test_cli import run
 CAPTURES = sorted((Path(__file__).parent / "data").glob("*.pcap"))
 
 
-@pytest.fixture(params=[None, ThreadPoolExecutor, ProcessPoolExecutor])
+@pytest.fixture(params=[None, ThreadPoolExecutor, ProcessPoolExecutor, events.Workers])
 def executor(request: pytest.FixtureRequest) -> Executor | None:
     return request.param(2) if request.param else None
 

@@ -289,6 +289,7 @@ class Workers(Executor):
                         self._break(how)
                 worker = None
         if worker is not None:
+            worker.process.kill()
             self._bury(worker)
         raise BrokenExecutor(self._broken)
 

@@ -111,7 +111,7 @@ class Console:
             data = memoryview(b"".join(self._waiting))
             self._discard()
             while data:
-                data = data[os.write(sys.stdout.fileno(), data) :]
+                data = data[_write(sys.stdout.fileno(), data) :]
         except OSError as error:
             raise _cannot_write(error) from None
         finally:
@@ -254,9 +254,20 @@ def _flush_stream() -> None:
 
 
 def _cannot_write(error: OSError) -> CannotWriteError:
-    return CannotWriteError(
-        error.strerror or str(error), seen_enough=isinstance(error, BrokenPipeError)
-    )
+    # A pipe is broken, the connection of a socket may be reset.
+    seen_enough = isinstance(error, BrokenPipeError | ConnectionResetError)
+    return CannotWriteError(error.strerror or str(error), seen_enough=seen_enough)
+
+
+def _write(fd: int, data: memoryview) -> int:
+    """Write some of it, and wait where the file is one that does not, as another process may have left it."""
+    while True:
+        try:
+            return os.write(fd, data)
+        except BlockingIOError:
+            import select
+
+            select.select([], [fd], [])
 
 
 def _to_standard_error(line: str) -> None:
