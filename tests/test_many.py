@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -21,8 +23,9 @@ CAPTURES = sorted((Path(__file__).parent / "data").glob("*.pcap"))
 
 
 @pytest.fixture(params=[None, ThreadPoolExecutor, ProcessPoolExecutor, events.Workers])
-def executor(request: pytest.FixtureRequest) -> Executor | None:
-    return request.param(2) if request.param else None
+def executor(request: pytest.FixtureRequest) -> Iterator[Executor | None]:
+    with request.param(2) if request.param else nullcontext() as executor:
+        yield executor
 
 
 def test_in_the_order_of_the_captures(executor: Executor | None) -> None:

@@ -41,6 +41,7 @@ def workers(request: pytest.FixtureRequest) -> Iterator[Workers]:
 class TravelsNot(Exception):
     def __init__(self, one: str, two: str) -> None:
         super().__init__(f"{one} {two}")
+        self.lock = threading.Lock()
 
 
 def square(number: int) -> int:
