@@ -133,8 +133,34 @@ def decompressed(name: str, start: bytes, read: Read) -> Read:
     """
     [compression] = [each for each in _COMPRESSIONS if each.name == name]
     make, errors = compression.load()
-    pieces = _pieces(compression, make, errors, start, read)
+    pieces = _together(_pieces(compression, make, errors, start, read))
     return lambda: next(pieces, b"")
+
+
+# Where the data are corrupt, what a step would have given is lost: few bytes are given at a time.
+_STEP = 1024
+
+_MUST_WAIT = b""
+"""Stands between pieces where what comes next has not arrived yet."""
+
+
+def _together(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Pieces, as many together as make a long one; but none waits for what has not arrived yet."""
+    waiting: list[bytes] = []
+    size = 0
+    try:
+        for piece in pieces:
+            waiting.append(piece)
+            size += len(piece)
+            if size and (size >= PIECE or not piece):
+                yield b"".join(waiting)
+                waiting, size = [], 0
+    except SourceError:
+        if size:
+            yield b"".join(waiting)
+        raise
+    if size:
+        yield b"".join(waiting)
 
 
 def _pieces(
@@ -145,36 +171,40 @@ def _pieces(
     read: Read,
 ) -> Iterator[bytes]:
     name = compression.name
-    while data:
-        one = make()
-        while True:
-            try:
-                piece = one.decompress(data, PIECE)
-            except errors as error:
-                raise SourceError(f"the {name} data cannot be decompressed: {error}") from None
-            if piece:
-                yield piece
-            if one.eof:
-                break
-            data = b""
-            if one.needs_input:
-                data = read()
+    at = 0  # what stands before it in the data has been decompressed
+    one = make()
+    while True:
+        step = b""
+        if one.needs_input:
+            if at == len(data):
+                yield _MUST_WAIT
+                data, at = read(), 0
                 if not data:
                     raise SourceError(f"the {name} data are truncated")
-        data = _next_stream(compression, one.unused_data, read)
-
-
-def _next_stream(compression: _Compression, data: bytes, read: Read) -> bytes:
-    """What follows the end of a stream, up to where the next one begins; nothing where none does."""
-    while True:
-        if compression.padded:
-            data = data.lstrip(b"\0")
-        if len(data) >= LONGEST_MAGIC:
-            break
-        more = read()
-        if not more:
-            break
-        data += more
-    if data and not data.startswith(compression.magic):
-        raise SourceError(f"what follows the {compression.name} data is no such data")
-    return data
+            step = data[at : at + _STEP]
+            at += len(step)
+        try:
+            piece = one.decompress(step, PIECE)
+        except errors as error:
+            raise SourceError(f"the {name} data cannot be decompressed: {error}") from None
+        if piece:
+            yield piece
+        if not one.eof:
+            continue
+        # Another stream may follow, or what pads one.
+        at -= len(one.unused_data)
+        while True:
+            while compression.padded and at < len(data) and not data[at]:
+                at += 1
+            if len(data) - at >= LONGEST_MAGIC:
+                break
+            yield _MUST_WAIT
+            more = read()
+            if not more:
+                break
+            data, at = data[at:] + more, 0
+        if at == len(data):
+            return
+        if not data.startswith(compression.magic, at):
+            raise SourceError(f"what follows the {name} data is no such data")
+        one = make()
