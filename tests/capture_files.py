@@ -59,10 +59,11 @@ def interface(
     """An Interface Description Block."""
     options: list[dict[str, Any]] = [{"option_code": 2, "option_value": b"eth0"}]
     if tsresol is not None:
-        options.append({"option_code": OptionCode.IF_TSRESOL, "option_value": tsresol})
+        options.append({"option_code": OptionCode.IF_TSRESOL, "option_value": bytes([tsresol])})
     if tsoffset is not None:
-        options.append({"option_code": OptionCode.IF_TSOFFSET, "option_value": tsoffset})
-    options.append({"option_code": OptionCode.END_OF_OPTIONS, "option_value": None})
+        value = build(blocks.if_tsoffset, tsoffset)
+        options.append({"option_code": OptionCode.IF_TSOFFSET, "option_value": value})
+    options.append({"option_code": OptionCode.END_OF_OPTIONS, "option_value": b""})
     body = {"link_type": link_type, "reserved": 0, "snap_len": snap_len, "options": options}
     return _block(blocks, BlockType.INTERFACE_DESCRIPTION, body)
 

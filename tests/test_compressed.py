@@ -101,7 +101,7 @@ def test_a_live_pipe_does_not_wait(kind: Make) -> None:
     os.close(reading)
 
 
-@pytest.mark.parametrize("size", [1, 100, 5000])
+@pytest.mark.parametrize("size", [7, 100, 5000])
 def test_members_streams_and_frames_are_read_on(
     tmp_path: Path, name: str, kind: Make, size: int
 ) -> None:
@@ -140,8 +140,8 @@ def test_truncated(tmp_path: Path, name: str, kind: Make) -> None:
     captured = CAPTURED * 100
     data = COMPRESSIONS[name](kind(captured))
     frames = FRAMES * 100
-    for size in range(0, len(data), max(len(data) // 40, 1)):
-        found, reason = drained_or_refused(made(tmp_path, data[:size]))
+    for size in range(0, len(data), max(len(data) // 12, 1)):
+        found, reason = drained(made(tmp_path, data[:size]))
         assert reason is not None
         assert bare(found) == frames[: len(found)]
         if reason not in ("the file is empty", "neither a pcap nor a pcapng file"):
@@ -153,13 +153,6 @@ def test_truncated(tmp_path: Path, name: str, kind: Make) -> None:
     assert reason is not None
     at = len(kind(captured[: len(found)]))
     assert f"at offset {at} of the decompressed data cannot be read" in reason
-
-
-def drained_or_refused(path: Path) -> tuple[list[tuple[int, float, bytes]], str | None]:
-    try:
-        return drained(path)
-    except CaptureError as error:
-        return [], error.reason
 
 
 # Frames that cannot be compressed; and how many of them may be lost before corrupt data.
@@ -292,4 +285,4 @@ def test_nothing_but_a_capture_error_is_raised(
         at = data.draw(st.integers(0, len(whole) - 1))
         whole[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
     path.write_bytes(bytes(whole))
-    drained_or_refused(path)
+    drained(path)

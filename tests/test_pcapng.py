@@ -29,6 +29,7 @@ from events.capture.pcapng import (
     Blocks,
 )
 from events.capture.sources import PIECE
+from tlsgrammar.language import GrammarError, build, parse
 
 from .capture_files import (
     enhanced_packet,
@@ -313,7 +314,7 @@ def test_secrets_are_handed_on(tmp_path: Path, blocks: Blocks) -> None:
 
 
 def test_secrets_are_bounded(tmp_path: Path) -> None:
-    many = secrets(bytes(MAXIMUM_SECRETS // 4))
+    many = secrets(bytes(MAXIMUM_SECRETS // 4 - 1000))
     path = made(tmp_path, section(), many * 6, interface(), enhanced_packet(1, b"frame"))
     capture = open_capture(path)
     assert len(list(capture.batches)) == 1
@@ -332,6 +333,18 @@ def changed(data: bytes, at: int, value: int, layout: str = "<I") -> bytes:
 
 LENGTHS_DIFFER = "is damaged: the lengths at its beginning and its end differ"
 DAMAGED = {
+    **{
+        f"a {name} without room for its fields": (
+            changed(unknown(77, bytes(4)), 0, kind),
+            name,
+            "is damaged: it is too short",
+        )
+        for name, kind in {
+            "Interface Description Block": 1,
+            "Packet Block": 2,
+            "Decryption Secrets Block": 10,
+        }.items()
+    },
     "cut in the head": (PACKET[:11], "block", "is truncated: 11 bytes are there"),
     "cut in the data": (PACKET[:35], "block", "is truncated: 35 of its 40 bytes are there"),
     "no multiple of 4": (
@@ -405,12 +418,12 @@ DAMAGED = {
     "an option that runs over": (
         changed(interface(), 18, 5000, "<H"),
         "Interface Description Block",
-        "is damaged: ",
+        "is damaged: an option of 5000 bytes does not fit into it",
     ),
     "an if_tsresol of two bytes": (
         changed(interface(tsresol=9), 26, 2, "<H"),
         "Interface Description Block",
-        "is damaged: ",
+        "is damaged: its option 9 has 2 bytes",
     ),
     "no byte-order magic": (
         changed(section(), 8, 0x1A2B3C4E),
@@ -425,7 +438,7 @@ DAMAGED = {
     "secrets that are longer than their block": (
         changed(secrets(b"1234"), 12, 5),
         "Decryption Secrets Block",
-        "is damaged: ",
+        "is damaged: secrets of 5 bytes do not fit into it",
     ),
 }
 
@@ -648,6 +661,31 @@ WHOLE = {
     "pcap": pcap([(float(index), bytes(20 + index)) for index in range(20)]),
     "pcap, big-endian": pcap([(float(index), bytes(20 + index)) for index in range(20)], ">"),
 }
+
+
+def test_the_schemas_parse_what_they_build() -> None:
+    blocks = LITTLE_ENDIAN
+    for part in PARTS:
+        if part == section(BIG_ENDIAN):
+            blocks = BIG_ENDIAN
+        elif part == section():
+            blocks = LITTLE_ENDIAN
+        value = parse(blocks.Block, part)
+        assert build(blocks.Block, value) == part
+        with pytest.raises(GrammarError):
+            parse(blocks.Block, changed(part, len(part) - 4, 77))
+
+
+@pytest.mark.parametrize("name", WHOLE)
+@given(data=st.data())
+def test_however_it_is_cut_into_pieces(name: str, path: Path, data: st.DataObject) -> None:
+    whole, _ = data.draw(st.one_of(mutated(WHOLE[name]), st.just((WHOLE[name], 0))))
+    path.write_bytes(whole)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "_libpcap", lambda name: None)
+        expected = drained(path)
+        patch.setattr("events.capture.sources.PIECE", data.draw(st.integers(1, 100)))
+        assert drained(path) == expected
 
 
 @pytest.fixture(scope="module")

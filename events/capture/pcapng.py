@@ -4,8 +4,9 @@ What may live here: the layouts of the blocks, under the names of the draft, and
 about the packets. Where the bytes come from is for `sources` to know.
 
 The goal of the reader: what libpcap costs for each packet, and nothing lost of what libpcap does not read. The plan: a
-loop that knows Enhanced Packet Blocks alone, by the fixed fields that they begin with; any other block ends it, is read
-by its schema, and the loop begins again. Each block ends with its length once more. The loop reads that together with
+loop that knows Enhanced Packet Blocks alone; any other block ends it, and the loop begins again behind that. Of each block
+only the fixed fields are read that it begins with, which the compiler takes from its schema; so what stands in comments and
+the like costs nothing. Each block ends with its length once more. The loop reads that together with
 the head of the block behind it; so the data keep the last four bytes of what has been read.
 
 The traps. Every length may lie. A packet is not given out before both lengths of its block agree, and it may not wait
@@ -15,8 +16,7 @@ for the block behind it: the capture may be live. A new section has its own byte
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from construct import (
     Aligned,
@@ -31,7 +31,6 @@ from construct import (
     Int32ul,
     Int64sb,
     Int64sl,
-    Pass,
     Rebuild,
     Struct,
     Switch,
@@ -40,7 +39,7 @@ from construct import (
     this,
 )
 
-from tlsgrammar.language import GrammarError, block, parse, remaining, repeated
+from tlsgrammar.language import block, remaining, repeated
 from tlsgrammar.language.compiler import fields
 
 from .packets import Batch, Capture, Damaged, Packet
@@ -81,14 +80,14 @@ class OptionCode:
 BYTE_ORDER_MAGIC = 0x1A2B3C4D
 
 MAXIMUM_BLOCK = 2**24
-"""No block is longer, in bytes; libpcap and Wireshark draw the same line."""
+"""No block is longer, in bytes; libpcap draws the same line for all link types that can be read here."""
 
 MAXIMUM_SECRETS = 2**24
-"""So many bytes of Decryption Secrets Blocks are kept."""
+"""So many bytes of Decryption Secrets Blocks are kept, with what keeping them takes."""
 
 _SMALLEST_BLOCK = 12
-_SMALLEST_SIMPLE_PACKET = 16
 _SMALLEST_PACKET = 32  # the obsolete one, and the enhanced one
+_OF_EACH_SECRET = 128  # what keeping one takes besides its bytes
 _MAXIMUM_INTERFACES = 2**16
 _VERSIONS = {(1, 0), (1, 2)}  # section 4.1: the same
 _MICROSECONDS = 10**6
@@ -104,75 +103,65 @@ _NAMES = {
 
 
 class Blocks:
-    """The schemas of the blocks in one byte order.
+    """The schemas of the blocks in one byte order, to build and to parse; and what the reader needs of them.
 
     Attributes:
         Block: any block, with its body by its type; bytes where that is not known.
-        BlockHead, EnhancedPacketHead, SimplePacketHead, PacketHead: the fixed fields that blocks begin with, behind the
-            length that ends the block before.
+        ...Head: the fixed fields that blocks begin with, behind the length that ends the block before.
+        OptionHead: those of an option.
+        if_tsoffset: the value of that option.
     """
 
     def __init__(self, uint16: Construct, uint32: Construct, int64: Construct) -> None:
-        self.uint32 = uint32
-        options = _options(uint16, {})
-        interface_options = _options(
-            uint16,
-            {
-                OptionCode.END_OF_OPTIONS: Pass,
-                OptionCode.IF_TSRESOL: Int8ub,
-                OptionCode.IF_TSOFFSET: int64,
-            },
+        option_head = (
+            "option_code" / uint16,
+            "option_length" / Rebuild(uint16, len_(this.option_value)),
         )
+        option = Struct(*option_head, "option_value" / Bytes(this.option_length))
+        options = "options" / repeated(Aligned(4, option))
+        timestamp = ("timestamp_upper" / uint32, "timestamp_lower" / uint32)
         captured = "captured_packet_length" / Rebuild(uint32, len_(this.packet_data))
         original = "original_packet_length" / uint32
-        timestamp = ("timestamp_upper" / uint32, "timestamp_lower" / uint32)
-        data = "packet_data" / Aligned(4, Bytes(this.captured_packet_length))
-        enhanced = ("interface_id" / uint32, *timestamp, captured, original)
-        obsolete = (
+        packet_data = "packet_data" / Aligned(4, Bytes(this.captured_packet_length))
+        section_header = (
+            "byte_order_magic" / uint32,
+            "major_version" / uint16,
+            "minor_version" / uint16,
+        )
+        interface_description = (
+            "link_type" / uint16,
+            "reserved" / uint16,
+            "snap_len" / uint32,
+        )
+        enhanced_packet = ("interface_id" / uint32, *timestamp, captured, original)
+        packet = (
             "interface_id" / uint16,
             "drops_count" / uint16,
             *timestamp,
             captured,
             original,
         )
-        self.SectionHeaderBlock = Struct(
-            "byte_order_magic" / uint32,
-            Check(this.byte_order_magic == BYTE_ORDER_MAGIC),
-            "major_version" / uint16,
-            "minor_version" / uint16,
-            "section_length" / int64,
-            options,
-        )
-        self.InterfaceDescriptionBlock = Struct(
-            "link_type" / uint16,
-            "reserved" / uint16,
-            "snap_len" / uint32,
-            interface_options,
-        )
-        self.EnhancedPacketBlock = Struct(*enhanced, data, options)
-        self.PacketBlock = Struct(*obsolete, data, options)
-        self.SimplePacketBlock = Struct(original, "packet_data" / remaining())
-        self.DecryptionSecretsBlock = Struct(
+        decryption_secrets = (
             "secrets_type" / uint32,
             "secrets_length" / Rebuild(uint32, len_(this.secrets_data)),
-            "secrets_data" / Aligned(4, Bytes(this.secrets_length)),
-            options,
         )
+        secrets_data = "secrets_data" / Aligned(4, Bytes(this.secrets_length))
         bodies = {
-            BlockType.SECTION_HEADER: self.SectionHeaderBlock,
-            BlockType.INTERFACE_DESCRIPTION: self.InterfaceDescriptionBlock,
-            BlockType.ENHANCED_PACKET: self.EnhancedPacketBlock,
-            BlockType.PACKET: self.PacketBlock,
-            BlockType.SIMPLE_PACKET: self.SimplePacketBlock,
-            BlockType.DECRYPTION_SECRETS: self.DecryptionSecretsBlock,
+            BlockType.SECTION_HEADER: Struct(*section_header, "section_length" / int64, options),
+            BlockType.INTERFACE_DESCRIPTION: Struct(*interface_description, options),
+            BlockType.PACKET: Struct(*packet, packet_data, options),
+            BlockType.SIMPLE_PACKET: Struct(original, "packet_data" / remaining()),
+            BlockType.ENHANCED_PACKET: Struct(*enhanced_packet, packet_data, options),
+            BlockType.DECRYPTION_SECRETS: Struct(*decryption_secrets, secrets_data, options),
         }
-        total = ExprAdapter(
+        # The length of a block counts its type, its two lengths, and what is between them.
+        length = ExprAdapter(
             uint32, lambda total, _: total - _SMALLEST_BLOCK, lambda body, _: body + _SMALLEST_BLOCK
         )
         self.Block = Struct(
             "_start" / Tell,
             "block_type" / uint32,
-            "block_body" / block(total, Switch(this.block_type, bodies, default=remaining())),
+            "block_body" / block(length, Switch(this.block_type, bodies, default=remaining())),
             "_end" / Tell,
             "block_total_length" / Rebuild(uint32, this._end - this._start + 4),
             Check(this.block_total_length == this._end - this._start + 4),
@@ -182,17 +171,16 @@ class Blocks:
             "block_type" / uint32,
             "block_total_length" / uint32,
         )
+        self.BlockLength = Struct("block_total_length" / uint32)
         self.BlockHead = Struct(*head)
-        self.EnhancedPacketHead = Struct(*head, *enhanced)
-        self.PacketHead = Struct(*head, *obsolete)
+        self.SectionHeaderHead = Struct(*head, *section_header)
+        self.InterfaceDescriptionHead = Struct(*head, *interface_description)
+        self.PacketHead = Struct(*head, *packet)
         self.SimplePacketHead = Struct(*head, original)
-
-
-def _options(uint16: Construct, values: dict[int, Construct]) -> Construct:
-    """The options of a block (section 3.5); of those that are not among `values`, bytes."""
-    value = Switch(this.option_code, values, default=remaining())
-    option = Struct("option_code" / uint16, "option_value" / block(uint16, value))
-    return "options" / repeated(Aligned(4, option))
+        self.EnhancedPacketHead = Struct(*head, *enhanced_packet)
+        self.DecryptionSecretsHead = Struct(*head, *decryption_secrets)
+        self.OptionHead = Struct(*option_head)
+        self.if_tsoffset = int64
 
 
 BIG_ENDIAN = Blocks(Int16ub, Int32ub, Int64sb)
@@ -200,48 +188,62 @@ LITTLE_ENDIAN = Blocks(Int16ul, Int32ul, Int64sl)
 
 
 _PACKETS = {BlockType.PACKET, BlockType.SIMPLE_PACKET, BlockType.ENHANCED_PACKET}
-_DESCRIPTIONS = _NAMES.keys() - _PACKETS
+
+# Where the data of blocks begin, whose heads begin four bytes before them; and the options of one.
+_ENHANCED_DATA, _PACKET_DATA, _SIMPLE_DATA, _SECRETS_DATA, _INTERFACE_OPTIONS, _SECTION_LENGTH = (
+    head.sizeof() - 4
+    for head in (
+        BIG_ENDIAN.EnhancedPacketHead,
+        BIG_ENDIAN.PacketHead,
+        BIG_ENDIAN.SimplePacketHead,
+        BIG_ENDIAN.DecryptionSecretsHead,
+        BIG_ENDIAN.InterfaceDescriptionHead,
+        BIG_ENDIAN.SectionHeaderHead,
+    )
+)
 
 _Fields = Callable[[bytes | bytearray, int], tuple[int, ...]]
 
 
 class _Order(NamedTuple):
-    """Reading blocks in one byte order.
+    """What reads blocks in one byte order straight from a buffer: the heads of `Blocks`, and values.
 
     Attributes:
-        blocks: their schemas.
-        length, head, enhanced, packet, simple: the fields of the heads, straight from a buffer; and of a length alone.
+        magic: the byte-order magic.
+        others: see `Blocks`.
     """
 
-    blocks: Blocks
+    magic: bytes
     length: _Fields
     head: _Fields
-    enhanced: _Fields
+    section: _Fields
+    interface: _Fields
     packet: _Fields
     simple: _Fields
+    enhanced: _Fields
+    secrets: _Fields
+    option: _Fields
+    if_tsoffset: _Fields
 
 
-@cache
-def _order(blocks: Blocks) -> _Order:
+def _order(blocks: Blocks, magic: Construct) -> _Order:
     return _Order(
-        blocks,
-        fields(Struct("block_total_length" / blocks.uint32)),
+        magic.build(BYTE_ORDER_MAGIC),
+        fields(blocks.BlockLength),
         fields(blocks.BlockHead),
-        fields(blocks.EnhancedPacketHead),
+        fields(blocks.SectionHeaderHead),
+        fields(blocks.InterfaceDescriptionHead),
         fields(blocks.PacketHead),
         fields(blocks.SimplePacketHead),
+        fields(blocks.EnhancedPacketHead),
+        fields(blocks.DecryptionSecretsHead),
+        fields(blocks.OptionHead),
+        fields(Struct("if_tsoffset" / blocks.if_tsoffset)),
     )
 
 
-_ORDERS = {
-    BIG_ENDIAN.uint32.build(BYTE_ORDER_MAGIC): BIG_ENDIAN,
-    LITTLE_ENDIAN.uint32.build(BYTE_ORDER_MAGIC): LITTLE_ENDIAN,
-}
-
-# How far behind the beginning of a block its data begin. A head begins four bytes before the block.
-_ENHANCED_DATA = BIG_ENDIAN.EnhancedPacketHead.sizeof() - 4
-_PACKET_DATA = BIG_ENDIAN.PacketHead.sizeof() - 4
-_SIMPLE_DATA = BIG_ENDIAN.SimplePacketHead.sizeof() - 4
+_BIG = _order(BIG_ENDIAN, Int32ub)
+_LITTLE = _order(LITTLE_ENDIAN, Int32ul)
 
 
 class _Interface(NamedTuple):
@@ -287,7 +289,7 @@ class PcapngReader:
         self._capture = capture
         self._data = data
         self._read = read
-        self._order = _order(BIG_ENDIAN)  # until a section says what it is
+        self._order = _BIG  # until a section says what it is
         self._interfaces: list[_Interface] = []
         self._secrets_size = 0
 
@@ -348,7 +350,7 @@ class PcapngReader:
                         if order.length(data, following - 4)[0] != needed:
                             raise _lengths_differ(kind, base + p)
                         if kind in _PACKETS:
-                            found = self._packet(kind, data, p, following, base + p)
+                            found = self._packet(kind, data, p, following - 4, base + p)
                             if found.link_type != link_type:
                                 if batch:
                                     ts = batch[-1][0]
@@ -358,8 +360,12 @@ class PcapngReader:
                                 link_type = found.link_type
                             before_it = batch[-1][0] if batch else ts
                             append((before_it if found.ts is None else found.ts, found.frame))
-                        elif kind in _DESCRIPTIONS:
-                            self._describe(order, kind, data[p:following], base + p)
+                        elif kind == BlockType.SECTION_HEADER:
+                            self._begin_section(order, data, p, following - 4, base + p)
+                        elif kind == BlockType.INTERFACE_DESCRIPTION:
+                            self._describe_interface(data, p, following - 4, base + p)
+                        elif kind == BlockType.DECRYPTION_SECRETS:
+                            self._keep_secrets(data, p, following - 4, base + p)
                         p, size = following, needed
                         continue
             except Damaged:
@@ -397,40 +403,35 @@ class PcapngReader:
         order = self._order
         _, kind, total = order.head(data, p - 4)
         if kind == BlockType.SECTION_HEADER:
-            blocks = _ORDERS.get(data[p + 8 : p + 12])
-            if blocks is None:
-                raise Damaged(_NAMES[kind], at, "is damaged: it has no byte-order magic")
-            order = _order(blocks)
-            total = order.head(data, p - 4)[2]
+            found = [each for each in (_BIG, _LITTLE) if data.startswith(each.magic, p + 8)]
+            if not found:
+                raise _damaged(kind, at, "it has no byte-order magic")
+            [order] = found
+            _, _, total = order.head(data, p - 4)
         if total & 3 or total < _SMALLEST_BLOCK:
             raise _damaged(kind, at, f"{total} is no length of a block")
         if total > MAXIMUM_BLOCK:
             raise _damaged(kind, at, f"no block has {total} bytes")
         return order, kind, total
 
-    def _packet(self, kind: int, data: bytes, p: int, following: int, at: int) -> _Found:
+    def _packet(self, kind: int, data: bytes, p: int, end: int, at: int) -> _Found:
         """The packet in a block.
 
         Args:
             kind: the type of the block.
             data: what has been read.
-            p, following: where the block begins in it, and the next one.
+            p, end: where the block begins in it, and where the length at its end does.
             at: where it begins in the file.
         """
+        start = p + (_SIMPLE_DATA if kind == BlockType.SIMPLE_PACKET else _PACKET_DATA)
+        _must_have_room(kind, start, end, at)
+        index = high = low = 0
         if kind == BlockType.SIMPLE_PACKET:
-            start, index = p + _SIMPLE_DATA, 0
-            if start + 4 > following:
-                raise _damaged(kind, at, "it is too short")
-            high = low = 0
-            captured = self._order.simple(data, p - 4)[3]
+            _, _, _, captured = self._order.simple(data, p - 4)
+        elif kind == BlockType.PACKET:
+            _, _, _, index, _, high, low, captured, _ = self._order.packet(data, p - 4)
         else:
-            start = p + _PACKET_DATA
-            if start + 4 > following:
-                raise _damaged(kind, at, "it is too short")
-            if kind == BlockType.PACKET:
-                _, _, _, index, _, high, low, captured, _ = self._order.packet(data, p - 4)
-            else:
-                _, _, _, index, high, low, captured, _ = self._order.enhanced(data, p - 4)
+            _, _, _, index, high, low, captured, _ = self._order.enhanced(data, p - 4)
         if index >= len(self._interfaces):
             raise _damaged(kind, at, f"no interface {index} has been described")
         link_type, snap_len, per_second, offset = self._interfaces[index]
@@ -439,52 +440,71 @@ class PcapngReader:
             captured = min(captured, snap_len or captured)
         else:
             ts = ((high << 32 | low) + offset) / per_second
-        if start + captured + 4 > following:
+        if start + captured > end:
             raise _damaged(kind, at, f"a packet of {captured} bytes does not fit into it")
         return _Found(link_type, ts, data[start : start + captured])
 
-    def _describe(self, order: _Order, kind: int, data: bytes, at: int) -> None:
-        """Take note of a block that is about packets to come.
+    def _begin_section(self, order: _Order, data: bytes, p: int, end: int, at: int) -> None:
+        """Take note of a Section Header Block, in its own byte order; the other arguments are those of `_packet`."""
+        kind = BlockType.SECTION_HEADER
+        _must_have_room(kind, p + _SECTION_LENGTH + 8, end, at)
+        *_, major, minor = order.section(data, p - 4)
+        if (major, minor) not in _VERSIONS:
+            raise Damaged(_NAMES[kind], at, f"is of version {major}.{minor}, which cannot be read")
+        self._order, self._interfaces = order, []
 
-        Args:
-            order: its byte order.
-            kind: its type.
-            data: the block.
-            at: where it begins in the file.
-        """
-        try:
-            body = parse(order.blocks.Block, data).block_body
-        except GrammarError as error:
-            raise _damaged(kind, at, str(error)) from None
-        if kind == BlockType.SECTION_HEADER:
-            version = body.major_version, body.minor_version
-            if version not in _VERSIONS:
-                raise Damaged(
-                    _NAMES[kind], at, "is of version {}.{}, which cannot be read".format(*version)
-                )
-            self._order, self._interfaces = order, []
-        elif kind == BlockType.INTERFACE_DESCRIPTION:
-            if len(self._interfaces) == _MAXIMUM_INTERFACES:
-                raise _damaged(kind, at, "there are too many interfaces")
-            self._interfaces.append(_interface(body))
-            self._capture.link_types.add(body.link_type)
+    def _describe_interface(self, data: bytes, p: int, end: int, at: int) -> None:
+        """Take note of an Interface Description Block; the arguments are those of `_packet`."""
+        kind = BlockType.INTERFACE_DESCRIPTION
+        _must_have_room(kind, p + _INTERFACE_OPTIONS, end, at)
+        if len(self._interfaces) == _MAXIMUM_INTERFACES:
+            raise _damaged(kind, at, "there are too many interfaces")
+        *_, link_type, _, snap_len = self._order.interface(data, p - 4)
+        per_second, seconds = _MICROSECONDS, 0
+        p += _INTERFACE_OPTIONS
+        while p < end:
+            code, length = self._order.option(data, p)
+            p += 4
+            if p + length > end:
+                raise _damaged(kind, at, f"an option of {length} bytes does not fit into it")
+            if code == OptionCode.END_OF_OPTIONS:
+                break
+            if length != _SIZES.get(code, length):
+                raise _damaged(kind, at, f"its option {code} has {length} bytes")
+            if code == OptionCode.IF_TSRESOL:
+                exponent = data[p] & 0x7F
+                per_second = (2 if data[p] & 0x80 else 10) ** exponent
+            elif code == OptionCode.IF_TSOFFSET:
+                [seconds] = self._order.if_tsoffset(data, p)
+            p += length + -length % 4
+        self._interfaces.append(_Interface(link_type, snap_len, per_second, seconds * per_second))
+        self._capture.link_types.add(link_type)
+
+    def _keep_secrets(self, data: bytes, p: int, end: int, at: int) -> None:
+        """Take note of a Decryption Secrets Block; the arguments are those of `_packet`."""
+        kind = BlockType.DECRYPTION_SECRETS
+        start = p + _SECRETS_DATA
+        _must_have_room(kind, start, end, at)
+        *_, secrets_type, length = self._order.secrets(data, p - 4)
+        if start + length > end:
+            raise _damaged(kind, at, f"secrets of {length} bytes do not fit into it")
+        self._secrets_size += length + _OF_EACH_SECRET
+        if self._secrets_size > MAXIMUM_SECRETS:
+            self._capture.secrets_left_out += 1
         else:
-            self._secrets_size += body.secrets_length
-            if self._secrets_size > MAXIMUM_SECRETS:
-                self._capture.secrets_left_out += 1
-            else:
-                self._capture.secrets.append((body.secrets_type, bytes(body.secrets_data)))
+            self._capture.secrets.append((secrets_type, data[start : start + length]))
 
 
-def _interface(body: Any) -> _Interface:
-    per_second, offset = _MICROSECONDS, 0
-    for option in body.options:
-        if option.option_code == OptionCode.IF_TSRESOL:
-            exponent = option.option_value & 0x7F
-            per_second = 2**exponent if option.option_value & 0x80 else 10**exponent
-        elif option.option_code == OptionCode.IF_TSOFFSET:
-            offset = option.option_value
-    return _Interface(body.link_type, body.snap_len, per_second, offset * per_second)
+# Of the options that are read.
+_SIZES = {
+    OptionCode.IF_TSRESOL: Int8ub.sizeof(),
+    OptionCode.IF_TSOFFSET: BIG_ENDIAN.if_tsoffset.sizeof(),
+}
+
+
+def _must_have_room(kind: int, start: int, end: int, at: int) -> None:
+    if start > end:
+        raise _damaged(kind, at, "it is too short")
 
 
 def _damaged(kind: int, at: int, why: str) -> Damaged:
