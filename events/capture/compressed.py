@@ -77,7 +77,10 @@ def _gzip() -> Any:
 
 
 def _xz() -> Any:
-    import lzma
+    try:
+        import lzma
+    except ImportError:
+        raise SourceError("is compressed with xz, which this Python was built without") from None
 
     return lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, _MEMORY), (lzma.LZMAError,)
 

@@ -82,8 +82,8 @@ def _layout(
     return Layout(file_header, packet_record, per_microsecond)
 
 
-# Of Linux kernels of the last century; libpcap knows them too.
 def _modified(uint16: Construct, uint32: Construct) -> tuple[Construct, ...]:
+    """What else patched Linux kernels of the last century wrote; libpcap knows it too."""
     return (
         "interface_index" / uint32,
         "protocol" / uint16,
@@ -105,7 +105,7 @@ LAYOUTS = {
 }
 """The kinds of pcap, by the bytes that they begin with."""
 
-HEADER_SIZE = 24
+HEADER_SIZE = LAYOUTS[b"\xa1\xb2\xc3\xd4"].FileHeader.sizeof()
 """The size of a file header, in bytes."""
 
 
@@ -169,7 +169,7 @@ def packets(of: Header, data: bytes, read: Read) -> Iterator[Batch]:
         if batch:
             yield link_type, batch
         if needed > size + _MAXIMUM_PACKET:
-            raise Damaged("packet", base + p, f"is damaged: it has {needed - size} bytes")
+            raise Damaged("packet", base + p, f"is damaged: no packet has {needed - size} bytes")
         rest = data[p:]
         base, p = base + p, 0
         try:
