@@ -582,6 +582,22 @@ def test_names_that_are_not_utf_8(tmp_path: Path, make: Make) -> None:
     assert "is truncated" in reason
 
 
+def test_errors_can_be_printed_whatever_the_name(tmp_path: Path) -> None:
+    for name, shown in ((b"\xff.pcap", r"\udcff.pcap"), (b"a\nb", r"a\nb")):
+        path = os.fsencode(tmp_path) + b"/" + name
+        with pytest.raises(CaptureError) as error:
+            open_capture(path)
+        assert (
+            str(error.value).encode().decode() == f"{tmp_path}/{shown}: No such file or directory"
+        )
+        assert error.value.path == os.fsdecode(path)
+        with open(path, "wb") as file:
+            file.write(b"".join(mixed(147)))
+        with pytest.warns(events.NotRead) as told:
+            list(events.read_capture(path))
+        assert str(told[0].message).startswith(f"{tmp_path}/{shown}: skipped, link type 147")
+
+
 def test_the_command_and_a_name_that_is_not_utf_8(tmp_path: Path) -> None:
     name = os.fsencode(tmp_path) + b"/\xff.pcap"
     shutil.copy(os.fsencode(DATA / "tls13.pcap"), name)

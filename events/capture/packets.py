@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-__all__ = ["Batch", "Capture", "CaptureError", "Damaged", "Packet"]
+__all__ = ["Batch", "Capture", "CaptureError", "Damaged", "Packet", "printable"]
 
 Packet = tuple[float, bytes]
 """A time, in seconds since the epoch, and a frame."""
@@ -13,8 +13,17 @@ Batch = tuple[int, list[Packet]]
 """The LINKTYPE_ value of some frames, and these packets."""
 
 
+def printable(path: str) -> str:
+    """A path in one line that can be encoded; what stands in it for bytes that are not UTF-8 cannot be."""
+    if path.isprintable():
+        return path
+    return "".join(
+        x if x.isprintable() else x.encode("unicode_escape").decode("ascii") for x in path
+    )
+
+
 class CaptureError(Exception):
-    """A capture that cannot be read, or not to its end.
+    """A capture that cannot be read, or not to its end. The message is one line, whatever the name of the file.
 
     Attributes:
         path: the file.
@@ -22,7 +31,7 @@ class CaptureError(Exception):
     """
 
     def __init__(self, path: str, reason: str) -> None:
-        super().__init__(f"{path}: {reason}")
+        super().__init__(f"{printable(path)}: {reason}")
         self.path = path
         self.reason = reason
 

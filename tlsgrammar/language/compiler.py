@@ -1363,8 +1363,8 @@ def _swapped_code(field: Construct) -> str:
 
 
 def fields(schema: Construct) -> Callable[[bytes | bytearray, int], tuple[int, ...]]:
-    """The values of the fields of a structure, which are all integers, as a function of a buffer and the offset
-    of the structure in it.
+    """The values of the fields of a structure, which are all integers in one byte order, as a function of a buffer and
+    the offset of the structure in it.
     """
     of = shape(_innermost(schema))
     assert isinstance(of, Record)
@@ -1374,6 +1374,7 @@ def fields(schema: Construct) -> Callable[[bytes | bytearray, int], tuple[int, .
     swapped = [_swapped_code(field) for field in of.fields]
     if all(swapped):
         return struct.Struct("<" + "".join(swapped)).unpack_from
+    assert all(codes)
     emitter = _Emitter()
     values = emitter._fixed_run(list(of.fields), "len(data)")
     return emitter._function("data, p", f"({', '.join(values)},)", schema)
