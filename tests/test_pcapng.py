@@ -551,7 +551,7 @@ def test_a_live_pipe_does_not_wait(
     def never(*waiting: object) -> None:
         raise AssertionError("waits for what has not arrived")
 
-    monkeypatch.setattr("events.capture.sources.select.select", never)
+    monkeypatch.setattr("select.select", never)
     data = [make(captured[: count + 1])[len(make(captured[:count])) :] for count in range(5)]
     os.write(writing, make([]) + data[0])
     batches = open_capture(f"/dev/fd/{reading}").batches

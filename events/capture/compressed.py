@@ -10,9 +10,9 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
-from .sources import PIECE, Read, SourceError
+from .sources import PIECE, START, Read, SourceError
 
-__all__ = ["LONGEST_MAGIC", "compression_of", "decompressed"]
+__all__ = ["compression_of", "decompressed"]
 
 _WINDOW_LOG = 27  # of zstd: what it reads itself without being told otherwise, 128 MB
 _MEMORY = 2**27  # for xz: `xz -9` needs half of it
@@ -111,9 +111,6 @@ _COMPRESSIONS = (
     ),
 )
 
-LONGEST_MAGIC = max(len(magic) for each in _COMPRESSIONS for magic in each.magic)
-"""So many bytes tell what compressed them."""
-
 
 def compression_of(start: bytes) -> str | None:
     """The name of what compressed the bytes that begin so; None where nothing did."""
@@ -199,7 +196,7 @@ def _pieces(
         while True:
             while compression.padded and at < len(data) and not data[at]:
                 at += 1
-            if len(data) - at >= LONGEST_MAGIC:
+            if len(data) - at >= START:
                 break
             yield _MUST_WAIT
             more = read()

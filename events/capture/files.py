@@ -11,10 +11,9 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .compressed import LONGEST_MAGIC, compression_of, decompressed
 from .packets import Batch, Capture, CaptureError, Damaged, Packet
-from .pcap import HEADER_SIZE, LAYOUTS, Header, header_of, packets
-from .sources import File, Read, SourceError, filled
+from .pcap import HEADER_SIZE, MAGIC_NUMBERS, Header, header_of, packets
+from .sources import START, File, Read, SourceError, filled
 
 __all__ = ["Capture", "CaptureError", "Packet", "open_capture"]
 
@@ -57,24 +56,28 @@ def open_capture(
 def _open(name: str, file: File, progress: Callable[[int], None] | None) -> Capture:
     read: Read = file.read
     where = ""
-    data = filled(read, b"", LONGEST_MAGIC)
+    data = filled(read, b"", START)
     if not data:
         raise SourceError("the file is empty")
-    compression = compression_of(data)
+    compression = None
+    if not _is_capture(data):
+        from .compressed import compression_of, decompressed
+
+        compression = compression_of(data)
     if compression is not None:
         read = decompressed(compression, data, read)
         where = " of the decompressed data"
-        data = filled(read, b"", LONGEST_MAGIC)
+        data = filled(read, b"", START)
         if not data:
             raise SourceError("the decompressed file is empty")
+    if not _is_capture(data):
+        raise SourceError("neither a pcap nor a pcapng file")
     if data.startswith(_PCAPNG):
         from .pcapng import PcapngReader
 
         capture = Capture(file.close)
         batches = PcapngReader(capture, data, read).batches()
     else:
-        if data[:4] not in LAYOUTS:
-            raise SourceError("neither a pcap nor a pcapng file")
         if len(data) < HEADER_SIZE:
             data = filled(read, data, HEADER_SIZE)
         try:
@@ -91,6 +94,10 @@ def _open(name: str, file: File, progress: Callable[[int], None] | None) -> Capt
     file.report(progress)
     capture.batches = _to_the_end(name, file, batches, where)
     return capture
+
+
+def _is_capture(data: bytes) -> bool:
+    return data[:4] in MAGIC_NUMBERS or data.startswith(_PCAPNG)
 
 
 def _described(error: Damaged, where: str) -> str:

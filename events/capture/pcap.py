@@ -6,6 +6,7 @@ What may live here: the layouts, and the reader. It gives the packets that libpc
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
 from construct import (
@@ -25,7 +26,7 @@ from tlsgrammar.language.compiler import fields
 from .packets import Batch, Damaged, Packet
 from .sources import Read, SourceError, filled
 
-__all__ = ["HEADER_SIZE", "LAYOUTS", "Header", "Layout", "header_of", "packets"]
+__all__ = ["HEADER_SIZE", "MAGIC_NUMBERS", "Header", "Layout", "header_of", "layout_of", "packets"]
 
 _MAXIMUM_PACKET = 2**18  # libpcap's
 _MAJOR_VERSION = 2
@@ -60,9 +61,41 @@ class Header(NamedTuple):
     snap_len: int
 
 
-def _layout(
-    uint16: Construct, int32: Construct, uint32: Construct, per_microsecond: int, *more: Construct
-) -> Layout:
+class _Kind(NamedTuple):
+    """What tells one layout from another.
+
+    Attributes:
+        swapped: whether its numbers are little-endian.
+        per_microsecond: see `Layout`.
+        modified: whether it is what patched Linux kernels of the last century wrote; libpcap knows it too.
+    """
+
+    swapped: bool
+    per_microsecond: int = 1
+    modified: bool = False
+
+
+_KINDS = {
+    b"\xa1\xb2\xc3\xd4": _Kind(False),
+    b"\xd4\xc3\xb2\xa1": _Kind(True),
+    b"\xa1\xb2\x3c\x4d": _Kind(False, 1000),
+    b"\x4d\x3c\xb2\xa1": _Kind(True, 1000),
+    b"\xa1\xb2\xcd\x34": _Kind(False, modified=True),
+    b"\x34\xcd\xb2\xa1": _Kind(True, modified=True),
+}
+
+MAGIC_NUMBERS = _KINDS.keys()
+"""The four bytes that a file of pcap may begin with."""
+
+HEADER_SIZE = 24
+"""The size of a file header, in bytes."""
+
+
+@cache
+def layout_of(magic_number: bytes) -> Layout:
+    """The layout of files that begin with these four bytes."""
+    swapped, per_microsecond, modified = _KINDS[magic_number]
+    uint16, int32, uint32 = (Int16ul, Int32sl, Int32ul) if swapped else (Int16ub, Int32sb, Int32ub)
     file_header = Struct(
         "magic_number" / uint32,
         "major_version" / uint16,
@@ -72,50 +105,28 @@ def _layout(
         "snap_len" / uint32,
         "link_type" / uint32,
     )
-    packet_record = Struct(
+    packet_record = (
         "timestamp_seconds" / uint32,
         "timestamp_fraction" / uint32,
         "captured_packet_length" / uint32,
         "original_packet_length" / uint32,
-        *more,
     )
-    return Layout(file_header, packet_record, per_microsecond)
-
-
-def _modified(uint16: Construct, uint32: Construct) -> tuple[Construct, ...]:
-    """What else patched Linux kernels of the last century wrote; libpcap knows it too."""
-    return (
+    more = (
         "interface_index" / uint32,
         "protocol" / uint16,
         "packet_type" / Int8ub,
         "padding" / Int8ub,
     )
-
-
-_BIG = (Int16ub, Int32sb, Int32ub)
-_LITTLE = (Int16ul, Int32sl, Int32ul)
-
-LAYOUTS = {
-    b"\xa1\xb2\xc3\xd4": _layout(*_BIG, 1),
-    b"\xd4\xc3\xb2\xa1": _layout(*_LITTLE, 1),
-    b"\xa1\xb2\x3c\x4d": _layout(*_BIG, 1000),
-    b"\x4d\x3c\xb2\xa1": _layout(*_LITTLE, 1000),
-    b"\xa1\xb2\xcd\x34": _layout(*_BIG, 1, *_modified(Int16ub, Int32ub)),
-    b"\x34\xcd\xb2\xa1": _layout(*_LITTLE, 1, *_modified(Int16ul, Int32ul)),
-}
-"""The kinds of pcap, by the bytes that they begin with."""
-
-HEADER_SIZE = LAYOUTS[b"\xa1\xb2\xc3\xd4"].FileHeader.sizeof()
-"""The size of a file header, in bytes."""
+    return Layout(file_header, Struct(*packet_record, *(more if modified else ())), per_microsecond)
 
 
 def header_of(data: bytes) -> Header:
-    """What the beginning of a pcap file says, whose first four bytes are among `LAYOUTS`.
+    """What the beginning of a pcap file says, whose first four bytes are among `MAGIC_NUMBERS`.
 
     Raises:
         Damaged: it cannot be read.
     """
-    layout = LAYOUTS[data[:4]]
+    layout = layout_of(data[:4])
     if len(data) < HEADER_SIZE:
         raise Damaged("file header", 0, "is truncated")
     _, major, minor, _, _, snap_len, link_type = fields(layout.FileHeader)(data, 0)

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import io
 import os
-import select
 import stat
 from collections.abc import Callable
 
-__all__ = ["PIECE", "File", "Read", "SourceError", "filled"]
+__all__ = ["PIECE", "START", "File", "Read", "SourceError", "filled"]
 
 PIECE = 2**16
 """So many bytes are read at a time: they hold enough packets that each step of the work stays in the processor's cache for
 a while, and few enough that what the step before has made is still there."""
+
+START = 6
+"""So many bytes tell what a file is: the longest that any begins with is that of xz."""
 
 Read = Callable[[], bytes]
 """Gives the bytes that come next: some, as soon as there are any; none at the end. Raises SourceError."""
@@ -56,6 +58,8 @@ class File:
         try:
             piece = self._raw.read(PIECE)
             while piece is None:  # a pipe that whoever made it has told not to wait
+                import select
+
                 select.select([self._raw], [], [])
                 piece = self._raw.read(PIECE)
         except IsADirectoryError:
