@@ -138,6 +138,21 @@ def _event_rate() -> str:
     return f"{statistics.median(rates):,.0f} a second"
 
 
+def _reading(runs: int) -> Iterator[Row]:
+    # Here, as above.
+    from .reading import against_libpcap, count, write_pcapng
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "made.pcapng"
+        try:
+            write_pcapng(path, HANDSHAKES, BULK)
+        except FileNotFoundError as error:
+            print(f"benchmarks: {error}, its row is left out", file=sys.stderr)
+            return
+        what = f"read a packet of pcapng, {count(path):,} of mixed size"
+        yield Row(what, "libpcap", _times(against_libpcap(path), 1e6, "us"), "1.5")
+
+
 def _jobs(runs: int) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
         copies = []
@@ -161,6 +176,7 @@ PARTS: dict[str, Callable[[int], Iterator[Row]]] = {
     "quic": _quic,
     "connections": _many_connections,
     "jobs": _jobs,
+    "reading": _reading,
     # Last: a process that is started by one with all these libraries in memory counts them as its own peak.
     "parsing": _parsing,
 }

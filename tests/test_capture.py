@@ -438,7 +438,8 @@ def test_a_file_that_breaks_off(tmp_path: Path, cut: int) -> None:
     [
         (b"", "the file is empty"),
         (b"certainly not a capture", "neither a pcap nor a pcapng file"),
-        (b"\x1f\x8b\x08\x00", "is compressed; try: zcat FILE | tls-events -"),
+        (b"\x1f\x8b\x08\x00", "the gzip data are truncated"),
+        (b"\xd4\xc3\xb2\xa1\x02\x00", "the file header at offset 0 is truncated"),
         (None, "No such file or directory"),
     ],
 )

@@ -143,7 +143,7 @@ def test_files_that_cannot_be_read_are_one_line_each(tmp_path: Path) -> None:
         f"tls-events: {empty}: the file is empty",
         f"tls-events: {foreign}: neither a pcap nor a pcapng file",
     ]
-    assert lines[3].startswith(f"tls-events: {cut}: truncated")
+    assert lines[3].startswith(f"tls-events: {cut}: the packet at offset ")
     assert len(lines) == 4
     assert result.stdout.startswith(run(TLS12).stdout)
     assert result.stdout.endswith(run(TLS13).stdout)
@@ -211,7 +211,7 @@ def test_without_the_library_that_reads_captures(tmp_path: Path) -> None:
     )
     assert result.returncode == 1
     assert result.stderr.decode() == (
-        "tls-events: reading captures needs pcapy-ng: pip install 'tlsgrammar[cli]'\n"
+        "tls-events: reading pcap needs pcapy-ng: pip install 'tlsgrammar[cli]'\n"
     )
 
 

@@ -7,15 +7,31 @@ from typing import Any
 
 import construct
 import pytest
-from construct import Adapter, Computed, Construct, Struct, Switch, Tell, this
+from construct import (
+    Adapter,
+    Computed,
+    Construct,
+    Int8ub,
+    Int16ub,
+    Int16ul,
+    Int32ub,
+    Int32ul,
+    Int64sb,
+    Int64sl,
+    Rebuild,
+    Struct,
+    Switch,
+    Tell,
+    this,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
 import tlsgrammar
 from tlsgrammar import GrammarError
 from tlsgrammar.extensions import DEFAULT, Extension
-from tlsgrammar.language import api, block, opaque, repeated, uint8, uint16, uint24, vector
-from tlsgrammar.language.compiler import compiled
+from tlsgrammar.language import api, block, opaque, repeated, uint8, uint16, uint24, uint32, vector
+from tlsgrammar.language.compiler import GIVES_UP, compiled, fields
 from tlsgrammar.language.strategies import values
 from tlsgrammar.registry import EXTENSION
 
@@ -223,3 +239,19 @@ def test_fields_of_the_same_name_in_different_structures() -> None:
         for own in range(3):
             assert_same(schema, bytes([outer, own, 9, 8, 7, 2, 5, 6]))
             assert_same(schema, bytes([outer, own, 9, 2, 5, 6]))
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        Struct("a" / Int8ub, "b" / Int16ul, "c" / Int32ul, "d" / Int64sl),
+        Struct("a" / Int8ub, "b" / Int16ub, "c" / Int32ub, "d" / Int64sb),
+        Struct("a" / Int8ub, "b" / uint24, "c" / Rebuild(uint32, 0)),
+    ],
+)
+def test_fields_are_those_of_the_schema(schema: Construct) -> None:
+    data = bytes(range(200, 200 + schema.sizeof()))
+    parsed = schema.parse(data)
+    assert fields(schema)(b"xy" + data, 2) == tuple(parsed[each.name] for each in schema.subcons)
+    with pytest.raises(GIVES_UP):
+        fields(schema)(data, 1)

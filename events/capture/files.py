@@ -1,141 +1,168 @@
-"""Packets of a capture file (pcap or pcapng), through libpcap."""
+"""Opening a capture: pcap or pcapng, compressed or not, a file or a pipe.
+
+What may live here: finding out what a file is, and who reads it. libpcap reads files of pcap; what it cannot open is for
+`pcap` and `pcapng`.
+"""
 
 from __future__ import annotations
 
 import os
 import struct
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
-__all__ = ["Capture", "CaptureError", "open_capture"]
+from .packets import Batch, Capture, CaptureError, Damaged, Packet
+from .pcap import HEADER_SIZE, MAGIC_NUMBERS, Header, header_of, packets
+from .sources import START, File, Read, SourceError, filled
+
+__all__ = ["Capture", "CaptureError", "Packet", "open_capture"]
 
 # Packets are read and decoded so many at a time: enough that each step stays in the processor's cache for a
 # while, few enough that what the step before made is still there.
 _BATCH = 256
 _META = struct.Struct("=4I")
-_GZIP = b"\x1f\x8b"
-
-
-class CaptureError(Exception):
-    """A capture that cannot be read, or not to its end.
-
-    Attributes:
-        path: the file.
-        reason: what is wrong with it.
-    """
-
-    def __init__(self, path: str, reason: str) -> None:
-        super().__init__(f"{path}: {reason}")
-        self.path = path
-        self.reason = reason
-
-    def __reduce__(self) -> tuple[type[CaptureError], tuple[str, str]]:
-        return type(self), (self.path, self.reason)
-
-
-Packet = tuple[float, bytes]
-
-
-class Capture(NamedTuple):
-    """An open capture file.
-
-    Attributes:
-        link_type: the LINKTYPE_ value of its frames.
-        batches: lists of packets: pairs of a time, in seconds since the epoch, and a frame. Iterating over
-            them raises CaptureError where the file breaks off.
-    """
-
-    link_type: int
-    batches: Iterator[list[Packet]]
+_PCAPNG = b"\x0a\x0d\x0d\x0a"  # a Section Header Block, in either byte order
 
 
 def open_capture(
-    path: str | os.PathLike[str], progress: Callable[[int], None] | None = None
+    path: str | bytes | os.PathLike[str] | os.PathLike[bytes],
+    progress: Callable[[int], None] | None = None,
 ) -> Capture:
-    """Open a capture file; `-` is standard input.
+    """Open a capture; `-` is standard input.
 
     Args:
-        path: the file.
-        progress: called now and then with the number of bytes that were read since.
+        path: the file: pcap or pcapng; compressed by gzip, xz or zstd, or not.
+        progress: called now and then with the number of bytes of the file that were read since.
 
     Raises:
-        CaptureError: there is no such file, or it is no capture.
-        ImportError: the library that reads captures is not installed.
+        CaptureError: there is no such file, it is no capture, or the library that decompresses it is not installed.
+        ImportError: the library that reads files of pcap is not installed.
     """
-    name = os.fspath(path)
-    reader = _open(name)
-    # A pipe may be live: no packet waits there for others.
-    batches = _batches(name, reader, progress) if os.path.isfile(name) else _single(name, reader)
-    return Capture(reader.datalink(), batches)
+    name = os.fsdecode(path)
+    try:
+        file = File(name)
+    except SourceError as error:
+        raise CaptureError(name, str(error)) from None
+    try:
+        return _open(name, file, progress)
+    except SourceError as error:
+        file.close()
+        raise CaptureError(name, str(error)) from None
+    except BaseException:
+        file.close()
+        raise
 
 
-def _open(name: str) -> Any:
+def _open(name: str, file: File, progress: Callable[[int], None] | None) -> Capture:
+    read: Read = file.read
+    where = ""
+    data = filled(read, b"", START)
+    if not data:
+        raise SourceError("the file is empty")
+    compression = None
+    if not _is_capture(data):
+        from .compressed import compression_of, decompressed
+
+        compression = compression_of(data)
+    if compression is not None:
+        read = decompressed(compression, data, read)
+        where = " of the decompressed data"
+        data = filled(read, b"", START)
+        if not data:
+            raise SourceError("the decompressed file is empty")
+    if not _is_capture(data):
+        raise SourceError("neither a pcap nor a pcapng file")
+    if data.startswith(_PCAPNG):
+        from .pcapng import PcapngReader
+
+        capture = Capture(file.close)
+        batches = PcapngReader(capture, data, read).batches()
+    else:
+        if len(data) < HEADER_SIZE:
+            data = filled(read, data, HEADER_SIZE)
+        try:
+            header = header_of(data)
+        except Damaged as error:
+            raise CaptureError(name, _described(error, where)) from None
+        capture = Capture(file.close, header.link_type)
+        library = _libpcap(name) if compression is None and file.is_regular else None
+        if library is not None:
+            batches = _by_libpcap(library, file, header, progress)
+            progress = None  # libpcap reads it all once more
+        else:
+            batches = packets(header, data, read)
+    file.report(progress)
+    capture.batches = _to_the_end(name, file, batches, where)
+    return capture
+
+
+def _is_capture(data: bytes) -> bool:
+    return data[:4] in MAGIC_NUMBERS or data.startswith(_PCAPNG)
+
+
+def _described(error: Damaged, where: str) -> str:
+    return f"the {error.what} at offset {error.offset}{where} {error.reason}"
+
+
+def _to_the_end(name: str, file: File, batches: Iterator[Batch], where: str) -> Iterator[Batch]:
+    """Batches, and one kind of error."""
+    try:
+        yield from batches
+    except Damaged as error:
+        raise CaptureError(name, _described(error, where)) from None
+    except SourceError as error:
+        raise CaptureError(name, str(error)) from None
+    finally:
+        file.close()
+
+
+def _libpcap(name: str) -> Any:
+    """What reads a file of pcap through libpcap; None where it cannot."""
+    if name == "-":
+        return None  # of which the beginning has been read
     try:
         import pcapy
     except ImportError:
-        raise ImportError(
-            "reading captures needs pcapy-ng: pip install 'tlsgrammar[cli]'"
-        ) from None
-    if name != "-" and os.path.isdir(name):
-        raise CaptureError(name, "is a directory")
+        raise ImportError("reading pcap needs pcapy-ng: pip install 'tlsgrammar[cli]'") from None
     try:
         return pcapy.open_offline(name)
-    except pcapy.PcapError as error:
-        raise CaptureError(name, _reason(name, error)) from None
+    except UnicodeEncodeError:  # it takes names in UTF-8 only
+        return None
+    except pcapy.PcapError:
+        return None
 
 
-def _reason(name: str, error: Exception) -> str:
-    reason = str(error).removeprefix(f"{name}: ")
-    if "only got 0" in reason and "file header" in reason:
-        return "the file is empty"
-    if "unknown file format" in reason:
-        if name != "-" and _begins_with(name, _GZIP):
-            return "is compressed; try: zcat FILE | tls-events -"
-        return "neither a pcap nor a pcapng file"
-    return reason
-
-
-def _begins_with(name: str, magic: bytes) -> bool:
-    with open(name, "rb") as file:
-        return file.read(len(magic)) == magic
-
-
-def _batches(
-    name: str, reader: Any, progress: Callable[[int], None] | None
-) -> Iterator[list[Packet]]:
+def _by_libpcap(
+    library: Any, file: File, header: Header, progress: Callable[[int], None] | None
+) -> Iterator[Batch]:
     import pcapy
 
     count = 0
     try:
         while True:
-            data, meta = reader.next_batch(_BATCH)
+            data, meta = library.next_batch(_BATCH)
             if not meta:
-                return
-            yield [
+                break
+            batch = [
                 (seconds + microseconds / 1_000_000, data[offset : offset + length])
                 for seconds, microseconds, offset, length in _META.iter_unpack(meta)
             ]
-            count += len(meta) // _META.size
+            yield header.link_type, batch
+            count += len(batch)
             if progress is not None:
                 progress(len(data) + len(meta))
     except pcapy.PcapError:
-        # The packets of the batch before the one that is broken off are lost with it: read on one by
-        # one from where the last batch ended.
-        again = _single(name, _open(name))
-        for _ in range(count):
-            next(again)
-        yield from again
+        # The packets of the batch before the one that is broken off are lost with it, and libpcap does not say where
+        # that is.
+        yield from _again(file, header, count)
+    else:
+        file.must_be_whole()
 
 
-def _single(name: str, reader: Any) -> Iterator[list[Packet]]:
-    import pcapy
-
-    while True:
-        try:
-            header, data = reader.next()
-        except pcapy.PcapError as error:
-            raise CaptureError(name, _reason(name, error)) from None
-        if header is None:
-            return
-        seconds, microseconds = header.getts()
-        yield [(seconds + microseconds / 1_000_000, data)]
+def _again(file: File, header: Header, count: int) -> Iterator[Batch]:
+    """The packets of a file of pcap from the beginning, but so many of them."""
+    file.rewind()
+    for link_type, batch in packets(header, filled(file.read, b"", HEADER_SIZE), file.read):
+        if count < len(batch):
+            yield link_type, batch[count:]
+        count = max(count - len(batch), 0)

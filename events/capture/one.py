@@ -13,15 +13,16 @@ from ..options import Choices, Options, chosen
 from .clock import Clock
 from .connections import Connections
 from .datagrams import DatagramFlows
-from .files import Capture, CaptureError, open_capture
-from .headers import LINK_TYPES, TCP, Decoder
+from .files import CaptureError, Packet, open_capture
+from .frames import Decode, check_link_type, frames
+from .headers import TCP
 from .memory import Memory
 
 __all__ = ["NotRead", "read_capture"]
 
 
 def read_capture(
-    path: str | os.PathLike[str],
+    path: str | bytes | os.PathLike[str] | os.PathLike[bytes],
     *,
     progress: Callable[[int], None] | None = None,
     options: Options | None = None,
@@ -30,28 +31,26 @@ def read_capture(
     """The events of the TLS, DTLS and QUIC connections in a capture, in the order of its packets.
 
     Every TCP stream and UDP flow is looked at, whatever its ports; anything else produces no events. Where the library
-    that QUIC needs is not installed, there is a `NotRead` warning instead of its events. The file is read as the iterator is, so that it may be a pipe, or larger than the memory.
+    that QUIC needs is not installed, or the link type of an interface cannot be read, there is a `NotRead` warning
+    instead of its events. The file is read as the iterator is, so that it may be a pipe, or larger than the memory.
 
     Args:
-        path: a pcap or pcapng file; `-` is standard input.
-        progress: called now and then with the number of bytes that were read since.
+        path: a pcap or pcapng file, compressed (gzip, xz, zstd) or not; `-` is standard input.
+        progress: called now and then with the number of bytes of the file that were read since.
         options: an `Options`. Alternatively pass its attributes as keywords, not both.
         disable_analyzer_after_detection, wanted, extensions, search_limit: attributes of `Options`.
 
     Raises:
-        CaptureError: there is no such file, or it is no capture. By the iterator: the file breaks off,
-            after the events that could be read.
+        CaptureError: there is no such file, or it is no capture. By the iterator: the file breaks off, after the
+            events that could be read; or no interface has a link type that can be read.
         ValueError: an event in `wanted` is not known.
-        ImportError: the library that reads captures is not installed.
+        ImportError: the library that reads files of pcap is not installed.
     """
     options = chosen(None, options, choices)
     capture = open_capture(path, progress)
-    if capture.link_type not in LINK_TYPES:
-        known = ", ".join(sorted({name for name, _ in LINK_TYPES.values()}))
-        raise CaptureError(
-            os.fspath(path), f"its link type {capture.link_type} cannot be read; these can: {known}"
-        )
-    return chain.from_iterable(_events(capture, options))
+    name = os.fsdecode(path)
+    check_link_type(name, capture)
+    return chain.from_iterable(_events(frames(name, capture, _warn), options))
 
 
 def _warn(message: str) -> None:
@@ -59,20 +58,21 @@ def _warn(message: str) -> None:
 
 
 class NotRead(UserWarning):
-    """Part of a capture was skipped because a library is not installed."""
+    """Part of a capture was skipped: a library is not installed, or the link type of an interface cannot be read."""
 
 
-def _events(capture: Capture, options: Options) -> Iterator[Iterable[Event]]:
+def _events(
+    captured: Iterator[tuple[Decode, list[Packet]]], options: Options
+) -> Iterator[Iterable[Event]]:
     """The events of a capture, so many at a time as its packets come."""
     clock = Clock()
     connections = Connections(options, clock)
     flows = DatagramFlows(options, clock, _warn)
     memory = Memory(options.memory_limit, (connections, flows))
-    decode = Decoder(capture.link_type).decode
     take_segment, take_datagram = connections.segment, flows.datagram
     events: list[Event] = []
     try:
-        for batch in capture.batches:
+        for decode, batch in captured:
             for segment, ts in [(decode(frame, ts), ts) for ts, frame in batch]:
                 if not clock.begin <= ts < clock.end and clock.tick(ts):
                     connections.expire(events)

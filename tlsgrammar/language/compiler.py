@@ -1346,15 +1346,35 @@ def _holds_structures(schema: Construct) -> bool:
     return any(map(_holds_structures, parts(schema)))
 
 
+# The codes of struct for unsigned integers, by their size.
+_CODES = {1: "B", 2: "H", 4: "L", 8: "Q"}
+
+
+def _swapped_code(field: Construct) -> str:
+    """The code for struct of an integer whose bytes are swapped; "" for anything else."""
+    inner = _innermost(field)
+    match shape(inner):
+        case Number(size=int(size), swapped=swapped, signed=signed, closed=False) if (
+            (swapped or size == 1) and inner.parsed is None and _in_bytes(inner)
+        ):
+            code = _CODES.get(size, "")
+            return code.lower() if signed else code
+    return ""
+
+
 def fields(schema: Construct) -> Callable[[bytes | bytearray, int], tuple[int, ...]]:
-    """The values of the fields of a structure, which are all integers, as a function of a buffer and the offset
-    of the structure in it.
+    """The values of the fields of a structure, which are all integers in one byte order, as a function of a buffer and
+    the offset of the structure in it.
     """
     of = shape(_innermost(schema))
     assert isinstance(of, Record)
     codes = [_fixed(field)[0] for field in of.fields]
     if all(len(code) == 1 for code in codes):
         return struct.Struct(">" + "".join(codes)).unpack_from
+    swapped = [_swapped_code(field) for field in of.fields]
+    if all(swapped):
+        return struct.Struct("<" + "".join(swapped)).unpack_from
+    assert all(codes)
     emitter = _Emitter()
     values = emitter._fixed_run(list(of.fields), "len(data)")
     return emitter._function("data, p", f"({', '.join(values)},)", schema)
