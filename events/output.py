@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from tlsgrammar.registry import DEFAULT, Registry
+from tlsgrammar.tool.one_line import on_one_line
 
 from .declarations import NOTHING, Declared, declared_fields, has_names, named_items
 from .meanings import Text
@@ -244,15 +245,6 @@ def _readable(value: Any, declared: Declared, registry: Registry) -> str:
     return f'"{text}"' if " " in text else text
 
 
-def _on_one_line(line: str) -> str:
-    """A line without control characters, and whatever else would break it or cannot be seen."""
-    if line.isprintable():
-        return line
-    return "".join(
-        x if x.isprintable() else x.encode("unicode_escape").decode("ascii") for x in line
-    )
-
-
 def _digits(value: int) -> str:
     return f"{value:d}" if value.bit_length() <= _MANY_BITS else f"{value:#x}"
 
@@ -291,7 +283,7 @@ def text_line(event: Event, *, extensions: Registry | None = None) -> bytes:
         f"{_time(event.ts)} {c.uid or '-'} {address(c.orig_h, c.orig_p)} > {address(c.resp_h, c.resp_p)} "
         f"{event.name} {parameters}"
     )
-    return _on_one_line(line.rstrip()).encode()
+    return on_one_line(line.rstrip()).encode()
 
 
 def text_lines(events: Iterable[Event], *, extensions: Registry | None = None) -> bytes:

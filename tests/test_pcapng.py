@@ -583,7 +583,7 @@ def test_names_that_are_not_utf_8(tmp_path: Path, make: Make) -> None:
 
 
 def test_errors_can_be_printed_whatever_the_name(tmp_path: Path) -> None:
-    for name, shown in ((b"\xff.pcap", r"\udcff.pcap"), (b"a\nb", r"a\nb")):
+    for name, shown in ((b"\xff.pcap", r"\xff.pcap"), (b"a\nb", r"a\nb")):
         path = os.fsencode(tmp_path) + b"/" + name
         with pytest.raises(CaptureError) as error:
             open_capture(path)

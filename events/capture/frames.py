@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 
+from tlsgrammar.tool.one_line import on_one_line
+
 from .headers import LINK_TYPES, Decoder, Segment
-from .packets import Capture, CaptureError, Packet, printable
+from .packets import Capture, CaptureError, Packet
 
 __all__ = ["Decode", "check_link_type", "frames"]
 
@@ -50,14 +52,14 @@ def frames(
             skipped = True
         if skipped and not told and _readable(capture):
             told = True
-            warn(f"{printable(name)}: skipped, {_cannot_be_read(_unreadable(capture))}")
+            warn(f"{on_one_line(name)}: skipped, {_cannot_be_read(_unreadable(capture))}")
         if decode is not None:
             yield decode, batch
     unreadable = _unreadable(capture)
     if unreadable and not _readable(capture):
         raise CaptureError(name, f"its {_cannot_be_read(unreadable)}")
     if skipped and not told:
-        warn(f"{printable(name)}: skipped, {_cannot_be_read(unreadable)}")
+        warn(f"{on_one_line(name)}: skipped, {_cannot_be_read(unreadable)}")
 
 
 def _readable(capture: Capture) -> bool:

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-__all__ = ["Batch", "Capture", "CaptureError", "Damaged", "Packet", "printable"]
+from tlsgrammar.tool.one_line import on_one_line
+
+__all__ = ["Batch", "Capture", "CaptureError", "Damaged", "Packet"]
 
 Packet = tuple[float, bytes]
 """A time, in seconds since the epoch, and a frame."""
 
 Batch = tuple[int, list[Packet]]
 """The LINKTYPE_ value of some frames, and these packets."""
-
-
-def printable(path: str) -> str:
-    """A path in one line that can be encoded; what stands in it for bytes that are not UTF-8 cannot be."""
-    if path.isprintable():
-        return path
-    return "".join(
-        x if x.isprintable() else x.encode("unicode_escape").decode("ascii") for x in path
-    )
 
 
 class CaptureError(Exception):
@@ -31,7 +24,7 @@ class CaptureError(Exception):
     """
 
     def __init__(self, path: str, reason: str) -> None:
-        super().__init__(f"{printable(path)}: {reason}")
+        super().__init__(f"{on_one_line(path)}: {reason}")
         self.path = path
         self.reason = reason
 

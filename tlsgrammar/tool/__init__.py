@@ -1,5 +1,5 @@
 """`python -m tlsgrammar`: the grammar for people.
 
-What may live here: the commands, each a module, and what they share. Nothing else imports them, but for `console`, which
-the command of `events` shares too.
+What may live here: the commands, each a module, and what they share. Nothing else imports them, but for `console` and
+`one_line`, which `events` shares.
 """

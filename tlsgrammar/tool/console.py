@@ -23,6 +23,8 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import NoReturn
 
+from .one_line import on_one_line
+
 __all__ = ["CannotWriteError", "Console", "Ended", "leave", "run"]
 
 # So many bytes are written at once.
@@ -122,7 +124,7 @@ class Console:
         """Say on standard error, in one line, what went wrong; after all that was printed before."""
         self.failed = True
         self.flush()
-        _to_standard_error(f"{self._program}: {_on_one_line(str(message))}")
+        _to_standard_error(f"{self._program}: {on_one_line(str(message))}")
 
     def _discard(self) -> None:
         self._waiting.clear()
@@ -290,22 +292,6 @@ def _to_nowhere(fd: int) -> None:
 
 def _encoding(stream: object) -> str:
     return getattr(stream, "encoding", None) or "utf-8"
-
-
-def _on_one_line(text: str) -> str:
-    """Text without what would break the line, such as a file name may have. Lone surrogates, which stand for bytes that
-    are not UTF-8, are escaped as these bytes.
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        x
-        if x.isprintable()
-        else f"\\x{ord(x) - 0xDC00:02x}"
-        if "\udc80" <= x <= "\udcff"
-        else x.encode("unicode_escape").decode("ascii")
-        for x in text
-    )
 
 
 def _alarm(seconds: float) -> None:
