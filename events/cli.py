@@ -38,7 +38,10 @@ def _parser() -> argparse.ArgumentParser:
         epilog="example: tls-events --event ssl_client_hello --format json capture.pcapng",
     )
     parser.add_argument(
-        "files", nargs="+", metavar="FILE", help="a pcap or pcapng file; - is standard input"
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="a pcap or pcapng file, compressed or not; - is standard input",
     )
     parser.add_argument(
         "--format", choices=FORMATS, default="text", help="how to print an event (default: text)"

@@ -31,6 +31,11 @@ class _Choices(TypedDict, total=False):
     disable_analyzer_after_detection: bool
     wanted: Collection[str] | None
     search_limit: int
+    handshake_limit: int
+    reorder_limit: int
+    connection_limit: int
+    memory_limit: int
+    silent_limit: int
 
 
 # How many captures are read ahead of the one whose events are given out: enough to keep a machine busy, few
@@ -108,7 +113,7 @@ def read_captures(
         ahead: how many captures may be read ahead of the one whose events are given out.
         extensions: the registry of extensions and the like; or a function that makes it. With an executor it has to be
             such a function, which each process can import by its name: a registry does not travel.
-        disable_analyzer_after_detection, wanted, search_limit: attributes of `Options`.
+        disable_analyzer_after_detection, wanted, search_limit and the other limits: attributes of `Options`.
 
     Raises:
         UnknownInWorkerError: by the iterator: a process of the executor does not know what is registered here.

@@ -38,7 +38,7 @@ def read_capture(
         path: a pcap or pcapng file, compressed (gzip, xz, zstd) or not; `-` is standard input.
         progress: called now and then with the number of bytes of the file that were read since.
         options: an `Options`. Alternatively pass its attributes as keywords, not both.
-        disable_analyzer_after_detection, wanted, extensions, search_limit: attributes of `Options`.
+        disable_analyzer_after_detection, wanted, extensions, search_limit and the other limits: attributes of `Options`.
 
     Raises:
         CaptureError: there is no such file, or it is no capture. By the iterator: the file breaks off, after the
