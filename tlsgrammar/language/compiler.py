@@ -196,32 +196,33 @@ def _or_in_contexts(parser: Parser, schema: Construct) -> Parser:
     """A parser that begins again, with all contexts, where something that it meets reads one that it has not made; and
     begins so the next time.
     """
+    in_contexts: Parser | None = None  # few schemas ever need it
 
     def parse_or_in_contexts(
         data: bytes | bytearray, p: int, end: int, start: int, context: Any
     ) -> tuple[Any, int]:
+        nonlocal in_contexts
         # In nearly all programs, nothing in a registry reads what is around it.
-        if not _met or schema not in _meets_readers(context["_params"]["extensions"]):
+        if in_contexts is None or schema not in _meets_readers(context["_params"]["extensions"]):
             try:
                 return parser(data, p, end, start, context)
             except _ReadsAround:
                 _meets_readers(context["_params"]["extensions"])[schema] = True
-                _met.add(True)
-        again = _in_own_context(compiled(schema, True))
-        return again(data, p, end, start, context)
+                if in_contexts is None:
+                    in_contexts = _in_own_context(compiled(schema, True))
+        return in_contexts(data, p, end, start, context)
 
     return parse_or_in_contexts
 
 
-# Whether any such has been met.
-_met: set[bool] = set()
-
-
 def _meets_readers(registry: OpenTypes | None) -> dict[Construct, bool]:
     """The schemas in which something from a registry, the default one where it is None, reads what is around it."""
-    if registry is None:
-        registry = registry_of(_NO_CONTEXT)
-    return registry.derived.setdefault("meets readers", {})
+    return _or_default(registry).derived.setdefault("meets readers", {})
+
+
+def _or_default(registry: OpenTypes | None) -> OpenTypes:
+    """A registry; the default one where it is None."""
+    return registry_of(_NO_CONTEXT) if registry is None else registry
 
 
 def _in_own_context(parser: Parser) -> Parser:
@@ -384,8 +385,7 @@ class _Opened(dict[Any, Parser | None]):
 
 def _opened(registry: OpenTypes | None, by: _LookedUp) -> _Opened:
     """The parsers of an open type in a registry; in the default one where it is None."""
-    if registry is None:
-        registry = registry_of(_NO_CONTEXT)
+    registry = _or_default(registry)
     opened = registry.derived.get(by)
     if opened is None:
         opened = registry.derived[by] = _Opened(registry, by)
