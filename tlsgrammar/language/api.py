@@ -207,11 +207,38 @@ def _must_agree(schema: Construct, gave_up: Exception | None, failed: Exception 
 def _what_can_be_read(
     schema: Construct, data: bytes, params: Container
 ) -> tuple[Any, list[GrammarError]]:
+    if not _INTERPRET:
+        from .salvage import salvaged  # here, because most never meet malformed bytes
+
+        defects: list[GrammarError] = []
+        found = salvaged(schema, data, parameters({**params, "defects": defects}))
+        if found is not None:
+            if _STRICT:
+                _must_say_the_same(
+                    schema, (found[0], defects), _interpreted_read(schema, data, params)
+                )
+            return found[0], defects
+    return _interpreted_read(schema, data, params)
+
+
+def _interpreted_read(
+    schema: Construct, data: bytes, params: Container
+) -> tuple[Any, list[GrammarError]]:
     defects: list[GrammarError] = []
     value, error = interpreted(schema, data, parameters({**params, "defects": defects}))
     if error is not None:
         defects.append(error)
     return value, defects
+
+
+def _must_say_the_same(schema: Construct, *results: tuple[Any, list[GrammarError]]) -> None:
+    """That compiled code gives the value and the defects that the schema itself gives."""
+    one, other = (
+        (repr(value), [(d.reason, d.offset, d.path, d.ends_early) for d in defects])
+        for value, defects in results
+    )
+    if one != other:
+        raise CompilerError(f"{schema!r}, compiled, says {one}, and itself {other}")
 
 
 def interpreted(

@@ -19,6 +19,7 @@ from .presentation import (
     Opaque,
     Output,
     Window,
+    after_the_body_of,
     as_grammar_error,
     deeper,
     parse_whole,
@@ -465,7 +466,7 @@ class OpenBody(Construct):  # type: ignore[misc]
         code = evaluate(self.choice.key, context)
         name = registry_of(context).entries(self.choice.kind)[code].name
         try:
-            return parse_whole(schema, window, context, path, f" after the body of {name}")
+            return parse_whole(schema, window, context, path, after_the_body_of(name))
         except GrammarError:
             raise
         except (
