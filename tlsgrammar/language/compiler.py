@@ -410,6 +410,7 @@ class _Opened(dict[Any, Parser | None]):
 
     def _compile(self, code: Any) -> Parser | None:
         choice, _, body, how = self._by
+        since = self._registry.generation
         schema = self.schema(code)
         if how.contexts is not None and schema is not choice.default and _reaches_out(schema, 0):
             raise ReadsAround
@@ -426,7 +427,7 @@ class _Opened(dict[Any, Parser | None]):
             known = self._registry.entries(choice.kind).get(code)
             parser = how.emitter.of_body(parser, schema, "" if known is None else known.name)
         if len(self) < _MAXIMUM_KEPT:
-            self[code] = parser
+            self._registry.keep(self, code, parser, since)
         return parser
 
 
