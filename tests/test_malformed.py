@@ -286,6 +286,14 @@ def test_a_long_body_with_many_defects() -> None:
 
 
 SCHEMAS: dict[str, Any] = {
+    "own": Struct("a" / uint8, "words" / construct.GreedyRange(opaque(1, 3)), "rest" / uint8),
+    "optional": Struct("x" / construct.Optional(opaque(2, 3)), "y" / repeated(opaque(1, 2))),
+    "peeked": Struct("x" / construct.Peek(opaque(2, 3)), "y" / repeated(opaque(0, 2))),
+    "selected": Struct("x" / construct.Select(opaque(2, 3), uint16), "y" / repeated(opaque(0, 2))),
+    "tried": Struct(
+        "x" / construct.Optional(block(uint8, vector(opaque(1, 2), 0, 9, salvage=True), salvage=True)),
+        "y" / repeated(uint8),
+    ),
     "checked": Struct("a" / uint8, "b" / construct.Check(lambda this: this.a != 3), "c" / uint8),
     "salvaged": Struct("list" / vector(Struct("x" / opaque(1, 2)), 2, 9, salvage=True), "z" / uint16),
     "in blocks": Struct("b" / block(uint8, Struct("x" / uint8), salvage=True), "z" / uint8),

@@ -58,7 +58,7 @@ from .presentation import (
     wide_varint,
     without_streams,
 )
-from .shape import Choice, Named, Number, Open, Raw, Repeat, Sized, fixed_size, shape
+from .shape import Choice, Maybe, Named, Number, Open, Raw, Repeat, Sized, fixed_size, shape
 
 __all__ = ["salvaged"]
 
@@ -119,9 +119,17 @@ def _error(path: Any, offset: int, reason: str, ends_early: bool = False) -> Gra
 
 
 def _note(
-    defects: list[GrammarError], path: Any, offset: int, reason: str, ends_early: bool = False
+    defects: list[GrammarError] | None,
+    path: Any,
+    offset: int,
+    reason: str,
+    ends_early: bool = False,
 ) -> None:
-    defects.append(GrammarError(reason, offset, _rendered(path), ends_early))
+    """Note a defect; raise it where the bytes are but tried."""
+    error = GrammarError(reason, offset, _rendered(path), ends_early)
+    if defects is None:
+        raise error
+    defects.append(error)
 
 
 def _cut_block(path: Any, size: int, p: int, end: int) -> GrammarError:
@@ -164,7 +172,7 @@ def _by_itself(
     start: int,
     context: Any,
     path: Any,
-    defects: list[GrammarError],
+    defects: list[GrammarError] | None,
 ) -> tuple[Any, int]:
     """`compiler.by_itself` for one that notes defects, and says where it stands."""
     params = context["_params"]
@@ -187,8 +195,13 @@ def _of_body(parser: Parser, schema: Construct, name: str) -> Parser:
         start: int,
         context: Any,
         path: Any,
-        defects: list[GrammarError],
+        defects: list[GrammarError] | None,
     ) -> tuple[Any, int]:
+        if defects is None:
+            value, at = parser(data, p, end, start, context, path, None)
+            if at != end:
+                raise Deviation
+            return value, end
         inner: list[GrammarError] = []
         try:
             value, at = parser(data, p, end, start, context, path, inner)
@@ -266,6 +279,7 @@ class _Salvager(Emitter):
 
     def __init__(self, how: How) -> None:
         super().__init__(how)
+        self._defects = "defects"
         self._names.update(
             GrammarError=GrammarError,
             announced=announced,
@@ -284,7 +298,7 @@ class _Salvager(Emitter):
         )
 
     def _more(self, at: Place) -> tuple[str, ...]:
-        return (at.path, "defects")
+        return (at.path, self._defects)
 
     # Where it is
 
@@ -355,7 +369,7 @@ class _Salvager(Emitter):
             reason = f"out_of_bounds({self._constant(schema)}, {length})"
             self._line(
                 f"if not {schema.minimum} <= {length} <= {schema.maximum}: "
-                f"note(defects, {at.path}, p - {size}, {reason})"
+                f"note({self._defects}, {at.path}, p - {size}, {reason})"
             )
 
     def _limit(self, schema: Construct, length: str, at: Place) -> str:
@@ -382,7 +396,7 @@ class _Salvager(Emitter):
             self._line(f"{limit} = p + {length}")
             self._line(f"if {limit} > {at.end}:")
             reason = f"announced({length}, {at.end} - p)"
-            self._line(f" {limit} = {at.end}; note(defects, {at.path}, {limit}, {reason})")
+            self._line(f" {limit} = {at.end}; note({self._defects}, {at.path}, {limit}, {reason})")
         return self._slice(limit)
 
     def _in_block(self, schema: Construct, of: Sized, limit: str, at: Place) -> str:
@@ -399,12 +413,22 @@ class _Salvager(Emitter):
         self._line(f"if p != {limit}:")
         path, name = self._variable(), self._name_of(of.part, inside)
         self._line(f" {path} = ({at.path}, {name}) if {name} else {at.path}")
-        self._line(f" note(defects, {path}, p, left_over({limit} - p)); p = {limit}")
+        self._line(f" note({self._defects}, {path}, p, left_over({limit} - p)); p = {limit}")
         if of.salvage:
             self._depth -= 1
-            self._line("except GrammarError as error:")
-            self._line(f" defects.append(freed(error)); {value} = None; p = {limit}")
+            self._salvage(f"defects.append(freed(error)); {value} = None; p = {limit}")
         return value
+
+    def _salvage(self, *lines: str) -> None:
+        self._line("except GrammarError as error:")
+        for line in (f"if {self._defects} is None: raise", *lines):
+            self._line(f" {line}")
+
+    def _try(self, of: Maybe, at: Place, *otherwise: str) -> str:
+        outside, self._defects = self._defects, "None"
+        tried = super()._try(of, at, *otherwise)
+        self._defects = outside
+        return tried
 
     def _name_of(self, schema: Construct, at: Place) -> str:
         """An expression for the name of a construct, or of what it chooses."""
@@ -429,16 +453,16 @@ class _Salvager(Emitter):
         self._line(f"{limit} = {found} = p + {length}")
         self._line(f"if {found} > {at.end}:")
         reason = f"short({length}, {at.end} - p)"
-        self._line(f" {limit} = {at.end}; note(defects, {at.path}, {limit}, {reason}, True)")
+        self._line(
+            f" {limit} = {at.end}; note({self._defects}, {at.path}, {limit}, {reason}, True)"
+        )
         self._note_bounds(schema, length, at)
         self._line(f"{begin} = p")
         self._line("try:")
         self._deeper()
         value = self._items(schema, of, f"({limit} - p)", at._replace(end=limit, start=begin))
         self._depth -= 1
-        self._line("except GrammarError as error:")
-        self._line(f" if {found} == {limit}: defects.append(freed(error))")
-        self._line(f" p = {limit}")
+        self._salvage(f"p = {limit}", f"if {found} == {limit}: defects.append(freed(error))")
         return value
 
     def _items(self, schema: Construct, of: Repeat, length: str, at: Place) -> str:
@@ -449,7 +473,7 @@ class _Salvager(Emitter):
         self._line(f"{odd} = ({at.end} - p) % {size}")
         self._line(f"{stop} = {at.end} - {odd}")
         value = super()._items(schema, of, f"({stop} - p)", at._replace(end=stop))
-        self._line(f"if {odd}: note(defects, {at.path}, p, odd_bytes({odd})); p = {at.end}")
+        self._line(f"if {odd}: note({self._defects}, {at.path}, p, odd_bytes({odd})); p = {at.end}")
         return value
 
 
