@@ -1312,7 +1312,7 @@ def _reaches_out(schema: Construct, depth: int) -> bool:
         return True  # its methods are given the context
     if nests(schema) and _emit_of(schema) is None:
         return True  # what is looked up in it is parsed by itself, and is not asked
-    held = [x for name, x in vars(schema).items() if not hasattr(Construct, name)]
+    held = [x for name, x in vars(schema).copy().items() if not hasattr(Construct, name)]
     if isinstance(of, Open):
         held = [of.choice.key, of.choice.where]
     if any(_rises(x, depth) for x in (*held, *functions(of)) if callable(x)):

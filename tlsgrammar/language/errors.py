@@ -55,19 +55,21 @@ def summary(defects: Iterable[GrammarError]) -> list[GrammarError]:
         At most two for each kind. The second stands where the second defect of the kind did, with its path and offset.
     """
     shown: list[GrammarError] = []
-    places: dict[
-        tuple[str, ...], list[int]
-    ] = {}  # how many there are; where in the list the second is
-    reasons: dict[str, str] = {}
+    # By kind: how many there are, and where in the list the second is.
+    places: dict[tuple[str, ...], list[int]] = {}
+    known: dict[str, str] = {}  # texts without their numbers; most come again and again
+
+    def without_numbers(text: str) -> str:
+        found = known.get(text)
+        if found is None:
+            found = known[text] = _NUMBERS.sub("", text)
+        return found
+
     for defect in defects:
+        head, _, tail = defect.path.rpartition("[")  # of all the indexes, the last changes most
+        tail = tail.partition("]")[2] if head else tail
         kind: tuple[str, ...]
-        reason = reasons.get(defect.reason)
-        if reason is None:
-            reason = reasons[defect.reason] = _NUMBERS.sub("", defect.reason)
-        # As a rule there is one index; this takes a third of the time of the expression.
-        path, _, rest = defect.path.partition("[")
-        rest = rest.partition("]")[2]
-        kind = (path, _NUMBERS.sub("", rest) if "[" in rest else rest, reason)
+        kind = (without_numbers(head), without_numbers(tail), without_numbers(defect.reason))
         place = places.get(kind)
         if place is None:
             if len(places) < _MAXIMUM_KINDS:
