@@ -319,6 +319,7 @@ def test_schemas_and_bodies_of_a_users_own(name: str, data: bytes) -> None:
 
 def test_strict_mode_finds_what_is_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api, "_STRICT", True)
+    monkeypatch.setattr(api, "_INTERPRET", False)
     monkeypatch.setattr("tlsgrammar.language.salvage.short", lambda size, found: "something else")
     with pytest.raises(api.CompilerError):
         tlsgrammar.read(Struct("a" / opaque(0, 9)), b"\3")

@@ -18,6 +18,7 @@ error that is kept may not keep the frames that it came by.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import construct
@@ -83,12 +84,24 @@ def salvaged(schema: Construct, data: bytes, params: Container) -> tuple[Any] | 
     except GrammarError as error:
         defects.append(_freed(error))
         value = None
-    except Exception:  # as where the fast way gives up, in `api`
+    except Exception as error:  # as where the fast way gives up, in `api`
+        _raise_fault(error)
         return None
     return (value,)
 
 
 _BEGINNING = "(parsing)"
+_STRICT = bool(os.environ.get("TLSGRAMMAR_STRICT"))
+
+
+def _raise_fault(error: Exception) -> None:
+    """In strict mode, raise what only a fault of this module can have raised; it would cost but time, and hide."""
+    if _STRICT and isinstance(error, (NameError, AttributeError)):
+        traceback = error.__traceback__
+        while traceback is not None and traceback.tb_next is not None:
+            traceback = traceback.tb_next
+        if traceback is not None and traceback.tb_frame.f_code.co_filename.startswith("<compiled"):
+            raise error
 
 
 # What the parsers call
@@ -214,7 +227,8 @@ def _of_body(parser: Parser, schema: Construct, name: str) -> Parser:
             value = None
         except ReadsAround:
             raise
-        except Exception:  # as above, but of this body alone
+        except Exception as error:  # as above, but of this body alone
+            _raise_fault(error)
             value, inner = _interpreted_body(schema, data, p, end, context, joined(path), after)
         # What is wrong inside a body costs the body; the structure around it is sound.
         for defect in inner:
