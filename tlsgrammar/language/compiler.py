@@ -251,12 +251,7 @@ def _or_in_contexts(parser: Parser, schema: Construct, how: How) -> Parser:
 
 def _meets_readers(registry: OpenTypes | None) -> dict[Construct, bool]:
     """The schemas in which something from a registry, the default one where it is None, reads what is around it."""
-    return _or_default(registry).derived.setdefault("meets readers", {})
-
-
-def _or_default(registry: OpenTypes | None) -> OpenTypes:
-    """A registry; the default one where it is None."""
-    return registry_of(_NO_CONTEXT) if registry is None else registry
+    return (registry or _default()).derived.setdefault("meets readers", {})
 
 
 def _in_own_context(parser: Parser) -> Parser:
@@ -433,14 +428,15 @@ class _Opened(dict[Any, Parser | None]):
 
 def _opened(registry: OpenTypes | None, by: _LookedUp) -> _Opened:
     """The parsers of an open type in a registry; in the default one where it is None."""
-    registry = _or_default(registry)
+    registry = registry or _default()
     opened = registry.derived.get(by)
     if opened is None:
         opened = registry.derived[by] = _Opened(registry, by)
     return opened  # type: ignore[return-value]
 
 
-_NO_CONTEXT: dict[str, Any] = {"_params": {}}
+def _default() -> OpenTypes:
+    return registry_of({"_params": {}})  # type: ignore[no-any-return]
 
 
 def _in_copied_context(parser: Parser) -> Parser:
