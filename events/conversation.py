@@ -21,6 +21,7 @@ from tlsgrammar import Handshake, Registry
 from tlsgrammar.framing import HandshakeMessage
 from tlsgrammar.handshake import negotiated_version
 from tlsgrammar.language.api import parameters, reader
+from tlsgrammar.language.errors import summary
 from tlsgrammar.names import CONTENT_TYPES, VERSIONS, ContentType, HandshakeType
 from tlsgrammar.registry import CONTENT_TYPE, DEFAULT
 from tlsgrammar.versions import is_supported, is_tls13
@@ -299,7 +300,7 @@ class Conversation:
                 # A registry may have another schema for a hello, or for what is read of it here.
                 reason = f"nothing is learnt from this hello: {type(error).__name__}: {error}"
                 self.violation(side, message.offset(0), reason)
-        for defect in defects:
+        for defect in summary(defects) if defects else ():
             self.violation(side, message.offset(defect.offset), defect.reason, defect.path)
         return None if malformed else value
 
@@ -340,7 +341,7 @@ class Conversation:
         """
         value, defects = reader(schema)(content, self._params)
         self.hear(schema, value, side, name)
-        for defect in defects:
+        for defect in summary(defects) if defects else ():
             self.violation(side, offset + defect.offset, defect.reason, defect.path)
         return value
 

@@ -218,9 +218,11 @@ def _data_of(function: Any) -> tuple[Any, ...]:
 def _hidden_of(registry: Registry) -> dict[Construct, Hidden]:
     """The constructs in the structures of a registry that a walk cannot see."""
     table = registry.derived.setdefault("hidden", {})
-    if "all" not in table:
-        table["all"] = hidden(_roots(registry), registry)
-    found: dict[Construct, Hidden] = table["all"]
+    found: dict[Construct, Hidden] | None = table.get("all")
+    if found is None:
+        since = registry.generation
+        found = hidden(_roots(registry), registry)
+        registry.keep(table, "all", found, since)
     return found
 
 
@@ -314,8 +316,11 @@ class Walker:
 
     def forget(self) -> None:
         """Find out anew who wants to hear of what: the registry has changed."""
-        for table in (self._visits, self._roots, self._heard, self._scoped):
-            table.clear()
+        # Replaced, so that what another thread is about to keep of before is kept where nobody looks.
+        self._visits = {}
+        self._roots = {}
+        self._heard = {}
+        self._scoped = {}
 
     def wants(self, event: type[Event]) -> bool:
         """Whether the events of a class are asked for."""
@@ -330,18 +335,20 @@ class Walker:
         It takes what the schema parsed to, the structure around it, the context that it was parsed with, the
         occasion on which it was met, and the list that the events are appended to.
         """
-        visit = self._roots.get(schema, _UNKNOWN)
+        roots = self._roots
+        visit = roots.get(schema, _UNKNOWN)
         if visit is _UNKNOWN:
             with taken_apart():
-                visit = self._roots[schema] = self._visit(schema)
+                visit = roots[schema] = self._visit(schema)
         return visit
 
     def message_name(self, msg_type: int) -> str:
         """The name of a handshake message, by its type."""
         name = self._message_names.get(msg_type)
         if name is None:
+            since = self._registry.generation
             name = self._registry.name_of(HANDSHAKE_TYPES, msg_type)
-            self._message_names[msg_type] = name
+            self._registry.keep(self._message_names, msg_type, name, since)
         return name
 
     # Whether anybody wants what a schema holds
@@ -419,10 +426,12 @@ class Walker:
 
     def _visit(self, schema: Construct) -> Visit | None:
         schema = bare(schema)
-        if schema not in self._visits:
+        visits = self._visits
+        visit = visits.get(schema, _UNKNOWN)
+        if visit is _UNKNOWN:
             visit = self._inner_visit(schema) if self._is_heard(schema) else None
-            self._visits[schema] = visit
-        return self._visits[schema]
+            visits[schema] = visit
+        return visit
 
     def _inner_visit(self, schema: Construct) -> Visit | None:
         functions = self._functions(schema)

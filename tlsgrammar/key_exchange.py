@@ -64,15 +64,19 @@ def key_exchange_algorithm(cipher_suite: int | None, registry: Registry = DEFAUL
     if cipher_suite is None:
         return None
     known: dict[int, str | None] = registry.derived.setdefault("key exchange algorithms", {})
-    if cipher_suite not in known:
-        if len(known) >= _MAXIMUM_KEPT:
-            known.clear()
-        known[cipher_suite] = registry.key_exchange_of(cipher_suite) or _algorithm_by_name(
+    algorithm = known.get(cipher_suite, _UNKNOWN)
+    if algorithm is _UNKNOWN:
+        since = registry.generation
+        algorithm = registry.key_exchange_of(cipher_suite) or _algorithm_by_name(
             registry.name_of(names.CIPHER_SUITES, cipher_suite)
         )
-    return known[cipher_suite]
+        if len(known) >= _MAXIMUM_KEPT:
+            known.clear()
+        registry.keep(known, cipher_suite, algorithm, since)
+    return algorithm
 
 
+_UNKNOWN = "unknown"  # which no key exchange is named: another thread may have emptied the table
 _MAXIMUM_KEPT = 2**16
 
 

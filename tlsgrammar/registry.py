@@ -13,7 +13,7 @@ from construct import Construct
 
 from . import names
 from .language.names import Names
-from .language.open_types import Entry, OpenTypes, nearest, registry_of, use_by_default
+from .language.open_types import Entry, OpenTypes, changing, nearest, registry_of, use_by_default
 from .names import ContentType
 from .versions import by_version
 
@@ -189,11 +189,11 @@ class Registry(OpenTypes):
         if isinstance(name, str) and name != name.lower():
             raise ValueError(f"key exchange {name!r}: its name is written in lower case")
         entry = Entry(name, name, given, reference)
-        self.enter_type(KEY_EXCHANGE, entry, replace=replace, places="side", wheres=SIDES)
-        for names_with, has in ((self._signed, signed), (self._with_identity, identity)):
-            names_with.discard(name)
-            if has:
-                names_with.add(name)
+        with changing:
+            self.enter_type(KEY_EXCHANGE, entry, replace=replace, places="side", wheres=SIDES)
+            self._signed = (self._signed - {name}) | ({name} if signed else set())
+            self._with_identity = (self._with_identity - {name}) | ({name} if identity else set())
+            self.changed()
 
     def register_cipher_suite(
         self, code: int, name: str, *, key_exchange: str | None = None, replace: bool = False
@@ -216,10 +216,11 @@ class Registry(OpenTypes):
             raise ValueError(
                 f"cipher suite {name!r}: no key exchange {key_exchange!r} is registered{nearest(key_exchange, known)}"
             )
-        self.add_name(names.CIPHER_SUITES, code, name, replace=replace)
-        self._key_exchanges.pop(code, None)
-        if key_exchange is not None:
-            self._key_exchanges[code] = key_exchange
+        with changing:
+            self.add_name(names.CIPHER_SUITES, code, name, replace=replace)
+            others = {c: of for c, of in self._key_exchanges.items() if c != code}
+            self._key_exchanges = others if key_exchange is None else {**others, code: key_exchange}
+            self.changed()
 
     def register_name(self, of: Names, code: int, name: str, *, replace: bool = False) -> None:
         """Give a code point a name, such as a group's (`names.SUPPORTED_GROUPS`).

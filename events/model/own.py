@@ -13,7 +13,8 @@ __all__ = ["OWN", "ProtocolViolation", "ReporterError"]
 
 
 class ProtocolViolation(Event, frozen=True):
-    """Data that could not be read, or that no peer should have sent.
+    """Data that could not be read, or that no peer should have sent. Of defects of one kind in a message (the same path and
+    reason, but for the numbers in them) there are two reports at most: the first, and how many more there are.
 
     Attributes:
         is_orig: whether it is in the originator's direction.

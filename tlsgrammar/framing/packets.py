@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ..language import GrammarError
-from ..language.api import parameters, parse_at
+from ..language.api import NO_PARAMETERS, parse_at
 from ..language.compiler import fields
 from ..names import QUIC_VERSIONS
 from ..quic import (
@@ -29,7 +29,6 @@ __all__ = ["Packet", "is_quic", "read_frames", "read_packets", "truncated_packet
 
 _long_header_start = fields(LongHeaderStart)
 _START_SIZE = LongHeaderStart.sizeof()
-_NO_PARAMETERS = parameters({})
 
 # Header protection (RFC 9001 section 5.4.2): where in the protected bytes the sample begins, and how long it is; how long
 # a packet number may be.
@@ -96,7 +95,7 @@ def read_packets(datagram: bytes) -> list[Packet]:
         kind = packet_type(first, version) if known else None
         schema = LongHeader if kind is None else PACKETS[kind]
         try:
-            value, end = parse_at(schema, datagram, at, _NO_PARAMETERS)
+            value, end = parse_at(schema, datagram, at, NO_PARAMETERS)
         except GrammarError:
             break
         protected = end - len(value["protected"]) if kind in _PROTECTED else end
@@ -155,5 +154,5 @@ def read_frames(payload: bytes) -> Iterator[tuple[int, int, Any]]:
         begin = at if skipped is None else skipped.end()
         if begin == len(payload):
             return
-        frame, at = parse_at(Frame, payload, begin, _NO_PARAMETERS)
+        frame, at = parse_at(Frame, payload, begin, NO_PARAMETERS)
         yield begin, at, frame

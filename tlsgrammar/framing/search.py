@@ -12,7 +12,7 @@ from construct import Struct
 
 from ..handshake import ClientHello, HandshakeHeader
 from ..language import if_present, opaque, uint16
-from ..language.api import parameters, well_formed_at
+from ..language.api import NO_PARAMETERS, well_formed_at
 from ..language.compiler import fields
 from ..names import ContentType, HandshakeType
 from ..record import RecordHeader
@@ -47,7 +47,6 @@ _HANDSHAKE = ContentType.handshake.value
 _CLIENT_HELLO = HandshakeType.client_hello.value
 _FIRST_BYTE = bytes([_HANDSHAKE])
 _LENGTHS = range(2**16)  # of a message that may be a ClientHello
-_NO_PARAMETERS = parameters({})
 
 
 class ClientHelloSearch:
@@ -290,7 +289,7 @@ _CANDIDATE_SIZE = 400
 
 def _is_client_hello(message: bytes) -> bool:
     """Whether a handshake message of that type is a well-formed ClientHello, whatever its extensions hold."""
-    outline = well_formed_at(_Outline, message, _HANDSHAKE_HEADER_SIZE, _NO_PARAMETERS)
+    outline = well_formed_at(_Outline, message, _HANDSHAKE_HEADER_SIZE, NO_PARAMETERS)
     if outline is None:
         return False
     hello, end = outline

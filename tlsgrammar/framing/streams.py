@@ -16,7 +16,7 @@ from typing import NamedTuple
 from .. import sslv2
 from ..handshake import HandshakeHeader
 from ..language import GrammarError
-from ..language.api import parameters, parse_at
+from ..language.api import NO_PARAMETERS, parse_at
 from ..language.compiler import fields
 from ..names import ContentType, HandshakeType
 from ..record import RecordHeader, RecordStart
@@ -192,7 +192,7 @@ def _tls_header(data: bytes | bytearray, at: int, offset: int) -> _Header | None
 
 def _sslv2_header(data: bytes | bytearray, at: int, offset: int) -> _Header | None:
     try:
-        header, end = parse_at(sslv2.RecordHeader, data, at, _NO_PARAMETERS)
+        header, end = parse_at(sslv2.RecordHeader, data, at, NO_PARAMETERS)
     except GrammarError:
         return None  # any bytes are a header, if there are enough
     length, padding = header["length"], header["padding"] or 0
@@ -203,9 +203,6 @@ def _sslv2_header(data: bytes | bytearray, at: int, offset: int) -> _Header | No
             "RecordHeader.padding",
         )
     return 0, SSL20, length, end - at, padding
-
-
-_NO_PARAMETERS = parameters({})
 
 
 class RecordReader:

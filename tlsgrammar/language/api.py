@@ -18,7 +18,16 @@ from .guard import guarded
 from .parameters import given
 from .presentation import Output, Window, as_grammar_error, parse_whole, without_streams
 
-__all__ = ["build", "interpreted", "parameters", "parse", "parse_at", "read", "reader"]
+__all__ = [
+    "NO_PARAMETERS",
+    "build",
+    "interpreted",
+    "parameters",
+    "parse",
+    "parse_at",
+    "read",
+    "reader",
+]
 
 _INTERPRET = bool(os.environ.get("TLSGRAMMAR_INTERPRET"))
 """Whether schemas are always interpreted by construct, to find out whether something is the compiler's fault."""
@@ -55,7 +64,7 @@ def parse(schema: Construct, data: bytes, **context: Any) -> Any:
     """
     if type(data) is not bytes:
         data = _bytes_of(data)
-    params = _shared(context) if context else _NOTHING
+    params = _shared(context) if context else NO_PARAMETERS
     value = _well_formed(schema, data, params)
     if value is _DEVIATES:
         _check_schema(schema)
@@ -102,7 +111,7 @@ def reader(schema: Construct) -> Callable[[bytes, Container], tuple[Any, Sequenc
             value, end = parser(data, 0, len(data), 0, params)
             if end == len(data):
                 return value, ()
-        except Exception:  # as below: the schema itself says what is wrong
+        except Exception:  # whatever a function of the schema raises, as in `_well_formed`
             pass
         return _what_can_be_read(schema, data, params)
 
@@ -121,7 +130,7 @@ def parse_at(
     if not _INTERPRET:
         try:
             return compiled_alone(schema)(data, at, len(data), at, params)
-        except Exception as error:  # as below: the schema itself says what is wrong
+        except Exception as error:  # likewise
             gave_up = error
     window = Window(data, at, at)
     try:
@@ -166,7 +175,9 @@ def _well_formed(schema: Construct, data: bytes, params: Container) -> Any:
             value, end = compiled_alone(schema)(data, 0, len(data), 0, params)
             if end == len(data):
                 return value
-        except Exception:  # of whatever kind: the schema itself says what is wrong
+        except Exception:
+            # Not only those in GIVES_UP: a function of the schema may raise anything, and the schema itself says what
+            # is wrong then. What only a fault of the compiler can raise is found in strict mode, in which all tests run.
             pass
     return _DEVIATES
 
@@ -213,11 +224,38 @@ def _must_agree(schema: Construct, gave_up: Exception | None, failed: Exception 
 def _what_can_be_read(
     schema: Construct, data: bytes, params: Container
 ) -> tuple[Any, list[GrammarError]]:
+    if not _INTERPRET:
+        from .salvage import salvaged  # here, because most never meet malformed bytes
+
+        defects: list[GrammarError] = []
+        found = salvaged(schema, data, parameters({**params, "defects": defects}))
+        if found is not None:
+            if _STRICT:
+                _must_say_the_same(
+                    schema, (found[0], defects), _interpreted_read(schema, data, params)
+                )
+            return found[0], defects
+    return _interpreted_read(schema, data, params)
+
+
+def _interpreted_read(
+    schema: Construct, data: bytes, params: Container
+) -> tuple[Any, list[GrammarError]]:
     defects: list[GrammarError] = []
     value, error = interpreted(schema, data, parameters({**params, "defects": defects}))
     if error is not None:
         defects.append(error)
     return value, defects
+
+
+def _must_say_the_same(schema: Construct, *results: tuple[Any, list[GrammarError]]) -> None:
+    """That compiled code gives the value and the defects that the schema itself gives."""
+    one, other = (
+        (repr(value), [(d.reason, d.offset, d.path, d.ends_early) for d in defects])
+        for value, defects in results
+    )
+    if one != other:
+        raise CompilerError(f"{schema!r}, compiled, says {one}, and itself {other}")
 
 
 def interpreted(
@@ -276,14 +314,16 @@ def _bytes_of(data: object) -> bytes:
 
 def _shared(context: dict[str, Any]) -> Container:
     """The context of a structure, which those that are parsed alike share."""
-    if context.get("extensions") is not None:
-        return parameters(given(context))  # which would keep the registry alive
-    if any(isinstance(value, str) for value in context.values()):
-        return parameters(given(context))  # the code point of a name may change
-    try:
-        return _kept(**context)
-    except TypeError:  # something in it that cannot be a key
-        return parameters(given(context))
+    changeable = (
+        context.get("extensions") is not None  # the registry would be kept alive
+        or any(isinstance(value, str) for value in context.values())  # a name may get another code
+    )
+    if not changeable:
+        try:
+            return _kept(**context)
+        except TypeError:  # something in it cannot be a key; or `given` raises it again
+            pass
+    return parameters(given(context))
 
 
 def parameters(context: Mapping[str, Any], *, parsing: bool = True) -> Container:
@@ -297,7 +337,8 @@ def parameters(context: Mapping[str, Any], *, parsing: bool = True) -> Container
     return params
 
 
-_NOTHING = parameters({})
+NO_PARAMETERS = parameters({})
+"""The context of a structure of which nothing more is told, which all of those share."""
 
 
 @lru_cache(maxsize=256, typed=True)

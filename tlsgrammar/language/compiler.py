@@ -67,20 +67,29 @@ from .shape import (
 )
 
 __all__ = [
+    "FAST",
     "GIVES_UP",
     "Deviation",
+    "Emitter",
+    "How",
     "NotAtHand",
     "Parser",
+    "Place",
+    "ReadsAround",
+    "by_itself",
     "compiled",
     "compiled_alone",
     "fields",
+    "fixed",
+    "innermost",
     "is_compiled",
+    "joined",
 ]
 
-Parser = Callable[[bytes | bytearray, int, int, int, Any], tuple[Any, int]]
+Parser = Callable[..., tuple[Any, int]]
 """A compiled schema: takes the data, where the structure begins in them, where at the latest it ends, where
-what encloses it begins, and the context; returns the value and where it ended. Raises any exception where the
-data do not follow the schema."""
+what encloses it begins, and the context (and what `How` adds); returns the value and where it ended. Raises any
+exception where the data do not follow the schema."""
 
 _MAXIMUM_KEPT = 4096
 
@@ -98,7 +107,7 @@ class _TooDeep(Exception):
     """A schema is nested deeper than Python's source can be."""
 
 
-class _ReadsAround(Exception):
+class ReadsAround(Exception):
     """What a registry has for a code point reads a structure around it, whose context was not made."""
 
 
@@ -143,21 +152,45 @@ class _NotAtHand:
 _INSTEAD = (_NotAtHand(),)
 
 
-_parsers: dict[Construct, Parser] = {}
-_in_contexts: dict[Construct, Parser] = {}
-_alone: dict[Construct, Parser] = {}
 _readers: dict[tuple[Construct, bool], bool] = {}  # what _reads_context has found
 
 
-def compiled(schema: Construct, contexts: bool = False) -> Parser:
+class How:
+    """A way to compile schemas, and the parsers that are compiled so.
+
+    Args:
+        emitter: the class of what writes their source.
+        by_itself: what parses a construct that is not known here.
+        contexts: the same, where the context of every structure is made, for what is looked up in a registry, and not
+            only of those in which something is known to read it; None for one that does so itself.
+    """
+
+    __slots__ = ("alone", "by_itself", "contexts", "emitter", "parsers")
+
+    def __init__(
+        self, emitter: type[Emitter], by_itself: Parser, contexts: How | None = None
+    ) -> None:
+        self.emitter = emitter
+        self.by_itself = by_itself
+        self.contexts = contexts
+        self.parsers: dict[Construct, Parser] = {}
+        self.alone: dict[Construct, Parser] = {}
+
+    @property
+    def in_contexts(self) -> How:
+        """The same, making all contexts."""
+        return self.contexts or self
+
+
+def compiled(schema: Construct, how: How | None = None) -> Parser:
     """The parser of a schema, which is compiled at its first use.
 
     Args:
         schema: the schema.
-        contexts: whether it makes the context of every structure, for what is looked up in a registry, and not only
-            of those in which something is known to read it.
+        how: the way; the fast one where it is None.
     """
-    known = _in_contexts if contexts else _parsers
+    how = how or FAST
+    known = how.parsers
     parser = known.get(schema)
     if parser is None:
         with _one_at_a_time, taken_apart():
@@ -165,26 +198,27 @@ def compiled(schema: Construct, contexts: bool = False) -> Parser:
                 known.clear()
                 _readers.clear()
             try:
-                parser = _Emitter(contexts).compile(schema)
+                parser = how.emitter(how).compile(schema)
             except _TooDeep:
-                parser = _interpreter(schema)
+                parser = _interpreter(schema, how)
             known[schema] = parser
     return parser
 
 
-def compiled_alone(schema: Construct) -> Parser:
+def compiled_alone(schema: Construct, how: How | None = None) -> Parser:
     """The parser of a schema that stands in no other, so that the context that it is given may be shared."""
-    parser = _alone.get(schema)
+    how = how or FAST
+    parser = how.alone.get(schema)
     if parser is None:
         with _one_at_a_time, taken_apart():
-            if len(_alone) >= _MAXIMUM_KEPT:
-                _alone.clear()
-            parser = compiled(schema)
+            if len(how.alone) >= _MAXIMUM_KEPT:
+                how.alone.clear()
+            parser = compiled(schema, how)
             if _reads_context(schema, False):
                 parser = _in_own_context(parser)
             if nests(schema):
-                parser = _or_in_contexts(parser, schema)
-            _alone[schema] = parser
+                parser = _or_in_contexts(parser, schema, how)
+            how.alone[schema] = parser
     return parser
 
 
@@ -192,48 +226,44 @@ def compiled_alone(schema: Construct) -> Parser:
 _one_at_a_time = threading.RLock()
 
 
-def _or_in_contexts(parser: Parser, schema: Construct) -> Parser:
+def _or_in_contexts(parser: Parser, schema: Construct, how: How) -> Parser:
     """A parser that begins again, with all contexts, where something that it meets reads one that it has not made; and
     begins so the next time.
     """
+    in_contexts: Parser | None = None  # few schemas ever need it
 
     def parse_or_in_contexts(
-        data: bytes | bytearray, p: int, end: int, start: int, context: Any
+        data: bytes | bytearray, p: int, end: int, start: int, context: Any, *more: Any
     ) -> tuple[Any, int]:
+        nonlocal in_contexts
         # In nearly all programs, nothing in a registry reads what is around it.
-        if not _met or schema not in _meets_readers(context["_params"]["extensions"]):
+        if in_contexts is None or schema not in _meets_readers(context["_params"]["extensions"]):
             try:
-                return parser(data, p, end, start, context)
-            except _ReadsAround:
+                return parser(data, p, end, start, context, *more)
+            except ReadsAround:
                 _meets_readers(context["_params"]["extensions"])[schema] = True
-                _met.add(True)
-        again = _in_own_context(compiled(schema, True))
-        return again(data, p, end, start, context)
+                if in_contexts is None:
+                    in_contexts = _in_own_context(compiled(schema, how.in_contexts))
+        return in_contexts(data, p, end, start, context, *more)
 
     return parse_or_in_contexts
 
 
-# Whether any such has been met.
-_met: set[bool] = set()
-
-
 def _meets_readers(registry: OpenTypes | None) -> dict[Construct, bool]:
     """The schemas in which something from a registry, the default one where it is None, reads what is around it."""
-    if registry is None:
-        registry = registry_of(_NO_CONTEXT)
-    return registry.derived.setdefault("meets readers", {})
+    return (registry or _default()).derived.setdefault("meets readers", {})
 
 
 def _in_own_context(parser: Parser) -> Parser:
     """A parser that leaves nothing in the context that it is given: not for the next one, nor for another thread."""
 
     def parse_in_own_context(
-        data: bytes | bytearray, p: int, end: int, start: int, context: Any
+        data: bytes | bytearray, p: int, end: int, start: int, context: Any, *more: Any
     ) -> tuple[Any, int]:
         own = Container(context)
         own["_params"] = own
         try:
-            return parser(data, p, end, start, own)
+            return parser(data, p, end, start, own, *more)
         except _NotAtHandError as error:
             raise NotAtHand(*error.args) from None
 
@@ -245,14 +275,20 @@ def is_compiled(schema: Construct) -> bool:
     return _emit_of(schema) is not None
 
 
-def _by_itself(
-    schema: Construct, data: bytes | bytearray, p: int, end: int, start: int, context: Any
+def by_itself(
+    schema: Construct,
+    data: bytes | bytearray,
+    p: int,
+    end: int,
+    start: int,
+    context: Any,
+    path: str = "(parsing)",
 ) -> tuple[Any, int]:
     """Parse a construct that is not known here."""
     window = Window(data, start, start, end)
     window.seek(p - start)
     try:
-        value = schema._parsereport(window, context, "(parsing)")
+        value = schema._parsereport(window, context, path)
     except construct.StopFieldError as error:
         raise Deviation("what is parsed by itself ends the structure around it") from error
     if window.tell() > window.size:
@@ -261,19 +297,19 @@ def _by_itself(
 
 
 def _nothing(
-    data: bytes | bytearray, p: int, end: int, start: int, context: Any
+    data: bytes | bytearray, p: int, end: int, start: int, context: Any, *more: Any
 ) -> tuple[None, int]:
     """The parser of what is not there."""
     return None, p
 
 
-def _interpreter(schema: Construct) -> Parser:
+def _interpreter(schema: Construct, how: How) -> Parser:
     watched = guarded(schema)
 
     def parser(
-        data: bytes | bytearray, p: int, end: int, start: int, context: Any
+        data: bytes | bytearray, p: int, end: int, start: int, context: Any, *more: Any
     ) -> tuple[Any, int]:
-        return _by_itself(watched, data, p, end, start, context)
+        return how.by_itself(watched, data, p, end, start, context, *more)
 
     return parser
 
@@ -319,17 +355,17 @@ _INTEGERS = {code: _Layouts(code) for code in "bhHlLqQefd"}
 class _Cases(dict[Any, Parser]):
     """The parsers of the cases of a choice, each compiled when it is first met."""
 
-    def __init__(self, choice: Choice, contexts: bool) -> None:
+    def __init__(self, choice: Choice, how: How) -> None:
         super().__init__()
         self._choice = choice
-        self._contexts = contexts
+        self._how = how
 
     def __missing__(self, key: Any) -> Parser:
         case = self._choice.cases.get(key)
         if case is None:
             # Not kept under its key: there is no end of keys.
-            return compiled(self._choice.default, self._contexts)
-        parser = self[key] = compiled(case, self._contexts)
+            return compiled(self._choice.default, self._how)
+        parser = self[key] = compiled(case, self._how)
         return parser
 
 
@@ -339,13 +375,13 @@ class _LookedUp(NamedTuple):
     Attributes:
         choice, where: in the registry.
         body: whether it brings along the bytes that it stands in.
-        contexts: whether all contexts are made around it.
+        how: the way to compile it.
     """
 
     choice: OpenChoice
     where: str
     body: bool
-    contexts: bool
+    how: How
 
 
 class _Opened(dict[Any, Parser | None]):
@@ -363,12 +399,17 @@ class _Opened(dict[Any, Parser | None]):
         with _one_at_a_time, taken_apart():
             return self._compile(code)
 
+    def schema(self, code: Any) -> Construct:
+        """The schema of a code point."""
+        return self._by.choice.look_up(self._registry, code, self._by.where)
+
     def _compile(self, code: Any) -> Parser | None:
-        choice, where, _, contexts = self._by
-        schema = choice.look_up(self._registry, code, where)
-        if not contexts and schema is not choice.default and _reaches_out(schema, 0):
-            raise _ReadsAround
-        parser = None if schema is construct.Pass else compiled(schema, contexts)
+        choice, _, body, how = self._by
+        since = self._registry.generation
+        schema = self.schema(code)
+        if how.contexts is not None and schema is not choice.default and _reaches_out(schema, 0):
+            raise ReadsAround
+        parser = None if schema is construct.Pass else compiled(schema, how)
         if (
             parser is not None
             and not isinstance(shape(schema), Record)
@@ -377,31 +418,34 @@ class _Opened(dict[Any, Parser | None]):
             parser = _in_copied_context(parser)  # a list leaves there how many elements it has had
         if parser is not None and nests(schema, self._kind) and schema is not choice.default:
             parser = _limited(parser)
+        if parser is not None and body:
+            known = self._registry.entries(choice.kind).get(code)
+            parser = how.emitter.of_body(parser, schema, "" if known is None else known.name)
         if len(self) < _MAXIMUM_KEPT:
-            self[code] = parser
+            self._registry.keep(self, code, parser, since)
         return parser
 
 
 def _opened(registry: OpenTypes | None, by: _LookedUp) -> _Opened:
     """The parsers of an open type in a registry; in the default one where it is None."""
-    if registry is None:
-        registry = registry_of(_NO_CONTEXT)
+    registry = registry or _default()
     opened = registry.derived.get(by)
     if opened is None:
         opened = registry.derived[by] = _Opened(registry, by)
     return opened  # type: ignore[return-value]
 
 
-_NO_CONTEXT: dict[str, Any] = {"_params": {}}
+def _default() -> OpenTypes:
+    return registry_of({"_params": {}})  # type: ignore[no-any-return]
 
 
 def _in_copied_context(parser: Parser) -> Parser:
     """A parser that leaves nothing in the context of the structure around it."""
 
     def parse_in_copied_context(
-        data: bytes | bytearray, p: int, end: int, start: int, context: Any
+        data: bytes | bytearray, p: int, end: int, start: int, context: Any, *more: Any
     ) -> tuple[Any, int]:
-        return parser(data, p, end, start, Container(context))
+        return parser(data, p, end, start, Container(context), *more)
 
     return parse_in_copied_context
 
@@ -410,31 +454,47 @@ def _limited(parser: Parser) -> Parser:
     """A parser that gives up where it stands too deep in itself."""
 
     def limited(
-        data: bytes | bytearray, p: int, end: int, start: int, context: Any
+        data: bytes | bytearray, p: int, end: int, start: int, context: Any, *more: Any
     ) -> tuple[Any, int]:
-        return parser(data, p, end, start, deeper(context, Window(b"", p), ""))
+        path = joined(more[0]) if more else ""
+        return parser(data, p, end, start, deeper(context, Window(b"", p), path), *more)
 
     return limited
 
 
-def _deferred(function: Callable[[], Construct], contexts: bool) -> Parser:
+def _deferred(function: Callable[[], Construct], how: How) -> Parser:
     """The parser of what a function gives; as a rule it is the same each time."""
     last: list[Any] = [None, None]
 
     def parser(
-        data: bytes | bytearray, p: int, end: int, start: int, context: Any
+        data: bytes | bytearray, p: int, end: int, start: int, context: Any, *more: Any
     ) -> tuple[Any, int]:
         schema = function()
         if last[0] is None:
-            last[:] = [schema, _limited(compiled(schema, contexts))]
+            last[:] = [schema, _limited(compiled(schema, how))]
         if last[0] is schema:
-            return last[1](data, p, end, start, context)  # type: ignore[no-any-return]
-        return _by_itself(guarded(schema), data, p, end, start, deeper(context, Window(b"", p), ""))
+            return last[1](data, p, end, start, context, *more)  # type: ignore[no-any-return]
+        inside = deeper(context, Window(b"", p), joined(more[0]) if more else "")
+        return how.by_itself(guarded(schema), data, p, end, start, inside, *more)
 
     return parser
 
 
-class _Place(NamedTuple):
+def joined(path: Any) -> str:
+    """A path as construct writes it: from one that is kept as pairs of a path and a step, which is a name, the index of
+    an element, or the list of those before it.
+    """
+    steps = []
+    while type(path) is tuple:
+        path, step = path
+        if type(step) is str:
+            steps.append(f" -> {step}")
+        else:
+            steps.append(f"[{step if type(step) is int else len(step)}]")
+    return path + "".join(reversed(steps))  # type: ignore[no-any-return]
+
+
+class Place(NamedTuple):
     """Where in the source of a parser a construct is parsed.
 
     Attributes:
@@ -443,6 +503,7 @@ class _Place(NamedTuple):
         fields: the variables of the fields before it in its structure, by name; and of the structure.
         start: the variable with where in the data what encloses it begins.
         indexed: whether somebody may read from the context how many elements a list has had.
+        path: an expression for where in the grammar it is, as `joined` takes it, for those who say so.
     """
 
     end: str
@@ -450,17 +511,21 @@ class _Place(NamedTuple):
     fields: dict[str, str]
     start: str
     indexed: bool
+    path: str = "path"
 
 
 # So deep may loops and the like stand in each other: Python allows twenty.
 _DEEPEST = 16
 
 
-class _Emitter:
+class Emitter:
     """Writes the source of one parser, in which `p` is the offset in `data`."""
 
-    def __init__(self, contexts: bool = False) -> None:
-        self._contexts = contexts
+    arguments = "data, p, end, start, context"
+
+    def __init__(self, how: How) -> None:
+        self._how = how
+        self._contexts = how.contexts is None
         self._lines: list[str] = []
         self._depth = 1
         self._names: dict[str, Any] = {
@@ -469,9 +534,9 @@ class _Emitter:
             "ExplicitError": construct.ExplicitError,
             "GIVES_UP": GIVES_UP,
             "ListContainer": ListContainer,
-            "ReadsAround": _ReadsAround,
+            "ReadsAround": ReadsAround,
             "StopFieldError": construct.StopFieldError,
-            "by_itself": _by_itself,
+            "by_itself": how.by_itself,
             "wide_varint": wide_varint,
             "make_context": _context,
             "integers": _INTEGERS,
@@ -482,11 +547,22 @@ class _Emitter:
         # The variables with the parsers of open types, by how those are looked up.
         self._opened: dict[_LookedUp, str] = {}
 
+    @staticmethod
+    def of_body(parser: Parser, schema: Construct, name: str) -> Parser:
+        """What is called where a body is parsed that a registry has a schema for, in the place of its parser.
+
+        Args:
+            parser: that.
+            schema: the schema.
+            name: that of its entry.
+        """
+        return parser
+
     def compile(self, schema: Construct) -> Parser:
         indexed = self._contexts or _reads_context(schema, False)
-        value = self._emit(schema, _Place("end", "context", {}, "start", indexed))
+        value = self._emit(schema, Place("end", "context", {}, "start", indexed))
         self._find_opened(0, self._opened)
-        return self._function("data, p, end, start, context", f"{value}, p", schema)
+        return self._function(self.arguments, f"{value}, p", schema)
 
     def _find_opened(self, line: int, which: Iterable[_LookedUp]) -> None:
         """Write before a line how the parsers of open types are found, once for all that is behind it."""
@@ -519,6 +595,15 @@ class _Emitter:
         if self._depth > _DEEPEST:
             raise _TooDeep
 
+    def _call(self, parser: str, at: Place, *before: str) -> str:
+        """The call of another parser, or of what takes something before that."""
+        arguments = ("data", "p", at.end, at.start, at.context, *self._more(at))
+        return f"{parser}({', '.join((*before, *arguments))})"
+
+    def _more(self, at: Place) -> tuple[str, ...]:
+        """What is handed on besides."""
+        return ()
+
     def _variable(self) -> str:
         self._count += 1
         return f"v{self._count}"
@@ -536,27 +621,33 @@ class _Emitter:
 
     # Constructs
 
-    def _emit(self, schema: Construct, at: _Place) -> str:
+    def _emit(self, schema: Construct, at: Place) -> str:
         """Write how a construct is parsed at a place; an expression for its value."""
         emit = _emit_of(schema)
         if emit is None:
             return self._unknown(schema, at)
-        return emit(self, schema, shape(schema), at)
+        return getattr(self, emit)(schema, shape(schema), at)  # type: ignore[no-any-return]
 
-    def _unknown(self, schema: Construct, at: _Place) -> str:
+    def _unknown(self, schema: Construct, at: Place) -> str:
         value, constant = self._variable(), self._constant(guarded(schema))
-        self._line(
-            f"{value}, p = by_itself({constant}, data, p, {at.end}, {at.start}, {at.context})"
-        )
+        self._line(f"{value}, p = {self._call('by_itself', at, constant)}")
         return value
 
-    def _fixed_run(self, schemas: list[Construct], end: str) -> list[str]:
-        """Several integers and bytes of fixed sizes in one go; the expressions of their values."""
+    def _fixed_run(
+        self, schemas: list[Construct], at: Place, named: list[Construct] | None = None
+    ) -> list[str]:
+        """Several integers and bytes of fixed sizes in one go; the expressions of their values.
+
+        Args:
+            schemas: the constructs of those.
+            at: where the first stands.
+            named: those that they are parsed in the name of, where they are others.
+        """
         layout = ">"
         size = 0
         values, targets = [], []
         for schema in schemas:
-            code, length = _fixed(schema)
+            code, length = fixed(schema)
             size += length
             if code in _IN_TWO_PARTS:
                 high, low = self._variable(), self._variable()
@@ -566,7 +657,7 @@ class _Emitter:
                 targets.append(self._variable())
                 values.append(targets[-1])
             layout += code
-        self._must(f"p + {size} <= {end}")
+        self._must_fit(size, schemas, named or schemas, at)
         if layout == ">B":
             self._line(f"{targets[0]} = data[p]")
         else:
@@ -575,9 +666,14 @@ class _Emitter:
         self._line(f"p += {size}")
         return values
 
-    def _number(self, schema: Construct, of: Any, at: _Place) -> str:
-        if _fixed(schema)[0]:
-            return self._fixed_run([schema], at.end)[0]
+    def _must_fit(
+        self, size: int, schemas: list[Construct], named: list[Construct], at: Place
+    ) -> None:
+        self._must(f"p + {size} <= {at.end}")
+
+    def _number(self, schema: Construct, of: Any, at: Place) -> str:
+        if fixed(schema)[0]:
+            return self._fixed_run([schema], at)[0]
         value = self._variable()
         if of.varint:
             self._must(f"p < {at.end}")
@@ -599,7 +695,7 @@ class _Emitter:
         if of.closed:
             self._must(f"{value} in {self._constant(of.names)}")
 
-    def _bits(self, schema: Construct, of: Around, at: _Place) -> str:
+    def _bits(self, schema: Construct, of: Around, at: Place) -> str:
         value, bits = self._variable(), self._variable()
         assert of.size is not None
         self._must(f"p + {of.size} <= {at.end}")
@@ -618,49 +714,57 @@ class _Emitter:
                 self._line(f"{value}[{field.name!r}] = {kept}")
         return value
 
-    def _boolean(self, schema: Construct, of: Any, at: _Place) -> str:
+    def _boolean(self, schema: Construct, of: Any, at: Place) -> str:
         value = self._variable()
         self._must(f"p < {at.end}")
         self._line(f"{value} = data[p] != 0")
         self._line("p += 1")
         return value
 
-    def _named(self, schema: Construct, of: Any, at: _Place) -> str:
+    def _named(self, schema: Construct, of: Any, at: Place) -> str:
         return self._emit(of.part, at)
 
-    def _adapted(self, schema: Construct, of: Any, at: _Place) -> str:
+    def _named_place(self, schema: Construct, at: Place) -> Place:
+        """The place of what a construct names, where it is emitted without that."""
+        return at
+
+    def _item_place(self, index: str, at: Place) -> Place:
+        """The place of an element; `index` is a variable with its index, or with the elements before it."""
+        return at
+
+    def _adapted(self, schema: Construct, of: Any, at: Place) -> str:
         inner = self._emit(of.part, at)
         value, constant = self._variable(), self._constant(schema._decode)
         self._line(f'{value} = {constant}({inner}, {at.context}, "(parsing)")')
         return value
 
-    def _fixed_value(self, schema: Construct, of: Any, at: _Place) -> str:
+    def _fixed_value(self, schema: Construct, of: Any, at: Place) -> str:
         value = self._emit(of.part, at)
         self._must(f"{value} == {self._constant(of.value)}")
         return value
 
-    def _nothing(self, schema: Construct, of: Any, at: _Place) -> str:
+    def _nothing(self, schema: Construct, of: Any, at: Place) -> str:
         return "None"
 
-    def _tell(self, schema: Construct, of: Any, at: _Place) -> str:
+    def _tell(self, schema: Construct, of: Any, at: Place) -> str:
         value = self._variable()
         self._line(f"{value} = p - {at.start}")
         return value
 
-    def _computed(self, schema: Construct, of: Any, at: _Place) -> str:
+    def _computed(self, schema: Construct, of: Any, at: Place) -> str:
         return self._expression(of.function, at)
 
-    def _check(self, schema: Construct, of: Any, at: _Place) -> str:
+    def _check(self, schema: Construct, of: Any, at: Place) -> str:
         self._must(self._expression(of.function, at))
         return "None"
 
-    def _stop(self, schema: Construct, of: Any, at: _Place) -> str:
+    def _stop(self, schema: Construct, of: Any, at: Place) -> str:
         self._line(f"if {self._expression(of.function, at)}: raise StopFieldError")
         return "None"
 
     # Structures
 
-    def _struct(self, schema: Construct, of: Any, at: _Place) -> str:
+    def _struct(self, schema: Construct, of: Any, at: Place) -> str:
         value = self._variable()
         self._line(f"{value} = Container()")
         if any(map(may_stop, of.fields)):
@@ -674,11 +778,11 @@ class _Emitter:
             self._fields(of.fields, at, value)
         return value
 
-    def _focus(self, schema: Construct, of: Any, at: _Place) -> str:
+    def _focus(self, schema: Construct, of: Any, at: Place) -> str:
         return self._fields(of.fields, at, None)[of.name]
 
     def _fields(
-        self, schemas: tuple[Construct, ...], at: _Place, value: str | None
+        self, schemas: tuple[Construct, ...], at: Place, value: str | None
     ) -> dict[str, str]:
         """Write how the fields of a structure are parsed; the variables with their values.
 
@@ -699,13 +803,15 @@ class _Emitter:
             own_context = self._variable()
             self._line(f"{own_context} = make_context({at.context})")
         run: list[Construct] = []
+        named: list[Construct] = []
 
         def finish_run() -> str:
             """Parse what of fixed size stands before something else; the expression of the last of it."""
-            expressions = self._fixed_run(run, at.end) if run else [""]
+            expressions = self._fixed_run(run, at, named) if run else [""]
             for field, expression in zip(run, expressions, strict=False):
                 store(field, expression)
             run.clear()
+            named.clear()
             return expressions[-1]
 
         def store(field: Construct, expression: str) -> None:
@@ -725,24 +831,26 @@ class _Emitter:
         waiting = list(reversed(schemas))
         while waiting:
             field = waiting.pop()
-            if _fixed(field)[0]:
+            if fixed(field)[0]:
                 run.append(field)
+                named.append(field)
             elif waiting and (shared := _shared_length(field, waiting[-1])) is not None:
                 # The length before both is read once, with the fields before it.
-                run.append(shared)
-                length = finish_run()
                 following = waiting.pop()
-                self._bounds_of(following, length)
-                limit = self._limit(length, at.end)
-                peeked = shape(_innermost(field))
+                run.append(shared)
+                named.append(following)
+                length = finish_run()
+                behind = self._named_place(following, inside)
+                limit = self._limit_of(following, length, behind)
+                peeked = shape(innermost(field))
                 assert isinstance(peeked, Maybe)
-                if isinstance(shape(_innermost(peeked.part)), Raw):
+                if isinstance(shape(innermost(peeked.part)), Raw):
                     data = self._variable()
                     self._line(f"{data} = data[p:{limit}]")
                     store(field, data)
                 else:
                     store(field, length)
-                store(following, self._behind_length(following, limit, inside))
+                store(following, self._behind_length(following, limit, behind))
             else:
                 finish_run()
                 store(field, self._emit(field, inside))
@@ -750,27 +858,34 @@ class _Emitter:
         own_fields.pop(_WHOLE, None)
         return own_fields
 
-    def _behind_length(self, schema: Construct, limit: str, at: _Place) -> str:
+    def _behind_length(self, schema: Construct, limit: str, at: Place) -> str:
         """Write how something is parsed whose length has been read already."""
-        of = shape(_innermost(schema))
+        inner = innermost(schema)
+        of = shape(inner)
         if isinstance(of, Open):
             return self._opened_body(of, limit, at)
         if isinstance(of, Raw):
             return self._slice(limit)
         assert isinstance(of, Sized)
-        return self._in_block(of, limit, at)
+        return self._in_block(inner, of, limit, at)
 
-    def _bounds_of(self, schema: Construct, length: str) -> None:
-        of = shape(_innermost(schema))
+    def _limit_of(self, schema: Construct, length: str, at: Place) -> str:
+        """Write where something ends whose length has been read already."""
+        inner = innermost(schema)
+        of = shape(inner)
         if isinstance(of, Raw):
-            self._bounds(length, of)
+            return self._within(inner, of, length, at)
+        if isinstance(of, Open):
+            assert of.data is not None
+            inner = of.data
+        return self._limit(inner, length, at)
 
     # Lengths
 
-    def _length(self, field: Construct) -> str:
+    def _length(self, field: Construct, at: Place) -> str:
         """The length before something, in a variable; whether it was there shows in what follows."""
         length = self._variable()
-        size = _fixed(field)[1]
+        size = fixed(field)[1]
         parts = [f"data[p + {i}] << {8 * (size - 1 - i)}" for i in range(size - 1)]
         parts.append(f"data[p + {size - 1}]" if size > 1 else "data[p]")
         self._line(f"{length} = {' | '.join(parts)}")
@@ -784,17 +899,22 @@ class _Emitter:
         if of.maximum is not None and of.maximum < 256 ** least_size(of.lengthfield) - 1:
             self._must(f"{length} <= {of.maximum}")
 
-    def _limit(self, length: str, end: str) -> str:
+    def _within(self, schema: Construct, of: Raw | Repeat, length: str, at: Place) -> str:
+        """Where something ends that has bounds, in a variable."""
+        self._bounds(length, of)
+        return self._limit(schema, length, at)
+
+    def _limit(self, schema: Construct, length: str, at: Place) -> str:
         limit = self._variable()
         self._line(f"{limit} = p + {length}")
-        self._must(f"{limit} <= {end}")
+        self._must(f"{limit} <= {at.end}")
         return limit
 
-    def _limit_by_expression(self, expression: str, end: str) -> str:
+    def _limit_by_expression(self, schema: Construct, expression: str, at: Place) -> str:
         length = self._variable()
         self._line(f"{length} = {expression}")
         self._must(f"{length} >= 0")
-        return self._limit(length, end)
+        return self._limit(schema, length, at)
 
     def _slice(self, limit: str) -> str:
         value = self._variable()
@@ -802,13 +922,11 @@ class _Emitter:
         self._line(f"p = {limit}")
         return value
 
-    def _raw(self, schema: Construct, of: Any, at: _Place) -> str:
-        if _fixed(schema)[0]:
-            return self._fixed_run([schema], at.end)[0]
+    def _raw(self, schema: Construct, of: Any, at: Place) -> str:
+        if fixed(schema)[0]:
+            return self._fixed_run([schema], at)[0]
         if of.lengthfield is not None:
-            length = self._length(of.lengthfield)
-            self._bounds(length, of)
-            return self._slice(self._limit(length, at.end))
+            return self._slice(self._within(schema, of, self._length(of.lengthfield, at), at))
         if of.length is None:
             if of.spare:
                 limit = self._variable()
@@ -816,18 +934,19 @@ class _Emitter:
                 self._must(f"p <= {limit}")
                 return self._slice(limit)
             return self._slice(at.end)
-        return self._slice(self._limit_by_expression(self._expression(of.length, at), at.end))
+        expression = self._expression(of.length, at)
+        return self._slice(self._limit_by_expression(schema, expression, at))
 
-    def _sized(self, schema: Construct, of: Any, at: _Place) -> str:
+    def _sized(self, schema: Construct, of: Any, at: Place) -> str:
         if of.lengthfield is None:
-            limit = self._limit_by_expression(self._expression(of.length, at), at.end)
-        elif _fixed(of.lengthfield)[0]:
-            limit = self._limit(self._length(of.lengthfield), at.end)
+            limit = self._limit_by_expression(schema, self._expression(of.length, at), at)
+        elif fixed(of.lengthfield)[0]:
+            limit = self._limit(schema, self._length(of.lengthfield, at), at)
         else:
-            limit = self._limit_by_expression(self._emit(of.lengthfield, at), at.end)
-        return self._in_block(of, limit, at)
+            limit = self._limit_by_expression(schema, self._emit(of.lengthfield, at), at)
+        return self._in_block(schema, of, limit, at)
 
-    def _in_block(self, of: Sized, limit: str, at: _Place) -> str:
+    def _in_block(self, schema: Construct, of: Sized, limit: str, at: Place) -> str:
         if not of.filled:
             # What is not filled is one of construct's, in which positions count from further out.
             value = self._emit(of.part, at._replace(end=limit))
@@ -845,21 +964,20 @@ class _Emitter:
 
     # Lists
 
-    def _repeat(self, schema: Construct, of: Any, at: _Place) -> str:
+    def _repeat(self, schema: Construct, of: Any, at: Place) -> str:
         if of.ends == "count":
             return self._counted(of, at)
         if of.ends == "end":
-            return self._items(of, f"({at.end} - p)", at)
-        length = self._length(of.lengthfield)
-        self._bounds(length, of)
-        limit = self._limit(length, at.end)
+            return self._items(schema, of, f"({at.end} - p)", at)
+        length = self._length(of.lengthfield, at)
+        limit = self._within(schema, of, length, at)
         begin = self._variable()
         self._line(f"{begin} = p")
-        return self._items(of, length, at._replace(end=limit, start=begin))
+        return self._items(schema, of, length, at._replace(end=limit, start=begin))
 
-    def _items(self, of: Repeat, length: str, at: _Place) -> str:
+    def _items(self, schema: Construct, of: Repeat, length: str, at: Place) -> str:
         value = self._variable()
-        code = _fixed(of.part)[0]
+        code = fixed(of.part)[0]
         if code == "B":
             self._line(f"{value} = ListContainer(data[p:{at.end}])")
             self._line(f"p = {at.end}")
@@ -877,7 +995,7 @@ class _Emitter:
                 self._line(f"{begin} = p")
             if at.indexed:
                 self._line(f"{at.context}['_index'] = len({value})")
-            self._line(f"{value}.append({self._emit(of.part, at)})")
+            self._line(f"{value}.append({self._emit(of.part, self._item_place(value, at))})")
             if begin is not None:
                 self._must(f"{begin} < p")
             self._depth -= 1
@@ -887,7 +1005,7 @@ class _Emitter:
             self._line(f"if {value}: {at.context}['_index'] = len({value}) - 1")
         return value
 
-    def _counted(self, of: Repeat, at: _Place) -> str:
+    def _counted(self, of: Repeat, at: Place) -> str:
         value, count, index = self._variable(), self._variable(), self._variable()
         self._line(f"{count} = {self._expression(of.count, at)}")
         self._must(f"{count} >= 0")
@@ -896,16 +1014,16 @@ class _Emitter:
         self._deeper()
         if at.indexed:
             self._line(f"{at.context}['_index'] = {index}")
-        self._line(f"{value}.append({self._emit(of.part, at)})")
+        self._line(f"{value}.append({self._emit(of.part, self._item_place(index, at))})")
         self._depth -= 1
         return value
 
     # One of several
 
-    def _maybe(self, schema: Construct, of: Any, at: _Place) -> str:
-        return _MAYBE[of.when](self, of, at)
+    def _maybe(self, schema: Construct, of: Any, at: Place) -> str:
+        return getattr(self, _MAYBE[of.when])(of, at)  # type: ignore[no-any-return]
 
-    def _if_left(self, of: Maybe, at: _Place) -> str:
+    def _if_left(self, of: Maybe, at: Place) -> str:
         value = self._variable()
         self._line(f"{value} = None")
         self._line(f"if p < {at.end}:")
@@ -914,7 +1032,7 @@ class _Emitter:
         self._depth -= 1
         return value
 
-    def _try(self, of: Maybe, at: _Place, *otherwise: str) -> str:
+    def _try(self, of: Maybe, at: Place, *otherwise: str) -> str:
         begin, value = self._variable(), self._variable()
         self._line(f"{begin} = p")
         self._line("try:")
@@ -929,7 +1047,7 @@ class _Emitter:
             self._line(line.format(value=value, begin=begin))
         return f"{value} {begin}"
 
-    def _if_fits(self, of: Maybe, at: _Place) -> str:
+    def _if_fits(self, of: Maybe, at: Place) -> str:
         return self._try(
             of,
             at,
@@ -937,14 +1055,14 @@ class _Emitter:
             "except Exception: {value} = None; p = {begin}",
         ).split()[0]
 
-    def _peeked(self, of: Maybe, at: _Place) -> str:
+    def _peeked(self, of: Maybe, at: Place) -> str:
         value, begin = self._try(
             of, at, "except ExplicitError: raise", "except GIVES_UP: {value} = None"
         ).split()
         self._line(f"p = {begin}")
         return value
 
-    def _optional_length(self, of: Maybe, at: _Place) -> str:
+    def _optional_length(self, of: Maybe, at: Place) -> str:
         value = self._variable()
         left = f"{at.end} - p - 2"
         self._line(f"{value} = data[p] << 8 | data[p + 1] if {left} >= 0 else None")
@@ -952,16 +1070,16 @@ class _Emitter:
         self._line(f"else: {value} = None")
         return value
 
-    def _choice(self, schema: Construct, of: Any, at: _Place) -> str:
+    def _choice(self, schema: Construct, of: Any, at: Place) -> str:
         if of.truth:
             return self._if_then_else(of, at)
         value = self._variable()
         key = self._expression(of.key, at)
-        cases = self._constant(_Cases(of, self._contexts))
-        self._line(f"{value}, p = {cases}[{key}](data, p, {at.end}, {at.start}, {at.context})")
+        cases = self._constant(_Cases(of, self._how))
+        self._line(f"{value}, p = {self._call(f'{cases}[{key}]', at)}")
         return value
 
-    def _if_then_else(self, of: Choice, at: _Place) -> str:
+    def _if_then_else(self, of: Choice, at: Place) -> str:
         value = self._variable()
         self._line(f"if {self._expression(of.key, at)}:")
         for keyword, branch in (("", of.cases[True]), ("else:", of.default)):
@@ -976,17 +1094,17 @@ class _Emitter:
             self._depth -= 1
         return value
 
-    def _deferred(self, schema: Construct, of: Any, at: _Place) -> str:
-        value, parser = self._variable(), self._constant(_deferred(of.function, self._contexts))
-        self._line(f"{value}, p = {parser}(data, p, {at.end}, {at.start}, {at.context})")
+    def _deferred(self, schema: Construct, of: Any, at: Place) -> str:
+        value, parser = self._variable(), self._constant(_deferred(of.function, self._how))
+        self._line(f"{value}, p = {self._call(parser, at)}")
         return value
 
     # Open types
 
-    def _parsers_of(self, of: Open, at: _Place) -> str:
+    def _parsers_of(self, of: Open, at: Place) -> str:
         """The variable with the parsers of an open type; set once where it is known beforehand where it stands."""
         choice = of.choice
-        by = _LookedUp(choice, choice.where, of.data is not None, self._contexts)
+        by = _LookedUp(choice, choice.where, of.data is not None, self._how)
         if callable(choice.where):
             parsers = self._variable()
             where = self._expression(choice.where, at)
@@ -999,36 +1117,35 @@ class _Emitter:
             self._opened[by] = self._variable()
         return self._opened[by]
 
-    def _open(self, schema: Construct, of: Any, at: _Place) -> str:
+    def _open(self, schema: Construct, of: Any, at: Place) -> str:
         if of.data is not None:
             data = shape(of.data)
             assert isinstance(data, Raw)
             assert data.lengthfield is not None
-            length = self._length(data.lengthfield)
-            self._bounds(length, data)
-            return self._opened_body(of, self._limit(length, at.end), at)
+            length = self._length(data.lengthfield, at)
+            return self._opened_body(of, self._within(of.data, data, length, at), at)
         value = self._variable()
         parsers, code = self._parsers_of(of, at), self._expression(of.choice.key, at)
         parser = f"{parsers}[{code}]"
         if of.choice.default is construct.Pass:
             parser = f"({parser} or nothing)"
-        self._line(f"{value}, p = {parser}(data, p, {at.end}, {at.start}, {at.context})")
+        self._line(f"{value}, p = {self._call(parser, at)}")
         return value
 
-    def _opened_body(self, of: Open, limit: str, at: _Place) -> str:
+    def _opened_body(self, of: Open, limit: str, at: Place) -> str:
         value, parser = self._variable(), self._variable()
         parsers, code = self._parsers_of(of, at), self._expression(of.choice.key, at)
         self._line(f"{parser} = {parsers}[{code}]")
         self._line(f"if {parser} is None:")
         self._line(f" {value} = None; p = {limit}")
         self._line("else:")
-        self._line(f" {value}, p = {parser}(data, p, {limit}, p, {at.context})")
+        self._line(f" {value}, p = {self._call(parser, at._replace(end=limit, start='p'))}")
         self._must(f"p == {limit}")
         return value
 
     # Functions of the context
 
-    def _expression(self, function: Any, at: _Place) -> str:
+    def _expression(self, function: Any, at: Place) -> str:
         """What a function of the context gives: inline, where it only reads fields that are at hand."""
         inline = self._inline(function, at.fields)
         if inline is not None:
@@ -1066,13 +1183,13 @@ _IN_TWO_PARTS = {"BH": 16, "HL": 32}
 _TWO_PARTS = {3: "BH", 6: "HL"}
 
 
-def _fixed(schema: Construct) -> tuple[str, int]:
+def fixed(schema: Construct) -> tuple[str, int]:
     """The code for struct of something of fixed size, and that size; ("", 0) for anything else."""
     if schema.parsed is not None:
         return "", 0
     match shape(schema):
         case Named(part=part):
-            return _fixed(part)
+            return fixed(part)
         case Number(closed=True):
             return "", 0
         case Number(size=int(size), code="", signed=False, swapped=False) if size in _TWO_PARTS:
@@ -1086,10 +1203,10 @@ def _fixed(schema: Construct) -> tuple[str, int]:
 
 def _in_bytes(schema: Construct) -> bool:
     """Whether an integer counts its size in bytes and not in bits."""
-    return not isinstance(_innermost(schema), construct.BitsInteger)
+    return not isinstance(innermost(schema), construct.BitsInteger)
 
 
-def _innermost(schema: Construct) -> Construct:
+def innermost(schema: Construct) -> Construct:
     """A construct without what only names it."""
     while isinstance(of := shape(schema), Named) and schema.parsed is None:
         schema = of.part
@@ -1100,19 +1217,19 @@ def _shared_length(schema: Construct, following: Construct) -> Construct | None:
     """The construct of the length that two constructs begin with, where the first peeks at it, or at the bytes behind
     it, and the second takes them.
     """
-    first, second = _innermost(schema), _innermost(following)
+    first, second = innermost(schema), innermost(following)
     if first.parsed is not None or second.parsed is not None:
         return None
     peek, taken = shape(first), shape(second)
     if not isinstance(peek, Maybe) or peek.when != "peek":
         return None
-    peeked = shape(_innermost(peek.part))
+    peeked = shape(innermost(peek.part))
     if isinstance(taken, Sized) and taken.lengthfield is not None and taken.filled:
         same = peek.part is taken.lengthfield
-        return taken.lengthfield if same and _fixed(taken.lengthfield)[0] else None
+        return taken.lengthfield if same and fixed(taken.lengthfield)[0] else None
     if isinstance(taken, Raw) and taken.lengthfield is not None:
         same = peek.part is taken.lengthfield
-        return taken.lengthfield if same and _fixed(taken.lengthfield)[0] else None
+        return taken.lengthfield if same and fixed(taken.lengthfield)[0] else None
     if not isinstance(taken, Open) or not isinstance(peeked, Raw) or taken.data is None:
         return None
     same = peeked == shape(taken.data) and peeked.lengthfield is not None and _unbounded(peeked)
@@ -1191,7 +1308,7 @@ def _reaches_out(schema: Construct, depth: int) -> bool:
         return True  # its methods are given the context
     if nests(schema) and _emit_of(schema) is None:
         return True  # what is looked up in it is parsed by itself, and is not asked
-    held = [x for name, x in vars(schema).items() if not hasattr(Construct, name)]
+    held = [x for name, x in vars(schema).copy().items() if not hasattr(Construct, name)]
     if isinstance(of, Open):
         held = [of.choice.key, of.choice.where]
     if any(_rises(x, depth) for x in (*held, *functions(of)) if callable(x)):
@@ -1223,42 +1340,45 @@ def _rises(function: Any, depth: int) -> bool:
     return inside is None or any(_rises(operand, depth) for operand in inside if callable(operand))
 
 
-_Emit = Callable[[_Emitter, Construct, Any, _Place], str]
+FAST = How(Emitter, by_itself, How(Emitter, by_itself))
+"""As fast as it goes; what is wrong with the bytes is for the schema itself to say."""
 
-_EMIT: dict[type[Shape], _Emit] = {
-    Number: _Emitter._number,
-    Float: _Emitter._number,
-    Boolean: _Emitter._boolean,
-    Raw: _Emitter._raw,
-    Constant: _Emitter._fixed_value,
-    Nothing: _Emitter._nothing,
-    Tell: _Emitter._tell,
-    Computed: _Emitter._computed,
-    Check: _Emitter._check,
-    Stop: _Emitter._stop,
-    Named: _Emitter._named,
-    Text: _Emitter._adapted,
-    Adapted: _Emitter._adapted,
-    Around: _Emitter._bits,
-    Sized: _Emitter._sized,
-    Maybe: _Emitter._maybe,
-    Record: _Emitter._struct,
-    Focus: _Emitter._focus,
-    Repeat: _Emitter._repeat,
-    Choice: _Emitter._choice,
-    Deferred: _Emitter._deferred,
-    Open: _Emitter._open,
+
+# By which method each is written out; by its name, so that there can be others who write.
+_EMIT: dict[type[Shape], str] = {
+    Number: "_number",
+    Float: "_number",
+    Boolean: "_boolean",
+    Raw: "_raw",
+    Constant: "_fixed_value",
+    Nothing: "_nothing",
+    Tell: "_tell",
+    Computed: "_computed",
+    Check: "_check",
+    Stop: "_stop",
+    Named: "_named",
+    Text: "_adapted",
+    Adapted: "_adapted",
+    Around: "_bits",
+    Sized: "_sized",
+    Maybe: "_maybe",
+    Record: "_struct",
+    Focus: "_focus",
+    Repeat: "_repeat",
+    Choice: "_choice",
+    Deferred: "_deferred",
+    Open: "_open",
 }
 
-_MAYBE: dict[str, Callable[[_Emitter, Maybe, _Place], str]] = {
-    "left": _Emitter._if_left,
-    "fits": _Emitter._if_fits,
-    "peek": _Emitter._peeked,
-    "length": _Emitter._optional_length,
+_MAYBE: dict[str, str] = {
+    "left": "_if_left",
+    "fits": "_if_fits",
+    "peek": "_peeked",
+    "length": "_optional_length",
 }
 
 
-def _emit_of(schema: Construct) -> _Emit | None:
+def _emit_of(schema: Construct) -> str | None:
     """What writes out a construct; None for one that is parsed by itself."""
     if schema.parsed is not None:
         return None
@@ -1299,15 +1419,15 @@ def _bit_fields(
     """The fields of a structure of bits: each with how many bits it takes, and its shape. None where it is made of
     anything else.
     """
-    part = shape(_innermost(of.part))
+    part = shape(innermost(of.part))
     if not of.bits or of.size is None or not isinstance(part, Record) or of.part.parsed is not None:
         return None
     found: list[tuple[Construct, int, Number | Boolean | Constant]] = []
     for field in part.fields:
         if field.parsed is not None:
             return None
-        each = shape(_innermost(field))
-        number = shape(_innermost(each.part)) if isinstance(each, Constant) else each
+        each = shape(innermost(field))
+        number = shape(innermost(each.part)) if isinstance(each, Constant) else each
         match number:
             case Number(size=int(size), minimum=0, swapped=False) if not _in_bytes(
                 _bare_part(field)
@@ -1322,9 +1442,9 @@ def _bit_fields(
 
 def _bare_part(field: Construct) -> Construct:
     """The construct of a number, without names and without the constant that it has to be."""
-    inner = _innermost(field)
+    inner = innermost(field)
     of = shape(inner)
-    return _innermost(of.part) if isinstance(of, Constant) else inner
+    return innermost(of.part) if isinstance(of, Constant) else inner
 
 
 def _stops_here(schema: Construct) -> bool:
@@ -1352,7 +1472,7 @@ _CODES = {1: "B", 2: "H", 4: "L", 8: "Q"}
 
 def _swapped_code(field: Construct) -> str:
     """The code for struct of an integer whose bytes are swapped; "" for anything else."""
-    inner = _innermost(field)
+    inner = innermost(field)
     match shape(inner):
         case Number(size=int(size), swapped=swapped, signed=signed, closed=False) if (
             (swapped or size == 1) and inner.parsed is None and _in_bytes(inner)
@@ -1366,15 +1486,15 @@ def fields(schema: Construct) -> Callable[[bytes | bytearray, int], tuple[int, .
     """The values of the fields of a structure, which are all integers in one byte order, as a function of a buffer and
     the offset of the structure in it.
     """
-    of = shape(_innermost(schema))
+    of = shape(innermost(schema))
     assert isinstance(of, Record)
-    codes = [_fixed(field)[0] for field in of.fields]
+    codes = [fixed(field)[0] for field in of.fields]
     if all(len(code) == 1 for code in codes):
         return struct.Struct(">" + "".join(codes)).unpack_from
     swapped = [_swapped_code(field) for field in of.fields]
     if all(swapped):
         return struct.Struct("<" + "".join(swapped)).unpack_from
     assert all(codes)
-    emitter = _Emitter()
-    values = emitter._fixed_run(list(of.fields), "len(data)")
+    emitter = Emitter(FAST)
+    values = emitter._fixed_run(list(of.fields), Place("len(data)", "", {}, "0", False))
     return emitter._function("data, p", f"({', '.join(values)},)", schema)

@@ -6,6 +6,7 @@ A guarded schema is a copy of a schema that parses and builds the same, and besi
 
 - notes at an exception in which field and at which byte it was raised;
 - gives up on structures that contain themselves too deep, and on lists of elements without a size;
+- does not take what has a defect where a construct but tries whether the bytes follow it, for whatever reader;
 - does not pass over what a value has and the schema has not, when it builds.
 
 A trap: constructs tell each other things by exceptions (`Select`, `GreedyRange`, `StopIf`). So an exception goes its way
@@ -23,7 +24,7 @@ from construct import Construct, Renamed
 from .errors import GrammarError
 from .open_types import OpenChoice, nearest
 from .presentation import deeper, misfit, position, render_path
-from .shape import Choice, Repeat, bare, shape, with_parts
+from .shape import Choice, Maybe, Repeat, Select, bare, shape, with_parts
 
 __all__ = ["guarded", "watched"]
 
@@ -60,8 +61,11 @@ def watched(schema: Construct, copied: Construct) -> Construct:
     of = shape(schema)
     if isinstance(of, Choice):
         return with_parts(copied, _not_passed_over)
+    if isinstance(of, Select) or (isinstance(of, Maybe) and of.when in ("fits", "peek")):
+        return with_parts(copied, _Tried)
     if isinstance(of, Repeat) and type(schema).__module__.startswith("construct"):
-        return with_parts(copied, _Element)
+        element = (lambda part: _Element(_Tried(part))) if of.ends == "misfit" else _Element
+        return with_parts(copied, element)
     kind = _KINDS.get(type(schema))
     if kind is None:
         return copied
@@ -204,6 +208,21 @@ class _Element(construct.Subconstruct):  # type: ignore[misc]
         except Exception as error:
             _note(error, stream, path)
             raise
+
+
+class _Tried(construct.Subconstruct):  # type: ignore[misc]
+    """What the bytes need not follow: what has a defect does not."""
+
+    def _parse(self, stream: Any, context: Any, path: str) -> Any:
+        params = context["_params"]
+        defects = params.get("defects")
+        if defects is None:
+            return self.subcon._parsereport(stream, context, path)
+        params["defects"] = None
+        try:
+            return self.subcon._parsereport(stream, context, path)
+        finally:
+            params["defects"] = defects
 
 
 _KINDS: dict[type[Construct], type[Construct]] = {

@@ -2,10 +2,15 @@
 
 What may live here: the registry, as far as it knows nothing of any protocol, and the constructs that look things up in
 it. What can be registered, and by which call, is for those who declare an open type.
+
+Other threads may read a registry while it changes. So its tables are never changed but replaced, by one thread at a time
+(`changing`); who reads has the old one or the new one. What is made of the entries is kept by way of `OpenTypes.keep`, so
+that nothing stays that was made of the old ones.
 """
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple, Protocol
@@ -19,6 +24,7 @@ from .presentation import (
     Opaque,
     Output,
     Window,
+    after_the_body_of,
     as_grammar_error,
     deeper,
     parse_whole,
@@ -33,9 +39,14 @@ __all__ = [
     "OpenBody",
     "OpenChoice",
     "OpenTypes",
+    "changing",
     "registry_of",
     "use_by_default",
 ]
+
+
+changing = threading.RLock()
+"""Held while a registry changes: by one for all, so that registries can be copied and sent to other processes."""
 
 
 class Entry(NamedTuple):
@@ -82,6 +93,7 @@ class OpenTypes:
     Attributes:
         derived: tables of what others have made from the entries and names, under keys of their own. Each change
             empties the tables; they stay the same objects.
+        generation: another object after each change.
     """
 
     def __init__(self) -> None:
@@ -90,6 +102,7 @@ class OpenTypes:
         self._entered: set[str] = set()
         self._names: dict[Names, tuple[dict[int, str], dict[str, int]]] = {}
         self.derived: dict[Any, dict[Any, Any]] = {}
+        self.generation = object()
         self._walks: WeakSet[Walk] = WeakSet()
 
     def __repr__(self) -> str:
@@ -138,28 +151,28 @@ class OpenTypes:
                 )
             if not isinstance(schema, Construct):
                 raise TypeError(f"{what}: the schema for {where} is not a construct but {schema!r}")
-        known = dict(self._entries.get(kind, {}))
-        holder = known.get(entry.code)
-        if holder is not None and not replace:
-            raise ValueError(
-                f"{what}: code point {entry.code} is held by {holder.name!r}; pass replace=True to take it"
+        with changing:
+            known = dict(self._entries.get(kind, {}))
+            holder = known.get(entry.code)
+            if holder is not None and not replace:
+                raise ValueError(
+                    f"{what}: code point {entry.code} is held by {holder.name!r}; pass replace=True to take it"
+                )
+            namesake = next(
+                (e for e in known.values() if e.name == entry.name and e.code != entry.code), None
             )
-        namesake = next(
-            (e for e in known.values() if e.name == entry.name and e.code != entry.code), None
-        )
-        if namesake is not None and not replace:
-            raise ValueError(
-                f"{what}: the name is held by code point {namesake.code}; pass replace=True to take it"
-            )
-        attached = dict(self._attached)
-        for taken in filter(None, (holder, namesake)):
-            del known[taken.code]
-            attached.pop((kind, taken.code), None)
-        known[entry.code] = entry
-        # Other threads may read: they see the old tables or the new ones.
-        self._attached = attached
-        self._entries = {**self._entries, kind: known}
-        self.changed()
+            if namesake is not None and not replace:
+                raise ValueError(
+                    f"{what}: the name is held by code point {namesake.code}; pass replace=True to take it"
+                )
+            attached = dict(self._attached)
+            for taken in filter(None, (holder, namesake)):
+                del known[taken.code]
+                attached.pop((kind, taken.code), None)
+            known[entry.code] = entry
+            self._attached = attached
+            self._entries = {**self._entries, kind: known}
+            self.changed()
         self._warn_of_hidden(entry)
 
     def _warn_of_hidden(self, entry: Entry) -> None:
@@ -200,9 +213,22 @@ class OpenTypes:
 
     def changed(self) -> None:
         """Take note that what was made of the entries holds no more."""
-        for table in tuple(self.derived.values()):
+        self.generation = object()  # before they are emptied, as `keep` has it
+        for table in self.derived.copy().values():
             table.clear()
         self._tell_walks()
+
+    def keep(self, table: dict[Any, Any], key: Any, value: Any, since: object) -> None:
+        """Keep in a table of `derived` what was made from the entries and names.
+
+        Args:
+            table, key, value: what is kept.
+            since: the `generation` before anything was looked up for it. Where there is another one by now, nothing is
+                kept: it may have been made of what holds no more.
+        """
+        table[key] = value
+        if self.generation is not since:
+            table.pop(key, None)
 
     # Names
 
@@ -223,24 +249,25 @@ class OpenTypes:
             raise ValueError(
                 f"{what}: the name is empty, or {code} has more than {names.digits} hexadecimal digits"
             )
-        by_code, by_name = self._names.get(names, ({}, {}))
-        known = by_code.get(code, names.get(code))
-        if known is not None and known != name and not replace:
-            raise ValueError(
-                f"{what}: code point {code} is named {known!r}; pass replace=True to rename it"
-            )
-        try:
-            other = by_name[name] if name in by_name else names.code(name)
-        except KeyError:
-            other = code
-        if other != code and not replace:
-            raise ValueError(
-                f"{what}: the name is held by code point {other}; pass replace=True to take it"
-            )
-        by_code, by_name = dict(by_code), dict(by_name)
-        by_code[code], by_name[name] = name, code
-        self._names[names] = (by_code, by_name)
-        self.changed()
+        with changing:
+            by_code, by_name = self._names.get(names, ({}, {}))
+            known = by_code.get(code, names.get(code))
+            if known is not None and known != name and not replace:
+                raise ValueError(
+                    f"{what}: code point {code} is named {known!r}; pass replace=True to rename it"
+                )
+            try:
+                other = by_name[name] if name in by_name else names.code(name)
+            except KeyError:
+                other = code
+            if other != code and not replace:
+                raise ValueError(
+                    f"{what}: the name is held by code point {other}; pass replace=True to take it"
+                )
+            by_code, by_name = dict(by_code), dict(by_name)
+            by_code[code], by_name[name] = name, code
+            self._names = {**self._names, names: (by_code, by_name)}
+            self.changed()
 
     def name_of(self, names: Names, code: int) -> str:
         """The name of a code point: the one that this registry was told, or `names.name(code)`."""
@@ -281,17 +308,20 @@ class OpenTypes:
             label: what it is, for people.
         """
         key = bare(to) if isinstance(to, Construct) else to
-        # Other threads may read: they see the old tables or the new ones.
-        several = (*self.attached(key), Attachment(thing, label))
-        self._attached = {**self._attached, key: several}
-        self._tell_walks()
+        with changing:
+            several = (*self.attached(key), Attachment(thing, label))
+            self._attached = {**self._attached, key: several}
+            self._tell_walks()
 
     def tell(self, walk: Walk) -> None:
         """Tell a walk of each change, as long as it is there."""
-        self._walks.add(walk)
+        with changing:
+            self._walks.add(walk)
 
     def _tell_walks(self) -> None:
-        for walk in tuple(self._walks):
+        with changing:
+            walks = tuple(self._walks)
+        for walk in walks:
             walk.forget()
 
     def attached(self, to: Construct | tuple[str, Any]) -> tuple[Attachment, ...]:
@@ -306,10 +336,11 @@ class OpenTypes:
 
     def enter(self, source: str) -> bool:
         """Note that what a source brings along is being registered; False where it was before."""
-        if self.has_entered(source):
-            return False
-        self._entered.add(source)
-        return True
+        with changing:
+            if self.has_entered(source):
+                return False
+            self._entered = {*self._entered, source}
+            return True
 
     def has_entered(self, source: str) -> bool:
         """Whether what a source brings along has been registered."""
@@ -463,9 +494,10 @@ class OpenBody(Construct):  # type: ignore[misc]
 
     def _parse_body(self, schema: Construct, window: Window, context: Any, path: str) -> Any:
         code = evaluate(self.choice.key, context)
-        name = registry_of(context).entries(self.choice.kind)[code].name
+        entry = registry_of(context).entries(self.choice.kind).get(code)
+        name = "" if entry is None else entry.name  # it has just been replaced
         try:
-            return parse_whole(schema, window, context, path, f" after the body of {name}")
+            return parse_whole(schema, window, context, path, after_the_body_of(name))
         except GrammarError:
             raise
         except (

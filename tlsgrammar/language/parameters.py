@@ -38,7 +38,11 @@ def declare_parameter(name: str, values: Names | type | None = None) -> None:
         name: its name, as a keyword of `parse`.
         values: their type; or the names of code points, which may be given instead of them.
     """
-    _declared[name] = values
+    global _declared
+    _declared = {
+        **_declared,
+        name: values,
+    }  # another thread may be looking for a name in the old one
     _check_names.cache_clear()
 
 

@@ -231,7 +231,7 @@ def _length_field(maximum: int) -> Construct:
     return uint24
 
 
-def _out_of_bounds(schema: Opaque | Vector, length: int) -> str:
+def out_of_bounds(schema: Opaque | Vector, length: int) -> str:
     """What is wrong with a length; empty where nothing is."""
     if schema.minimum <= length <= schema.maximum:
         return ""
@@ -241,7 +241,7 @@ def _out_of_bounds(schema: Opaque | Vector, length: int) -> str:
 def _write_bounded(
     schema: Opaque | Vector, data: bytes, stream: Any, context: Any, path: str
 ) -> None:
-    problem = _out_of_bounds(schema, len(data))
+    problem = out_of_bounds(schema, len(data))
     if problem:
         raise GrammarError(problem, position(stream), render_path(path))
     schema.lengthfield._build(len(data), stream, context, path)
@@ -291,13 +291,36 @@ def read_block(stream: Any, size: int, path: str) -> bytes:
     """Exactly so many bytes of a stream."""
     data: bytes = stream.read(size)
     if len(data) < size:
-        raise GrammarError(
-            f"ends early: {size} bytes expected, {len(data)} found",
-            position(stream),
-            render_path(path),
-            ends_early=True,
-        )
+        raise GrammarError(short(size, len(data)), position(stream), render_path(path), True)
     return data
+
+
+# Reasons that `salvage` gives too.
+
+
+def short(size: int, found: int) -> str:
+    """What is wrong where a block of bytes is not whole."""
+    return f"ends early: {size} bytes expected, {found} found"
+
+
+def announced(size: int, found: int) -> str:
+    """What is wrong where fewer bytes stand than a field of the structure says."""
+    return f"{size} bytes announced, {found} found"
+
+
+def odd_bytes(count: int) -> str:
+    """What is wrong where a list does not end with an element."""
+    return f"{counted(count)} left over after the last whole element"
+
+
+def left_over(count: int, after: str = "") -> str:
+    """What is wrong where a structure does not fill its bytes; `after` says what it is, for one that has a name."""
+    return f"{counted(count)} left over{after}"
+
+
+def after_the_body_of(name: str) -> str:
+    """What bytes are left over after, in a body."""
+    return f" after the body of {name}"
 
 
 class Opaque(Construct):  # type: ignore[misc]
@@ -321,7 +344,7 @@ class Opaque(Construct):  # type: ignore[misc]
         start = position(stream)
         length = self.lengthfield._parsereport(stream, context, path)
         data = read_block(stream, length, path)
-        problem = _out_of_bounds(self, length)
+        problem = out_of_bounds(self, length)
         if problem:
             note(context, start, path, problem)
         return data
@@ -371,7 +394,7 @@ class Repeated(Subconstruct):  # type: ignore[misc]
         if odd:
             where = position(stream)
             stream.read(odd)
-            note(context, where, path, f"{counted(odd)} left over after the last whole element")
+            note(context, where, path, odd_bytes(odd))
 
     def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
         if isinstance(obj, (str, Mapping)) or not isinstance(obj, Iterable):
@@ -420,12 +443,12 @@ class Vector(Repeated):
                     context,
                     base + len(data),
                     path,
-                    f"ends early: {length} bytes expected, {len(data)} found",
+                    short(length, len(data)),
                     ends_early=True,
                 )
         else:
             data = read_block(stream, length, path)
-        problem = _out_of_bounds(self, length)
+        problem = out_of_bounds(self, length)
         if problem:
             note(context, start, path, problem)
         window = Window(data, base)
@@ -521,7 +544,7 @@ def parse_whole(schema: Construct, window: Window, context: Any, path: str, afte
     if left:
         name = chosen(schema, context).name
         where = f"{path} -> {name}" if name else path
-        note(context, position(window), where, f"{counted(left)} left over{after}")
+        note(context, position(window), where, left_over(left, after))
     return value
 
 
@@ -580,7 +603,7 @@ class Remaining(Construct):  # type: ignore[misc]
         limit = self.limit(context)
         data: bytes = stream.read(limit)
         if len(data) < limit:
-            note(context, position(stream), path, f"{limit} bytes announced, {len(data)} found")
+            note(context, position(stream), path, announced(limit, len(data)))
         return data
 
     def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
@@ -635,8 +658,13 @@ class Enumeration(Subconstruct):  # type: ignore[misc]
 
     def _check(self, value: Any, where: int, path: str) -> None:
         if self.closed and value not in self.names:
-            shown = f"0x{value:0{self.names.digits}x}" if isinstance(value, int) else repr(value)
-            raise GrammarError(f"unknown {self.names.title} {shown}", where, render_path(path))
+            raise GrammarError(unknown(self.names, value), where, render_path(path))
+
+
+def unknown(names: Names, value: Any) -> str:
+    """What is wrong where a code point has no name and should have one."""
+    shown = f"0x{value:0{names.digits}x}" if isinstance(value, int) else repr(value)
+    return f"unknown {names.title} {shown}"
 
 
 class OptionalLength(Construct):  # type: ignore[misc]

@@ -41,7 +41,7 @@ from ..handshake import (
     negotiated_version,
 )
 from ..language import GrammarError, read, remaining
-from ..language.api import parameters, parse_at
+from ..language.api import NO_PARAMETERS, parse_at
 from ..language.compiler import fields
 from ..language.presentation import Structure
 from ..language.shape import Repeat, shape
@@ -59,7 +59,6 @@ _fragment_header = fields(DTLSHandshakeHeader)
 _record_start = fields(DTLSRecordStart)
 _HEADER_SIZE = HandshakeHeader.sizeof()
 _CONTENT_TYPES = {*ContentType}
-_NO_PARAMETERS = parameters({})
 _SSLV2 = "SSL 2.0 records"
 _SSLV2_RECORD = Struct("header" / sslv2.RecordHeader, "content" / remaining())
 
@@ -147,7 +146,7 @@ class Look:
         if not records or error is not None:
             return False
         # Without a length, any bytes would do.
-        value, _ = parse_at(DTLSCiphertext, self.data, 0, _NO_PARAMETERS)
+        value, _ = parse_at(DTLSCiphertext, self.data, 0, NO_PARAMETERS)
         return bool(value["unified_hdr"]["length_present"])
 
     def _is_quic(self) -> bool:
@@ -402,7 +401,7 @@ class Look:
         at = 0
         while at < len(content):
             try:
-                _, end = parse_at(DTLSHandshake, content, at, _NO_PARAMETERS)
+                _, end = parse_at(DTLSHandshake, content, at, NO_PARAMETERS)
             except GrammarError:
                 end = len(content)
             node, error = follow("DTLSHandshake", DTLSHandshake, content[at:end])
