@@ -39,9 +39,10 @@ def sleeps(process: int) -> bool:
 
 
 def ended(process: int) -> bool:
-    """Whether a process has ended, though its parent may not have looked yet."""
+    """Whether a process has ended with all its threads, though its parent may not have looked yet."""
     try:
-        return _stat(process)[0] in "ZX"
+        threads = list(Path(f"/proc/{process}/task").iterdir())
+        return len(threads) == 1 and _stat(process)[0] in "ZX"
     except OSError:
         return True
 
