@@ -182,7 +182,7 @@ def test_a_misspelt_event_is_an_error() -> None:
     assert b"'ssl_clienthello'; did you mean 'ssl_client_hello'?" in result.stderr
 
 
-def test_an_interrupt_ends_it_quietly() -> None:
+def test_an_interrupt_ends_it_with_one_line() -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "events", "-"],
         stdin=subprocess.PIPE,
@@ -197,7 +197,7 @@ def test_an_interrupt_ends_it_quietly() -> None:
     process.send_signal(signal.SIGINT)
     process.wait(10)
     assert process.stderr is not None
-    assert (process.returncode, process.stderr.read()) == (130, b"")
+    assert (process.returncode, process.stderr.read()) == (130, b"tls-events: ended by SIGINT\n")
     process.stdin.close()
 
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import nullcontext
@@ -16,7 +12,6 @@ import pytest
 import events
 from events import CaptureError, read_capture, read_captures
 
-from .conversation import packets, payloads, write
 from .test_cli import run
 
 CAPTURES = sorted((Path(__file__).parent / "data").glob("*.pcap"))
@@ -92,22 +87,6 @@ def test_jobs_on_the_command_line(tmp_path: Path) -> None:
     assert (
         run("-j", "2", CAPTURES[0].as_posix(), "-", stdin=CAPTURES[1].read_bytes()).returncode == 0
     )
-
-
-def test_an_interrupt_ends_all_workers(tmp_path: Path) -> None:
-    chunks = payloads(CAPTURES[0])
-    many = [p for i in range(3000) for p in packets(chunks, start=1e9 + i * 100, isn=(i, i))]
-    big = str(write(tmp_path / "big.pcap", many))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "events", "-j", "2", *[big] * 6],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    time.sleep(1)
-    process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=20)
-    assert (process.returncode, stderr) == (130, b"")
 
 
 def test_on_a_dask_cluster() -> None:

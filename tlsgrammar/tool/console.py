@@ -177,8 +177,7 @@ class Console:
         try:
             with contextlib.suppress(CannotWriteError):
                 self.flush()
-            if number != signal.SIGINT:
-                self.tell(f"ended by {signal.Signals(number).name}")
+            self.tell(f"ended by {signal.Signals(number).name}")
         except Ended:
             self._discard()
         _alarm(0)
