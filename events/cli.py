@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--search-limit",
-        type=int,
+        type=_bytes,
         default=DEFAULT_SEARCH_LIMIT,
         metavar="BYTES",
         help="how far into a stream that does not begin as TLS a ClientHello is looked for "
@@ -83,6 +83,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     return parser
+
+
+def _bytes(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"not a number of bytes: {text!r}")
+    return int(text)
 
 
 def _known_event(name: str, known: list[str]) -> str:

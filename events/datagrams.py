@@ -63,6 +63,7 @@ class DatagramAnalyzer:
 
     Attributes:
         answered: whether the hello of a server has been read.
+        established: whether the handshake is over.
         c: the connection.
         finished: whether nothing more will be raised.
         held: how many bytes of memory are held for what has not arrived whole, about.
@@ -70,7 +71,7 @@ class DatagramAnalyzer:
         offsets: how many bytes the responder and the originator have sent, as the caller calls them.
     """
 
-    __slots__ = ("_conversation", "_originator", "_recognised", "_responder", "offsets")
+    __slots__ = ("_conversation", "_options", "_originator", "_recognised", "_responder", "offsets")
 
     idle = False
 
@@ -83,6 +84,7 @@ class DatagramAnalyzer:
         **choices: Unpack[Choices],
     ) -> None:
         options = chosen(c, options, choices)
+        self._options = options
         # As the caller calls them.
         self._responder, self._originator = _Sender(False, options), _Sender(True, options)
         self._conversation = Conversation(
@@ -108,6 +110,21 @@ class DatagramAnalyzer:
     def answered(self) -> bool:
         """Whether the hello of a server has been read."""
         return self._conversation.version is not None
+
+    @property
+    def established(self) -> bool:
+        """Whether the handshake is over."""
+        return self._conversation.state in (State.ESTABLISHED, State.FINISHED)
+
+    def begin_again(self, is_orig: bool) -> None:
+        """Take note that a side begins its handshake again: what there is of messages of its is of the one before.
+
+        Args:
+            is_orig: whether it is the originator.
+        """
+        (self._originator if is_orig else self._responder).fragments = HandshakeFragments(
+            self._options.handshake_limit, self._options.connection_limit // 2
+        )
 
     @property
     def held(self) -> int:
@@ -148,8 +165,9 @@ class DatagramAnalyzer:
         )
         if not self._recognised and (not records or error is not None):
             return []
-        if missing and error is not None:
-            error = GrammarError(f"{missing} bytes of a datagram were not captured", error.offset)
+        if missing:
+            offset = len(datagram) if error is None else error.offset
+            error = GrammarError(f"{missing} bytes of a datagram were not captured", offset)
         elif not records:
             return []
         self._recognised = True
@@ -229,6 +247,8 @@ class DatagramAnalyzer:
         for message in messages:
             value = conversation.message(sender, message)
             if value is not None and value["msg_type"] in _HELLOS:
-                sender.cid = offered_connection_id(value["body"])
+                # A HelloRetryRequest has none, and may come late.
+                cid = offered_connection_id(value["body"])
+                sender.cid = sender.cid if cid is None else cid
         for error in errors:
             conversation.violation(sender, error.offset, error.reason, error.path)

@@ -65,7 +65,9 @@ _MAXIMUM_ATTEMPTS = 4
 _MAXIMUM_OVER = 64
 # What a connection takes, about, in bytes of memory; and what is held for a message before it is asked what all hold.
 _SIZE = 5_000
-_MUCH = 2**16
+_PIECE_SIZE = 200
+_MUCH = 2**14
+_COUNTED_EVERY = 2**12  # bytes of a direction
 # Where CRYPTO data end at the latest (RFC 9000 section 19.6).
 _END_OF_CRYPTO = 2**62 - 1
 
@@ -138,6 +140,11 @@ class _Crypto:
             self.lost = True
             self.pieces = Pieces()
             raise
+
+    @property
+    def held(self) -> int:
+        """How many bytes of memory are held, about."""
+        return self.pieces.held + _PIECE_SIZE * len(self.pieces) + self.messages.held
 
     def missing(self, established: bool) -> str:
         """What is missing of messages that have begun, in words; empty where nothing is.
@@ -255,7 +262,7 @@ class _Connection:
     def held(self) -> int:
         """How many bytes of memory are held, about."""
         cryptos = (self.crypto, *(attempt.crypto for attempt in self.attempts))
-        return _SIZE + sum([crypto.pieces.held + crypto.messages.held for crypto in cryptos])
+        return _SIZE + sum([crypto.held for crypto in cryptos])
 
     def sender(self, label: bool) -> _Endpoint:
         """The side that the caller calls so."""
@@ -334,6 +341,7 @@ class QuicAnalyzer:
         "_c",
         "_connections",
         "_count",
+        "_counted_at",
         "_held",
         "_last",
         "_options",
@@ -357,6 +365,7 @@ class QuicAnalyzer:
         self._options = options
         self._c = Connection() if c is None else c
         self._count = 0
+        self._counted_at = 0
         self.idle = True
         self.offsets = [0, 0]
         self._connections: list[_Connection] = []
@@ -793,9 +802,11 @@ class QuicAnalyzer:
             conversation.violation(side, offset + error.offset, error.reason, error.path)
         if len(self._connections) > _MAXIMUM_CONNECTIONS and connection is self._connections[-1]:
             self._evict(f"more than {_MAXIMUM_CONNECTIONS} connections at once", datagram.ts, out)
-        if crypto.messages.held > _MUCH and self.held > self._options.connection_limit:
-            limit = self._options.connection_limit
-            self._evict(f"more than {limit} bytes would be held", datagram.ts, out)
+        limit = self._options.connection_limit
+        if crypto.held > min(_MUCH, limit) and datagram.base - self._counted_at >= _COUNTED_EVERY:
+            self._counted_at = datagram.base
+            if self.held > limit:
+                self._evict(f"more than {limit} bytes would be held", datagram.ts, out)
         out += conversation.taken()
 
     def _evict(self, why: str, ts: float | None, out: list[Event]) -> None:
@@ -866,7 +877,10 @@ def _read_crypto(conversation: Conversation, side: Side, crypto: _Crypto, piece:
     """Take CRYPTO data, and read the messages that are whole with them."""
     try:
         for message in crypto.take(piece):
-            if conversation.message(side, message) is None:
+            if conversation.message(side, message) is None and crypto.messages.pending:
+                reason = f"{crypto.messages.pending} bytes behind a malformed message are lost"
+                end = message.offset(len(message.data) - 1) + 1
+                conversation.violation(side, end, reason)
                 crypto.messages.drop()
     except GrammarError as error:
         conversation.violation(side, error.offset, error.reason, error.path)

@@ -38,6 +38,7 @@ from .options import Choices, Options, chosen
 __all__ = ["Analyzer"]
 
 _APPLICATION_DATA = ContentType.application_data.value
+_ALERT = ContentType.alert.value
 _CHANGE_CIPHER_SPEC = ContentType.change_cipher_spec.value
 _HANDSHAKE = ContentType.handshake.value
 _SSLV2_FRAMED = {SSL20, SSL30, TLS10, TLS11, TLS12}
@@ -284,9 +285,6 @@ class Analyzer:
         direction = self._originator if is_orig else self._responder
         if self.finished or length <= 0:
             return []
-        if direction.reading is _Reading.ENDED:
-            direction.offset += length
-            return []
         self._conversation.ts = ts
         _MISSES[direction.reading](self, direction, length)
         self._read(direction)
@@ -404,6 +402,8 @@ class Analyzer:
                     return
                 self._tell_originator(direction)
             protocol = recognise(head, is_orig=direction.is_orig, peer=peer.protocol)
+            if protocol is Protocol.SSLV2 and direction.is_orig:
+                protocol = _sslv2_or_other(head, last)
         if protocol is None:
             return
         if protocol is not Protocol.OTHER:
@@ -417,21 +417,24 @@ class Analyzer:
             if peer.lost is not None and not peer.lost.if_more:
                 self._report_lost(peer)
             direction.read_records(protocol, head)
-        elif peer.protocol in (Protocol.TLS, Protocol.SSLV2):
-            direction.protocol = protocol
-            reason = "neither TLS nor SSL, which the other side speaks"
-            self._conversation.violation(direction, direction.offset, reason)
-            self._end(direction)
         else:
+            cuts, offset = direction.cuts, direction.offset
             direction.protocol = protocol
+            direction.cuts = ()
             self._begin_search(direction)
             # TLS may begin where a segment does.
-            for begin, end in pairwise((0, *direction.cuts, len(head))):
+            for begin, end in pairwise((0, *cuts, len(head))):
                 if direction.reading is _Reading.SEARCHING:
                     self._look_for_client_hello(direction, head[begin:end])
                 elif direction.reading in _OF_RECORDS:
                     direction.records.feed(head[begin:end])
-            direction.cuts = ()
+            if (
+                peer.protocol in (Protocol.TLS, Protocol.SSLV2)
+                and direction.reading not in _OF_RECORDS
+            ):
+                reason = "neither TLS nor SSL, which the other side speaks"
+                self._conversation.violation(direction, offset, reason)
+                self._end(direction)
 
     def _tell_originator(self, direction: _Direction) -> None:
         """Tell who the originator is by the first bytes of a direction. What has come in the other one before was too
@@ -478,7 +481,9 @@ class Analyzer:
             self._report_given_up(direction)
             direction.offset = search.offset
             direction.search = _NOTHING_TO_SEARCH
-            self._begin_again(self._peer(direction))
+            peer = self._peer(direction)
+            if peer.protocol is not Protocol.TLS:
+                self._begin_again(peer)
             direction.read_records(Protocol.TLS, found)
         elif search.over and not was_over:
             self._finish_search()
@@ -511,6 +516,9 @@ class Analyzer:
                 return
         direction.lost = _Lost(0, f"its first {length} bytes are missing", if_more=True)
         self._end(direction)
+        direction.offset += length
+
+    def _miss_passed_by(self, direction: _Direction, length: int) -> None:
         direction.offset += length
 
     def _miss_searched(self, direction: _Direction, length: int) -> None:
@@ -552,13 +560,15 @@ class Analyzer:
         if not direction.encrypts:
             if conversation.state is State.BEGINNING and not _may_be_read(direction, record):
                 return
-            direction.heard_of = True
+            # An alert that comes before anything else may be of another connection.
+            if content_type != _ALERT:
+                direction.heard_of = True
             if content_type == _APPLICATION_DATA:
                 conversation.note(direction, Fact.APPLICATION_DATA)
                 if direction.encrypts:
                     self._interrupt_handshake(direction, record, "application data")
                     _pass_over(direction)
-        if direction.encrypts:
+        if direction.encrypts and not self._is_plain_after_all(direction, record):
             if conversation.state is State.TLS13:
                 conversation.probable_handshake_message(direction, record.length)
             conversation.encrypted_record(direction, content_type, record.length)
@@ -574,10 +584,26 @@ class Analyzer:
             )
             if content_type == _CHANGE_CIPHER_SPEC:
                 conversation.note(direction, Fact.CHANGE_CIPHER_SPEC)
-                if direction.encrypts:
+                if direction.encrypts and conversation.state is not State.OFFERED:
                     _pass_over(direction)
         if conversation.walker.wants_plaintext_data:
             conversation.plaintext_record(direction, record.version, content_type, record.length)
+
+    def _is_plain_after_all(self, direction: _Direction, record: Record) -> bool:
+        """Whether a ChangeCipherSpec did not begin encryption, but came with a HelloRetryRequest that is captured later:
+        a ClientHello follows it (RFC 8446 appendix D.4).
+        """
+        fragment = record.fragment
+        if (
+            self._conversation.state is not State.OFFERED
+            or record.type != _HANDSHAKE
+            or not fragment
+            or not begins_hello(fragment)
+            or sole_message(fragment, record.fragment_offset) is None
+        ):
+            return False
+        direction.encrypts = False
+        return True
 
     # Content of records before encryption
 
@@ -619,7 +645,11 @@ class Analyzer:
                     reason = f"more than {limit} bytes would be held for this connection"
                     self._give_up(direction, reason)
                 return
-            if conversation.message(direction, message) is None:
+            if conversation.message(direction, message) is None and messages.pending:
+                # Where it says that it ends cannot be trusted.
+                reason = f"{messages.pending} bytes behind a malformed message are lost"
+                end = message.offset(len(message.data) - 1) + 1
+                conversation.violation(direction, end, reason)
                 messages.drop()
 
     # SSL 2.0
@@ -628,9 +658,6 @@ class Analyzer:
         conversation = self._conversation
         if direction.encrypts:
             conversation.encrypted_record(direction, record.type, record.length)
-            return
-        if conversation.state is State.BEGINNING and not _is_sslv2_hello(record):
-            self._take_back(direction)
             return
         direction.heard_of = True
         fragment = record.fragment or b""
@@ -668,13 +695,6 @@ class Analyzer:
         if direction.head:
             self._recognise(direction)
 
-    def _take_back(self, direction: _Direction) -> None:
-        """Take back that a direction begins as SSL 2.0."""
-        direction.offset = direction.arrived
-        direction.protocol = Protocol.OTHER
-        self._begin_search(direction)
-        self._finish_search()
-
     def _pass_over_both(self) -> None:
         for each in (self._originator, self._responder):
             _pass_over(each)
@@ -701,6 +721,21 @@ def _may_be_read(direction: _Direction, record: Record) -> bool:
     if direction.handshake is None:
         return begins_hello(record.fragment) is not False
     return direction.handshake.begins_hello(record.fragment) is not False
+
+
+def _sslv2_or_other(head: bytes, last: bool) -> Protocol | None:
+    """Whether a direction that looks like SSL 2.0 is that; None where its first record is not whole yet.
+
+    Args:
+        head: its first bytes.
+        last: whether there are no more.
+    """
+    records = RecordReader(Protocol.SSLV2)
+    records.feed(head)
+    record = records.next()
+    if record is None:
+        return Protocol.OTHER if last else None
+    return Protocol.SSLV2 if _is_sslv2_hello(record) else Protocol.OTHER
 
 
 def _is_sslv2_hello(record: Record) -> bool:
@@ -732,4 +767,5 @@ _MISSES: dict[_Reading, Callable[[Analyzer, _Direction, int], None]] = {
     _Reading.TLS: Analyzer._miss_in_records,
     _Reading.SSLV2: Analyzer._miss_in_records,
     _Reading.AFTER_HELLO: Analyzer._miss_beginning,
+    _Reading.ENDED: Analyzer._miss_passed_by,
 }

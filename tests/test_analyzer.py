@@ -511,6 +511,7 @@ def test_a_malformed_client_hello() -> None:
         "ssl_extension",
         "ssl_handshake_message",
         "protocol_violation",
+        "protocol_violation",  # for what comes behind it
         "ssl_alert",
     ]
 
@@ -521,8 +522,15 @@ def test_a_malformed_message_costs_the_rest_of_its_record() -> None:
         "handshake", message(14, b"")
     )
     found = analyze([*HELLOS, (False, chunk)])[4:]
-    assert names(found) == ["ssl_handshake_message", "protocol_violation", "ssl_handshake_message"]
-    assert found[2] == SslHandshakeMessage(events.Connection(), False, 14, 0)
+    assert names(found) == [
+        "ssl_handshake_message",
+        "protocol_violation",
+        "protocol_violation",
+        "ssl_handshake_message",
+    ]
+    assert isinstance(found[2], ProtocolViolation)
+    assert found[2].reason == "4 bytes behind a malformed message are lost"
+    assert found[3] == SslHandshakeMessage(events.Connection(), False, 14, 0)
 
 
 def test_a_hello_of_an_unknown_version() -> None:

@@ -122,7 +122,14 @@ def test_version_and_help() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("--event", "no_such_event", TLS12), ("--format", "xml", TLS12)]
+    "arguments",
+    [
+        (),
+        ("--event", "no_such_event", TLS12),
+        ("--format", "xml", TLS12),
+        ("--search-limit", "-1", TLS12),
+        ("--search-limit", "many", TLS12),
+    ],
 )
 def test_wrong_usage(arguments: tuple[str, ...]) -> None:
     result = run(*arguments)

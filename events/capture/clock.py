@@ -27,7 +27,7 @@ class Clock:
         begin, end: packets with a time from the one up to the other change nothing, and need not be told to `tick`.
     """
 
-    __slots__ = ("_agreeing", "_base", "_suspect", "begin", "end", "now")
+    __slots__ = ("_agreeing", "_base", "_behind", "_suspect", "begin", "end", "now")
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -36,6 +36,8 @@ class Clock:
         self._base: float | None = None
         self._suspect = 0.0
         self._agreeing = 0
+        # How far time has gone back, which does not count when it goes on; not positive.
+        self._behind = 0.0
 
     def tick(self, ts: float) -> bool:
         """Take the time of a packet; whether time has passed with it."""
@@ -60,8 +62,11 @@ class Clock:
         if self._agreeing < _AGREEING:
             return False
         self._believe(ts)
-        self.now += max(passed, 0.0)
-        return True
+        # Where it has gone back before, it only catches up.
+        ahead = passed + self._behind
+        self._behind = min(ahead, 0.0)
+        self.now += max(ahead, 0.0)
+        return ahead > 0
 
     def _believe(self, ts: float) -> None:
         self._base = self.begin = ts

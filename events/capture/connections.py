@@ -186,7 +186,7 @@ class Connections:
             flow.move_to(flow.kept, self._clock.now)
         stream, peer = side.stream, side.peer.stream
         if flags & _ACK and ack != peer.next_seq and not flags & _RST_OR_SYN:
-            missed = peer.acknowledge(ack, ts)
+            missed = peer.acknowledge(ack, self._clock.now)
             if missed:
                 self._deliver(side.peer, missed, ts, events)
         if has_data or flags & _FIN:
@@ -194,14 +194,15 @@ class Connections:
             bare_ack = flags == _ACK
             if not flags & _FIN and stream.takes(seq, data, bare_ack=bare_ack):
                 analyzer = flow.analyzer
-                if analyzer is None or flow.closed:
+                if analyzer is None or flow.closed:  # or done with what an ACK has said
                     self._deliver(side, [data], ts, events)
                 else:
                     events += analyzer.deliver(data, side is flow.originator, ts)
                     if analyzer.finished:
                         self._done(flow)
                 return
-            self._segment(side, seq, data, flags, ts, events)
+            if not flow.done:
+                self._segment(side, seq, data, flags, ts, events)
         if flags & _RST:
             self._close(flow, events)
         elif stream.fin is not None and peer.fin is not None and not flow.done:
@@ -381,7 +382,7 @@ class Connections:
             return
         if chunks:
             self._deliver(side, chunks, ts, events)
-        elif flow.kept is self._without and stream.started:
+        elif flow.kept is self._without and (stream.started or stream.held):
             flow.move_to(self._with_bytes, self._clock.now)
         if stream.held > _MUCH and flow.held > self._options.connection_limit:
             limit = self._options.connection_limit
@@ -420,6 +421,8 @@ class Connections:
     def _lose(self, side: _Side, reason: str, ts: float, events: list[Event]) -> None:
         flow = side.flow
         side.stream = Stream()
+        if flow.done:
+            return
         analyzer = self._analyzer_of(flow)
         events += analyzer.lose(side is flow.originator, reason, ts)
         if analyzer.finished:

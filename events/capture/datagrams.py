@@ -2,8 +2,8 @@
 
 What may live here: which datagram belongs to which flow, what reads it, and how long a flow is kept.
 
-UDP knows no end of a connection. So a ClientHello of DTLS begins another one, where a server has answered one with another
-random before. (For QUIC, its analyzer knows.)
+UDP knows no end of a connection. So a ClientHello of DTLS with another random than the last begins another one, once the
+handshake is over; before that, the client tries again. (For QUIC, its analyzer knows.)
 """
 
 from __future__ import annotations
@@ -233,7 +233,8 @@ class DatagramFlows:
         index = _BY_FIRST_BYTE[first_byte]
         analyzer = flow.analyzers[index]
         if analyzer is not None and index == _DTLS and first_byte == _HANDSHAKE:
-            analyzer = self._unless_again(flow, buffer[payload:end], analyzer, events)
+            datagram = buffer[payload:end]
+            analyzer = self._unless_again(flow, datagram, key == flow.first, analyzer, events)
             is_first |= analyzer is None
         if analyzer is not None and analyzer.idle and first_byte < _LONG_HEADERS:
             # Nearly all datagrams of QUIC are these.
@@ -304,15 +305,21 @@ class DatagramFlows:
             self._flows.pop(key, None)  # both are the same where a port talks to itself
 
     def _unless_again(
-        self, flow: _Flow, datagram: bytes, analyzer: _Analyzer, events: list[Event]
+        self,
+        flow: _Flow,
+        datagram: bytes,
+        is_orig: bool,
+        analyzer: _Analyzer,
+        events: list[Event],
     ) -> _Analyzer | None:
         """What reads a datagram with handshake messages: None where another handshake begins with it."""
         random = client_random(datagram)
         if random is None or random == flow.random:
             return analyzer
         known, flow.random = flow.random, random
-        answered = isinstance(analyzer, DatagramAnalyzer) and analyzer.answered
-        if known is None or not (answered or analyzer is _DONE):
+        if isinstance(analyzer, DatagramAnalyzer) and not analyzer.established:
+            if known is not None and not analyzer.answered:
+                analyzer.begin_again(is_orig)
             return analyzer
         events += analyzer.end(flow.last_time)
         flow.start_time = flow.last_time

@@ -14,7 +14,9 @@ __all__ = ["Memory"]
 _PER_BYTE = 4
 _PER_FLOW = 2_000
 
-# Where too much is held, so much of what is allowed is left, so that there is no look at all connections with each packet.
+# Where nearly as much is held as is allowed, less of it is left: so there is always a part of it that has to come anew before
+# there is a look at all connections again.
+_NEARLY = 15 / 16
 _LEFT = 7 / 8
 
 
@@ -63,7 +65,7 @@ class Memory:
     def _settle(self, events: list[Event]) -> None:
         self._since = 0
         held = [holder.held() for holder in self._holders]
-        if sum(held) > self._limit:
+        if sum(held) > self._limit * _NEARLY:
             while sum(held) > self._limit * _LEFT:
                 most = max(held)
                 index = held.index(most)

@@ -19,6 +19,7 @@ order in which a capture has them:
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import deque
 from typing import NamedTuple
 
@@ -77,6 +78,7 @@ class Stream:
     __slots__ = (
         "_acknowledged",
         "_earlier",
+        "_padding",
         "_pending",
         "_stray",
         "_strayed",
@@ -93,8 +95,10 @@ class Stream:
         self.fin_acknowledged = False
         # Where the direction began by a SYN before the last one.
         self._earlier: int | None = None
-        # What waits for what comes before it. Doubtful is what may be padding that a middlebox counted in.
+        # What waits for what comes before it. Doubtful is what may be padding that a middlebox counted in; and where that
+        # begins.
         self._pending = _NOTHING_WAITS
+        self._padding: list[int] | None = None
         # The positions up to which the other side has received more than has come, and when that was seen.
         self._acknowledged: deque[tuple[int, float]] | None = None
         self._stray: _Stray | None = None
@@ -113,7 +117,8 @@ class Stream:
     @property
     def held(self) -> int:
         """How many bytes of memory are held, about."""
-        return self._pending.held + _PIECE_SIZE * len(self._pending)
+        stray = 0 if self._stray is None else len(self._stray.data)
+        return self._pending.held + _PIECE_SIZE * len(self._pending) + stray
 
     def synchronize(self, seq: int) -> None:
         """Take the sequence number of the first byte from a SYN, if no data came before it."""
@@ -280,9 +285,10 @@ class Stream:
         return [BEGINS_HERE, data]
 
     def _forget_padding_after(self, position: int) -> None:
-        for piece in self._pending.take(len(self._pending)):
-            if not (piece.doubtful and piece.end > position):
-                self._pending.add(piece)
+        padding = self._padding
+        while padding and padding[-1] + len(_PADDING) > position:
+            start = padding.pop()
+            self._pending.forget_doubtful(start, start + len(_PADDING))
 
     def _advance(self, count: int) -> None:
         assert self.next_seq is not None
@@ -320,6 +326,12 @@ class Stream:
             self._pending = Pieces()
         pending = self._pending
         pending.add(new)
+        if new.doubtful:
+            if self._padding is None:
+                self._padding = []
+            insort(self._padding, new.start)
+            if len(self._padding) > _MAXIMUM_PIECES:
+                raise Overflow
         if pending.held > limit or len(pending) > _MAXIMUM_PIECES:
             raise Overflow
 

@@ -24,6 +24,7 @@ from events.capture.flows import Kept
 from events.capture.fragments import Fragments
 from events.capture.headers import TCP, Decoder
 from events.capture.memory import Memory
+from tlsgrammar.framing import ClientHelloSearch, Piece, Pieces
 
 from ..conversation import Chunk, Ends, Packet, datagram_frame, datagrams, frame, packets, payloads
 from ..conversation import write as write_capture
@@ -513,3 +514,175 @@ def test_a_capture_in_a_file(tmp_path: Path) -> None:
     path = write_capture(tmp_path / "swapped.pcap", next(iter(swaps(WHOLE))))
     found = list(events.read_capture(path, disable_analyzer_after_detection=False))
     assert names(found) == EXPECTED
+
+
+# What a second look found
+
+
+def test_fins_that_are_none_do_not_look_at_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes wait behind a hole; then there is a FIN, a byte at its place, so that it was none, and again."""
+    looks = 0
+    original = Pieces.add
+
+    def counted(self: Pieces, new: Piece) -> None:
+        nonlocal looks
+        looks += 1
+        original(self, new)
+
+    monkeypatch.setattr(Pieces, "add", counted)
+    waiting = [frame(Ends(), True, CLIENT + 5_001 + 2 * i, 0, ACK, b"x") for i in range(2_000)]
+    batch = [*WHOLE[:3], *at(WHOLE[3][0], *waiting)]
+    for index in range(200):
+        batch += at(
+            WHOLE[3][0],
+            frame(Ends(), True, CLIENT + 1 + index, 0, FIN | ACK),
+            frame(Ends(), True, CLIENT + 1 + index, 0, ACK, b"x"),
+        )
+    capture = Capture()
+    capture.take(batch)
+    assert looks <= 2_000 + 200
+
+
+def test_a_hole_in_a_direction_that_is_not_searched() -> None:
+    whole = packets([(True, b"abc"), (True, b"lost"), (True, b"defghij")], syn=False, fin=False)
+    del whole[2]
+    assert read(whole, search_limit=0) == []
+
+
+def test_just_below_the_limit_there_is_no_look_at_all_connections_each_time() -> None:
+    capture = Capture()
+    for index in range(300):
+        capture.take(packets(TLS[:1], ends=Ends(orig_p=2000 + index), fin=False, start=START))
+    held = capture.connections.held()
+    counted = 0
+
+    class Counting(Connections):
+        def held(self) -> int:
+            nonlocal counted
+            counted += 1
+            return super().held()
+
+    capture.connections.__class__ = Counting
+    capture._memory = Memory(held + 1_000, (capture.connections, capture.flows))
+    for _ in range(500):
+        capture.take(at(START, frame(Ends(orig_p=2299), False, 1, 0, ACK)))
+    assert counted <= 5
+
+
+def test_what_is_far_from_the_stream_is_counted() -> None:
+    capture = Capture(memory_limit=4 * 2**20)
+    for index in range(200):
+        ends = Ends(orig_p=2000 + index)
+        stray = frame(ends, True, 2**30, 0, ACK, bytes(60_000))
+        capture.take(at(START, frame(ends, True, 1, 0, SYN), stray))
+    assert len(capture.connections) < 80
+
+
+def test_of_beginnings_that_are_given_up_little_is_kept() -> None:
+    search = ClientHelloSearch()
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    for _ in range(10_000):
+        search.feed(b"\x16\x03\x01\xff\xff\x01")
+    taken = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert search.given_up == 10_000 - 1024
+    assert taken < 3_000_000
+    assert taken < 1.2 * search.held
+
+
+def test_messages_of_dtls_that_were_put_together_are_counted() -> None:
+    analyzer = events.DatagramAnalyzer()
+    for seq in range(256):
+        for start in (0, 1):
+            content = b"\x0b\0\0\2" + seq.to_bytes(2, "big") + start.to_bytes(3, "big") + b"\0\0\1x"
+            header = b"\x16\xfe\xfd" + bytes(8) + len(content).to_bytes(2, "big")
+            analyzer.deliver(header + content, True)
+    assert analyzer.held > 256 * 100
+
+
+def test_a_handshake_of_dtls_after_one_whose_hello_was_not_captured() -> None:
+    first = datagrams(DTLS)[
+        -(len(DTLS) - next(i for i, (side, _) in enumerate(DTLS) if not side)) :
+    ]
+    again = datagrams([(side, other_random(data)) for side, data in DTLS], start=first[-1][0] + 100)
+    found = read(first + again)
+    assert names(found)[-len(names(read(again))) :] == names(read(again))
+
+
+@pytest.mark.parametrize("place", range(2, 12))
+def test_a_hello_retry_request_of_dtls_that_comes_again_late(place: int) -> None:
+    """It has no connection id, and says nothing about the one that was negotiated."""
+    whole = datagrams(payloads(DATA / "dtls" / "dtls13-wolfssl-cid.pcap"))
+    late = [*whole[:place], (whole[place][0], whole[1][1]), *whole[place:]]
+    expected = Counter(names(read(whole)))
+    found = Counter(names(read(late)))
+    assert found["ssl_encrypted_data"] == expected["ssl_encrypted_data"]
+    assert found["ssl_established"] == expected["ssl_established"]
+
+
+def test_two_clocks_in_bursts_drop_nothing() -> None:
+    capture = Capture()
+    other = frame(Ends(orig_p=7), True, 1, 0, SYN)
+    found = []
+    for ts, data in packets(TLS, step=0.2):
+        found += capture.take([(ts, data)])
+        capture.take([(ts + DAY, other)] * 40)
+        capture.take([(ts, other)] * 40)
+    assert names(found + capture.end()) == EXPECTED
+
+
+def test_an_alert_of_another_connection_before_the_answer_to_the_syn() -> None:
+    stray = frame(Ends(), False, 2**30, 0, ACK, b"\x15\x03\x03\x00\x02\x01\x00")
+    found = read([WHOLE[0], (WHOLE[0][0], stray), *WHOLE[1:]])
+    assert [name for name in names(found) if name != "ssl_alert"] == EXPECTED
+
+
+@pytest.mark.parametrize("acknowledge", [True, False])
+def test_a_hello_retry_request_that_is_captured_late(acknowledge: bool) -> None:
+    """Behind the ChangeCipherSpec and the ClientHello that answer it."""
+    whole = packets(payloads(DATA / "tls13-hello-retry.pcap"), acknowledge=acknowledge)
+    expected = Counter(names(read(whole)))
+    for place, distance in itertools.product(range(3, 9), range(1, 4)):
+        late = list(whole)
+        late.insert(place + distance, late.pop(place))
+        found = Counter(names(read(late)))
+        assert found["ssl_client_hello"] == expected["ssl_client_hello"]
+
+
+@pytest.mark.parametrize("start", ["8050010203040506", "80ff0102"])
+def test_what_looks_like_ssl_2_hides_no_client_hello(start: str) -> None:
+    whole = packets([(True, bytes.fromhex(start)), *TLS])
+    assert Counter(names(read(whole))) == Counter(EXPECTED)
+
+
+@pytest.mark.parametrize("lost", [1, 200])
+def test_a_datagram_that_was_cut_anywhere_is_reported(lost: int) -> None:
+    """Also where a record ends."""
+    whole = datagrams(DTLS)
+    index = max(range(len(whole)), key=lambda i: len(whole[i][1]))
+    ts, data = whole[index]
+    records = data[42:]
+    at_record = 42 + 13 + int.from_bytes(records[11:13], "big")
+    for end in (at_record, at_record - lost):
+        cut = [*whole[:index], (ts, data[:end]), *whole[index + 1 :]]
+        if end < len(data):
+            assert f"{len(data) - end} bytes of a datagram were not captured" in reasons(read(cut))
+
+
+def test_a_client_of_dtls_that_starts_anew_before_it_is_answered() -> None:
+    """Its ClientHello comes in fragments, twice, with different randoms: both are read."""
+    hello = next(data for side, data in DTLS if side)
+
+    def in_fragments(datagram: bytes) -> list[Chunk]:
+        header, body = datagram[13:19], datagram[25:]
+        out = []
+        for begin in range(0, len(body), 60):
+            part = body[begin : begin + 60]
+            content = header + begin.to_bytes(3, "big") + len(part).to_bytes(3, "big") + part
+            out.append((True, datagram[:11] + len(content).to_bytes(2, "big") + content))
+        return out
+
+    chunks = in_fragments(hello) + in_fragments(other_random(hello))
+    hellos = [e for e in read(datagrams(chunks)) if isinstance(e, events.SslClientHello)]
+    assert len({event.client_random for event in hellos}) == 2

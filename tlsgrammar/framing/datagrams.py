@@ -201,6 +201,7 @@ _MAXIMUM_HELD = 4 * 2**20
 _MAXIMUM_FINISHED = 256
 # What is held of a fragment besides its bytes, about.
 _FRAGMENT_SIZE = 300
+_KEY_SIZE = 110  # likewise, of which one was put together
 
 
 class HandshakeFragments:
@@ -236,7 +237,8 @@ class HandshakeFragments:
     @property
     def held(self) -> int:
         """How many bytes of memory are held, about."""
-        return self._held + _FRAGMENT_SIZE * (self._count + len(self._unfinished))
+        unfinished = _FRAGMENT_SIZE * (self._count + len(self._unfinished))
+        return self._held + unfinished + _KEY_SIZE * len(self._finished)
 
     def read(
         self, content: bytes, offset: int
@@ -283,7 +285,7 @@ class HandshakeFragments:
                 message = self._take(key, header, offset + at, fragment)
                 if message is not None:
                     messages.append(message)
-                elif self.held > self._held_limit:
+                elif self.held > self._held_limit and self._unfinished:
                     errors.append(self._forget_oldest())
             at = end
         return messages, errors

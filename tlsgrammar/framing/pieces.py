@@ -86,6 +86,17 @@ class Pieces:
             start = max(start, following.end)
             index += 1
 
+    def forget_doubtful(self, start: int, end: int) -> None:
+        """Take away what is doubtful between two places."""
+        pieces = self.pieces
+        index = bisect_left(pieces, start, key=_start)
+        while index < len(pieces) and pieces[index].start < end:
+            if pieces[index].doubtful:
+                self.held -= len(pieces[index].data)
+                del pieces[index]
+            else:
+                index += 1
+
     def take(self, count: int) -> list[Piece]:
         """Take away so many of the first pieces."""
         taken = self.pieces[:count]

@@ -91,8 +91,8 @@ class ClientHelloSearch:
         # What is kept of the direction, from the first candidate on, and where that is.
         self._data = bytearray()
         self._base = 0
-        # Where candidates begin that have not turned out to be none, in order.
-        self._live: dict[int, None] = {}
+        # Where candidates begin that have not turned out to be none, in order; and the chain that each goes on with.
+        self._live: dict[int, _Chain] = {}
         # By where their next record begins; and what has to have arrived before that is looked at.
         self._chains: dict[int, _Chain] = {}
         self._due: list[tuple[int, int]] = []
@@ -105,7 +105,11 @@ class ClientHelloSearch:
     @property
     def held(self) -> int:
         """How many bytes of memory are held, about."""
-        return len(self._data) + _CANDIDATE_SIZE * len(self._live)
+        return (
+            len(self._data)
+            + _CANDIDATE_SIZE * max(len(self._live), len(self._chains))
+            + _DUE_SIZE * len(self._due)
+        )
 
     def feed(self, segment: bytes) -> bytes | None:
         """Take the next segment of the direction.
@@ -140,14 +144,22 @@ class ClientHelloSearch:
         if not live:
             self._base = begin
         elif len(live) >= _MAXIMUM_CANDIDATES:
-            del live[next(iter(live))]
-            self.given_up += 1
-        live[begin] = None
+            self._give_up(next(iter(live)))
         chain = self._chains.get(begin)
         if chain is None:
-            chain = self._chains[begin] = _Chain()
+            chain = self._chains[begin] = _Chain(begin)
             heappush(self._due, (begin + _RECORD_HEADER_SIZE + 1, begin))
+        live[begin] = chain
+        chain.live += 1
         chain.young[begin] = (chain.taken, b"")
+
+    def _give_up(self, begin: int) -> None:
+        """Follow a candidate no longer, and its chain neither where it was the last of it."""
+        chain = self._live.pop(begin)
+        chain.live -= 1
+        if not chain.live and self._chains.get(chain.at) is chain:
+            del self._chains[chain.at]
+        self.given_up += 1
 
     def _go_on(self, at: int) -> int | None:
         """Go on with the chain whose next record begins at `at`, and of which more has arrived.
@@ -155,10 +167,10 @@ class ClientHelloSearch:
         Returns:
             Where the ClientHello begins that is whole with it.
         """
-        chain = self._chains.pop(at)
-        data, start = self._data, at - self._base
-        if start < 0:  # of candidates that were all given up
+        chain = self._chains.pop(at, None)
+        if chain is None:  # of candidates that were all given up
             return None
+        data, start = self._data, at - self._base
         content_type, version, length = _record_header(data, start)
         if content_type != _HANDSHAKE or not SSL30 <= version <= TLS12 or not length:
             self._end(chain.candidates())
@@ -182,11 +194,13 @@ class ClientHelloSearch:
         if beside is None:
             self._wait(chain, end, end + _RECORD_HEADER_SIZE)
         else:
-            self._chains[end] = beside.joined(chain)
+            joined = self._chains[end] = beside.joined(chain, self._live)
+            joined.at = end
         return None
 
     def _wait(self, chain: _Chain, at: int, due: int) -> None:
-        if chain.young or chain.ends:
+        if chain.live:
+            chain.at = at
             self._chains[at] = chain
             heappush(self._due, (due, at))
 
@@ -213,7 +227,9 @@ class ClientHelloSearch:
 
     def _end(self, candidates: Iterable[int]) -> None:
         for begin in candidates:
-            self._live.pop(begin, None)
+            chain = self._live.pop(begin, None)
+            if chain is not None:
+                chain.live -= 1
 
     def _forget(self) -> None:
         """Keep no bytes that no candidate needs."""
@@ -236,6 +252,8 @@ class _Chain:
     """Records of which each begins where the last one ends, and the candidates that go on with them.
 
     Attributes:
+        at: where the next one begins.
+        live: how many of the candidates have not been given up.
         taken: how many bytes of handshake data the records have held.
         young: the candidates of whose message less than the header has come, by where they begin: how much had been taken
             before it, and what has come of it.
@@ -243,9 +261,11 @@ class _Chain:
             message is.
     """
 
-    __slots__ = ("ends", "taken", "young")
+    __slots__ = ("at", "ends", "live", "taken", "young")
 
-    def __init__(self) -> None:
+    def __init__(self, at: int) -> None:
+        self.at = at
+        self.live = 0
         self.taken = 0
         self.young: dict[int, tuple[int, bytes]] = {}
         self.ends: list[tuple[int, int, int]] = []
@@ -271,10 +291,14 @@ class _Chain:
             heappush(self.ends, (before + size, begin, size))
         self.taken += length
 
-    def joined(self, other: _Chain) -> _Chain:
-        """The candidates of both, whose next record is the same."""
+    def joined(self, other: _Chain, live: dict[int, _Chain]) -> _Chain:
+        """The candidates of both, whose next record is the same; `live` has the chain of each."""
         if len(other.young) + len(other.ends) > len(self.young) + len(self.ends):
-            return other.joined(self)
+            return other.joined(self, live)
+        for begin in other.candidates():
+            if begin in live:
+                live[begin] = self
+        self.live += other.live
         ahead = self.taken - other.taken
         for begin, (before, head) in other.young.items():
             self.young[begin] = (before + ahead, head)
@@ -283,8 +307,9 @@ class _Chain:
         return self
 
 
-# What is kept of a candidate besides its bytes, about.
-_CANDIDATE_SIZE = 400
+# What is kept of a candidate besides its bytes, and of what is due, about.
+_CANDIDATE_SIZE = 600
+_DUE_SIZE = 130
 
 
 def _is_client_hello(message: bytes) -> bool:
