@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import events
+from events.capture.clock import Clock
 from events.capture.connections import Connections
 from events.capture.files import open_capture
 from events.capture.headers import Decoder
@@ -67,7 +68,8 @@ def _elsewhere(frame: bytes, index: int) -> bytes:
 def _first_connection(capture: str) -> Iterator[tuple[float, bytes]]:
     """The frames of the first connection, without those that close it."""
     ports: set[bytes] | None = None
-    for ts, frame in itertools.chain.from_iterable(open_capture(capture).batches):
+    batches = (batch for _, batch in open_capture(capture).batches)
+    for ts, frame in itertools.chain.from_iterable(batches):
         own = {frame[34:36], frame[36:38]}
         if own == (ports := ports or own) and not frame[47] & _FIN:
             yield ts, frame
@@ -76,7 +78,8 @@ def _first_connection(capture: str) -> Iterator[tuple[float, bytes]]:
 def _bytes_per_connection(capture: str, count: int, disable: bool) -> float:
     frames = list(_first_connection(capture))
     decode = Decoder(1).decode
-    connections = Connections(events.Options(disable_analyzer_after_detection=disable))
+    options = events.Options(disable_analyzer_after_detection=disable)
+    connections = Connections(options, Clock())
     raised: list[Event] = []
 
     def open_one(index: int) -> None:

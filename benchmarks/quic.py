@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import events
+from events.capture.clock import Clock
 from events.capture.connections import Connections
 from events.capture.datagrams import DatagramFlows
 from events.capture.headers import Decoder, Segment
@@ -53,7 +54,8 @@ def against_tls(tls: list[Chunk]) -> Pair:
         tls: what the two sides of a connection of TLS said.
     """
     quic = talk(*configurations())
-    flows, connections = DatagramFlows(_OPTIONS, print), Connections(_OPTIONS)
+    clock = Clock()
+    flows, connections = DatagramFlows(_OPTIONS, clock, print), Connections(_OPTIONS, clock)
     *_, datagram = _taken(datagrams(quic), flows.datagram)
     *_, segment = _taken(
         packets([*tls, (False, b"\x17\x03\x03\x04\x00" + bytes(1024))], fin=False),
