@@ -276,3 +276,14 @@ def test_too_much_that_is_too_far_is_reported() -> None:
         feed(stream, 10_000_000 + index * 1000, bytes(1000))
     with pytest.raises(Overflow):
         feed(stream, 20_000_000, bytes(1000))
+
+
+def test_padding_that_is_repeated_is_noted_once() -> None:
+    stream = Stream()
+    stream.synchronize(0)
+    for _ in range(100):
+        feed(stream, 10, SIX, bare_ack=True)
+    assert len(stream._pending._doubtful) == 1
+    assert feed(stream, 10, b"", fin=True) == []
+    assert stream._pending._doubtful == []
+    assert stream.held == 0

@@ -53,14 +53,15 @@ _MUCH = 2**16
 
 
 class _Side:
-    """One side of a connection, as sender: its stream, and the connection."""
+    """One side of a connection, as sender: its key in the table, its stream, the connection and the other side."""
 
-    __slots__ = ("flow", "peer", "stream")
+    __slots__ = ("flow", "key", "peer", "stream")
 
     flow: _Flow
     peer: _Side
 
-    def __init__(self) -> None:
+    def __init__(self, key: bytes) -> None:
+        self.key = key
         self.stream = Stream()
 
 
@@ -82,7 +83,6 @@ class _Flow(Known):
 
     Attributes:
         challenge: a SYN that may have opened another one between the same ports.
-        keys: of its two sides in the table.
         first: the side that sent its first packet.
         originator: the side that opened it; while no SYN has been seen, the first one.
         opened: whether a SYN has been seen.
@@ -97,16 +97,14 @@ class _Flow(Known):
         "closed",
         "done",
         "first",
-        "keys",
         "last_time",
         "opened",
         "originator",
         "start_time",
     )
 
-    def __init__(self, first: _Side, keys: tuple[bytes, bytes], ts: float) -> None:
+    def __init__(self, first: _Side, ts: float) -> None:
         self.first = first
-        self.keys = keys
         self.start_time = ts
         self.last_time = ts
         self.originator = first
@@ -350,9 +348,9 @@ class Connections:
     def _open(self, key: bytes, segment: Segment, ts: float) -> _Side:
         ports = segment.buffer[segment.start : segment.start + 4]
         reverse = segment.destination + segment.source + ports[2:] + ports[:2]
-        side, peer = _Side(), _Side()
+        side, peer = _Side(key), _Side(reverse)
         side.peer, peer.peer = peer, side
-        side.flow = peer.flow = _Flow(side, (key, reverse), ts)
+        side.flow = peer.flow = _Flow(side, ts)
         self._sides[key] = side
         self._sides[reverse] = peer
         side.flow.begin_in(self._without, self._clock.now)
@@ -410,9 +408,8 @@ class Connections:
 
     def _analyzer_of(self, flow: _Flow) -> Analyzer:
         if flow.analyzer is None:
-            key = flow.keys[0] if flow.originator is flow.first else flow.keys[1]
             flow.analyzer = Analyzer(
-                connection("tcp", key, flow.start_time),
+                connection("tcp", flow.originator.key, flow.start_time),
                 originator_is_guess=not flow.opened,
                 options=self._options,
             )
@@ -470,12 +467,11 @@ class Connections:
 
     def _forget(self, flow: _Flow) -> None:
         del flow.kept[flow]
-        for key in flow.keys:
-            side = self._sides.get(key)
-            if side is not None and side.flow is flow:
-                del self._sides[key]
-        # They hold each other, and would wait for the collector.
         one, other = flow.first, flow.first.peer
+        for side in (one, other):
+            if self._sides.get(side.key) in (one, other):
+                del self._sides[side.key]
+        # They hold each other, and would wait for the collector.
         del one.flow, one.peer, other.flow, other.peer, flow.first, flow.originator
         flow.challenge = None
 

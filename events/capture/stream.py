@@ -19,8 +19,6 @@ order in which a capture has them:
 
 from __future__ import annotations
 
-from bisect import insort
-from collections import deque
 from typing import NamedTuple
 
 from tlsgrammar.framing.pieces import Piece, Pieces
@@ -78,7 +76,6 @@ class Stream:
     __slots__ = (
         "_acknowledged",
         "_earlier",
-        "_padding",
         "_pending",
         "_stray",
         "_strayed",
@@ -95,12 +92,10 @@ class Stream:
         self.fin_acknowledged = False
         # Where the direction began by a SYN before the last one.
         self._earlier: int | None = None
-        # What waits for what comes before it. Doubtful is what may be padding that a middlebox counted in; and where that
-        # begins.
+        # What waits for what comes before it. Doubtful is what may be padding that a middlebox counted in.
         self._pending = _NOTHING_WAITS
-        self._padding: list[int] | None = None
         # The positions up to which the other side has received more than has come, and when that was seen.
-        self._acknowledged: deque[tuple[int, float]] | None = None
+        self._acknowledged: tuple[tuple[int, float], ...] = ()
         self._stray: _Stray | None = None
         self._strayed = 0
 
@@ -183,7 +178,7 @@ class Stream:
             self.fin = None
         if fin and self.fin is None and end >= self.position:
             self.fin = end
-            self._forget_padding_after(end)
+            self._pending.forget_doubtful(end)
         doubtful = bare_ack and data == _PADDING
         if self.fin is not None and end > self.fin:
             # Nothing comes after the end.
@@ -223,15 +218,15 @@ class Stream:
             self.fin_acknowledged = True
             if self.fin <= self.position:
                 return []
-        waiting = self._acknowledged
-        if waiting is None:
-            waiting = self._acknowledged = deque()
-        while waiting and waiting[0][0] <= self.position:
-            waiting.popleft()
+        elif not self._pending and limit == self.position + 1:
+            # As likely the FIN, which takes a sequence number.
+            return []
+        waiting = [each for each in self._acknowledged if each[0] > self.position]
         waiting.append((limit, ts))
         passed = 0
         while len(waiting) > _PATIENCE or abs(ts - waiting[0][1]) > _PATIENCE_SECONDS:
-            passed = max(passed, waiting.popleft()[0])
+            passed = max(passed, waiting.pop(0)[0])
+        self._acknowledged = tuple(waiting)  # which is smaller, and most have one
         return self._give_up(min(passed, limit))
 
     def finish(self) -> list[Chunk]:
@@ -280,15 +275,9 @@ class Stream:
         self.position += len(data)
         self.fin = None
         self._pending = _NOTHING_WAITS
-        self._acknowledged = None
+        self._acknowledged = ()
         self._stray = None
         return [BEGINS_HERE, data]
-
-    def _forget_padding_after(self, position: int) -> None:
-        padding = self._padding
-        while padding and padding[-1] + len(_PADDING) > position:
-            start = padding.pop()
-            self._pending.forget_doubtful(start, start + len(_PADDING))
 
     def _advance(self, count: int) -> None:
         assert self.next_seq is not None
@@ -326,12 +315,6 @@ class Stream:
             self._pending = Pieces()
         pending = self._pending
         pending.add(new)
-        if new.doubtful:
-            if self._padding is None:
-                self._padding = []
-            insort(self._padding, new.start)
-            if len(self._padding) > _MAXIMUM_PIECES:
-                raise Overflow
         if pending.held > limit or len(pending) > _MAXIMUM_PIECES:
             raise Overflow
 

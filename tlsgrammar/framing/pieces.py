@@ -7,7 +7,7 @@ what becomes of holes, is for those who know what the pieces are of.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -51,11 +51,13 @@ class Pieces:
         held: how many bytes they are.
     """
 
-    __slots__ = ("held", "pieces")
+    __slots__ = ("_doubtful", "held", "pieces")
 
     def __init__(self) -> None:
         self.pieces: list[Piece] = []
         self.held = 0
+        # Where doubtful pieces began and ended that were added, in order.
+        self._doubtful: list[tuple[int, int]] = []
 
     def __len__(self) -> int:
         return len(self.pieces)
@@ -63,6 +65,7 @@ class Pieces:
     def add(self, new: Piece) -> None:
         """Take those bytes of a piece that none before it has."""
         pieces = self.pieces
+        held = self.held
         index = bisect_left(pieces, new.start, key=_start)
         if index and pieces[index - 1].end > new.start:
             index -= 1
@@ -85,17 +88,21 @@ class Pieces:
                 break
             start = max(start, following.end)
             index += 1
+        if new.doubtful and self.held != held:
+            insort(self._doubtful, (new.start, new.end))
 
-    def forget_doubtful(self, start: int, end: int) -> None:
-        """Take away what is doubtful between two places."""
+    def forget_doubtful(self, position: int) -> None:
+        """Take away the doubtful pieces that end behind a place; those before it are not looked at."""
         pieces = self.pieces
-        index = bisect_left(pieces, start, key=_start)
-        while index < len(pieces) and pieces[index].start < end:
-            if pieces[index].doubtful:
-                self.held -= len(pieces[index].data)
-                del pieces[index]
-            else:
-                index += 1
+        while self._doubtful and self._doubtful[-1][1] > position:
+            start, end = self._doubtful.pop()
+            index = bisect_left(pieces, start, key=_start)
+            while index < len(pieces) and pieces[index].start < end:
+                if pieces[index].doubtful:
+                    self.held -= len(pieces[index].data)
+                    del pieces[index]
+                else:
+                    index += 1
 
     def take(self, count: int) -> list[Piece]:
         """Take away so many of the first pieces."""
