@@ -94,7 +94,9 @@ def _bytes_per_connection(capture: str, count: int, disable: bool) -> float:
     tracemalloc.start()
     for index in range(1, count + 1):
         open_one(index)
-    return tracemalloc.get_traced_memory()[0] / count
+    taken = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    return taken / count
 
 
 def _addresses(frame: bytes, index: int) -> bytes:
