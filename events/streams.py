@@ -374,10 +374,6 @@ class Analyzer:
     def _peer(self, direction: _Direction) -> _Direction:
         return self._responder if direction is self._originator else self._originator
 
-    def _give_up(self, direction: _Direction, reason: str) -> None:
-        self._conversation.violation(direction, direction.records.offset, reason)
-        self._end(direction)
-
     def _end(self, direction: _Direction) -> None:
         direction.end()
         self._finish_search()
@@ -643,7 +639,8 @@ class Analyzer:
                 elif messages.held > _MUCH and self.held > self._options.connection_limit:
                     limit = self._options.connection_limit
                     reason = f"more than {limit} bytes would be held for this connection"
-                    self._give_up(direction, reason)
+                    conversation.violation(direction, direction.records.offset, reason)
+                    self._end(direction)
                 return
             if conversation.message(direction, message) is None and messages.pending:
                 # Where it says that it ends cannot be trusted.

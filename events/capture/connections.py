@@ -142,9 +142,11 @@ class Connections:
         self._with_bytes: Kept[_Flow] = Kept(*_WITH_BYTES)
         self._without: Kept[_Flow] = Kept(*_WITHOUT, options.silent_limit)
         self._over: Kept[_Flow] = Kept(*_OVER, options.silent_limit)
+        # All of them; those first that are missed least.
+        self._kept = (self._over, self._without, self._with_bytes)
 
     def __len__(self) -> int:
-        return len(self._with_bytes) + len(self._without) + len(self._over)
+        return sum(map(len, self._kept))
 
     def segment(self, segment: Segment, ts: float, events: list[Event]) -> None:
         """Take a TCP segment.
@@ -215,7 +217,7 @@ class Connections:
             events: the list that the events are appended to that were waiting for more.
         """
         now = self._clock.now
-        for kept in (self._over, self._without, self._with_bytes):
+        for kept in self._kept:
             for flow in kept.expired(now):
                 self._drop(flow, events)
 
@@ -234,7 +236,7 @@ class Connections:
         Returns:
             How many bytes of memory it took, about; 0 where there is none.
         """
-        for kept in (self._over, self._without, self._with_bytes):
+        for kept in self._kept:
             for flow in kept:
                 size = _SIZE + flow.held
                 if flow.analyzer is not None:
@@ -255,7 +257,7 @@ class Connections:
             self._finish(flow, flow.last_time, events, is_open=is_open)
             yield from events
         self._sides.clear()
-        for kept in (self._over, self._without, self._with_bytes):
+        for kept in self._kept:
             kept.clear()
 
     # Beginning

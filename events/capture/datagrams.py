@@ -199,11 +199,13 @@ class DatagramFlows:
         self._flows: dict[bytes, _Flow] = {}
         self._of_interest: Kept[_Flow] = Kept(*_OF_INTEREST)
         self._unknown: Kept[_Flow] = Kept(*_UNKNOWN, options.silent_limit)
+        # Both; those first that are missed least.
+        self._kept = (self._unknown, self._of_interest)
         # Those of _READERS that cannot be made.
         self._missing: set[int] = set()
 
     def __len__(self) -> int:
-        return len(self._of_interest) + len(self._unknown)
+        return sum(map(len, self._kept))
 
     def datagram(self, segment: Segment, ts: float, events: list[Event]) -> None:
         """Take a UDP datagram.
@@ -259,7 +261,7 @@ class DatagramFlows:
             events: the list that the events are appended to that were waiting for more.
         """
         now = self._clock.now
-        for kept in (self._unknown, self._of_interest):
+        for kept in self._kept:
             for flow in kept.expired(now):
                 for analyzer in flow.analyzers:
                     if analyzer is not None:
@@ -280,7 +282,7 @@ class DatagramFlows:
         Returns:
             How many bytes of memory it took, about; 0 where there is none.
         """
-        for kept in (self._unknown, self._of_interest):
+        for kept in self._kept:
             for flow in kept:
                 size = _SIZE + flow.held
                 for analyzer in flow.analyzers:
@@ -354,5 +356,5 @@ class DatagramFlows:
     def end(self) -> None:
         """Take note that the capture is over. What a flow was in the middle of then, nobody knows to be missing."""
         self._flows.clear()
-        self._of_interest.clear()
-        self._unknown.clear()
+        for kept in self._kept:
+            kept.clear()

@@ -131,7 +131,9 @@ def test_what_is_kept_is_not_looked_at_for_those_that_go() -> None:
             return super().__iter__()
 
     capture = Capture()
-    capture.connections._without = Counting(150.0, 10.0, 100_000)
+    connections = capture.connections
+    connections._without = without = Counting(150.0, 10.0, 100_000)
+    connections._kept = (connections._over, without, connections._with_bytes)
     for index in range(2_000):
         ends = Ends(orig_p=1024 + index)
         capture.take(at(START + index * 0.01, frame(ends, True, 1, 0, SYN)))
