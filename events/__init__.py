@@ -8,13 +8,14 @@
 
 from typing import TYPE_CHECKING
 
-from .capture import CaptureError, NotRead, read_capture, read_captures
+from .capture import CaptureError, read_capture, read_captures
 from .datagrams import DatagramAnalyzer
 from .meanings import Meaning, SecondsSinceEpoch, Text
 from .model import (
     DOCUMENTED,
     MODERN,
     QUIC,
+    SECRETS,
     Connection,
     Event,
     ProtocolViolation,
@@ -31,6 +32,7 @@ from .model import (
     SslCertificateRequest,
     SslChangeCipherSpec,
     SslClientHello,
+    SslDecryptedData,
     SslDhClientParams,
     SslDhServerParams,
     SslEcdhClientParams,
@@ -63,8 +65,10 @@ from .model import (
     SslSessionTicketHandshake,
     SslStapledOcsp,
 )
+from .not_read import NotRead
 from .options import Options
 from .output import json_line, json_lines, text_line, text_lines
+from .secrets.keylog import KeyLog
 from .streams import Analyzer
 from .walk import Occasion, known_events, raises
 
@@ -79,6 +83,7 @@ __all__ = [
     "DOCUMENTED",
     "DatagramAnalyzer",
     "Event",
+    "KeyLog",
     "MODERN",
     "Meaning",
     "NotRead",
@@ -95,12 +100,14 @@ __all__ = [
     "QUICZeroRTTPacket",
     "QuicAnalyzer",
     "ReporterError",
+    "SECRETS",
     "SecondsSinceEpoch",
     "SignatureAndHashAlgorithm",
     "SslAlert",
     "SslCertificateRequest",
     "SslChangeCipherSpec",
     "SslClientHello",
+    "SslDecryptedData",
     "SslDhClientParams",
     "SslDhServerParams",
     "SslEcdhClientParams",

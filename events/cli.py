@@ -16,8 +16,9 @@ from tlsgrammar.framing import DEFAULT_SEARCH_LIMIT
 from tlsgrammar.language.open_types import nearest
 from tlsgrammar.tool.console import Console, run
 
-from .capture import CaptureError, NotRead, read_capture, read_captures
+from .capture import CaptureError, read_capture, read_captures
 from .model import Event, ReporterError
+from .not_read import NotRead
 from .output import FORMATS
 from .walk import known_events
 

@@ -11,8 +11,9 @@ What is in neither table changes nothing.
 
 from __future__ import annotations
 
+import contextlib
 import enum
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from construct import Construct, Container
@@ -31,6 +32,7 @@ from .model import (
     Connection,
     Event,
     ProtocolViolation,
+    SslDecryptedData,
     SslEncryptedData,
     SslEstablished,
     SslPlaintextData,
@@ -38,6 +40,10 @@ from .model import (
 )
 from .options import Options
 from .walk import Occasion, schema_error, walker
+
+if TYPE_CHECKING:  # most have no secrets
+    from .secrets.agreement import Secrets
+    from .secrets.records import Content
 
 __all__ = ["Conversation", "Fact", "Side", "State", "Transport"]
 
@@ -146,6 +152,7 @@ _tuple = tuple.__new__
 _read_handshake = reader(Handshake)
 _APPLICATION_DATA = ContentType.application_data.value
 _CLIENT_HELLO = HandshakeType.client_hello.value
+_SERVER_HELLO = HandshakeType.server_hello.value
 _SERVER_HELLOS = (HandshakeType.server_hello.value, HandshakeType.hello_retry_request.value)
 
 
@@ -164,6 +171,7 @@ class Conversation:
         state: how far it is.
         version: the negotiated one; None before that is known.
         ts: when what is read now arrived, in seconds since the epoch.
+        secrets: what is known of its secrets; None where nobody has any.
         walker: what knows which events are asked for.
         registry: that of the structures.
     """
@@ -171,6 +179,7 @@ class Conversation:
     __slots__ = (
         "_cipher_suite",
         "_client",
+        "_decrypted_params",
         "_finishes",
         "_out",
         "_params",
@@ -179,6 +188,7 @@ class Conversation:
         "c",
         "originator_is_guess",
         "registry",
+        "secrets",
         "state",
         "ts",
         "version",
@@ -206,7 +216,18 @@ class Conversation:
         self._transport = transport
         self._cipher_suite: int | None = None
         self._params = _parameters(self.registry, None, None, transport.dtls)
+        # Of what is decrypted, where that has begun another handshake: it changes nothing outside.
+        self._decrypted_params: Container | None = None
+        self.secrets: Secrets | None = None
+        if options.key_log is not None:
+            from .secrets.agreement import Secrets
+
+            self.secrets = Secrets(options.key_log, self.registry, transport.dtls)
         self._out: list[Event] = []
+
+    def is_client(self, side: Side) -> bool:
+        """Whether a side is the TLS client."""
+        return side is self._client
 
     def shown(self, feeder: object) -> str:
         """The repr of who feeds it."""
@@ -268,8 +289,13 @@ class Conversation:
             self.state = following
             if following is State.ESTABLISHED:
                 self.raise_event(SslEstablished(self.c, ts=self.ts))
-                if fact is not Fact.ENCRYPTED_RECORD and self._finishes:
+                if fact is not Fact.ENCRYPTED_RECORD and self._finishes and not self._is_open:
                     self.state = State.FINISHED
+
+    @property
+    def _is_open(self) -> bool:
+        """Whether what is encrypted can be read, so that the conversation goes on."""
+        return self.secrets is not None and self.secrets.known()
 
     def finish(self) -> None:
         """Take note that nothing more comes, or that nothing more is of interest."""
@@ -300,9 +326,18 @@ class Conversation:
                 # A registry may have another schema for a hello, or for what is read of it here.
                 reason = f"nothing is learnt from this hello: {type(error).__name__}: {error}"
                 self.violation(side, message.offset(0), reason)
+        if self.secrets is not None and not malformed:
+            self._tell_secrets(value, message.data)
         for defect in summary(defects) if defects else ():
             self.violation(side, message.offset(defect.offset), defect.reason, defect.path)
         return None if malformed else value
+
+    def _tell_secrets(self, value: Any, data: bytes) -> None:
+        assert self.secrets is not None
+        if value["body"] is not None:
+            # A registry may have another schema for it; where that is a hello, it has been told.
+            with contextlib.suppress(AttributeError, KeyError, TypeError):
+                self.secrets.message(value["msg_type"], value["body"], data)
 
     def content(
         self, side: Side, content_type: int, content: bytes, header_offset: int, offset: int
@@ -362,7 +397,7 @@ class Conversation:
             self._out.append(
                 SslEncryptedData(self.c, side.is_orig, content_type, length, ts=self.ts)
             )
-        if self._finishes and self.state is State.ESTABLISHED:
+        if self._finishes and self.state is State.ESTABLISHED and not self._is_open:
             self.state = State.FINISHED
 
     def probable_handshake_message(self, side: Side, length: int) -> None:
@@ -371,6 +406,47 @@ class Conversation:
         self.raise_event(
             SslProbableEncryptedHandshakeMessage(self.c, is_client, length, ts=self.ts)
         )
+
+    # In: what was encrypted. It raises events, and changes nothing of what is known of the rest.
+
+    def decrypted_message(self, side: Side, message: HandshakeMessage) -> tuple[int, bool]:
+        """Read a handshake message that was encrypted, and raise its events.
+
+        Returns:
+            Its type, and whether where it ends can be trusted, as of `message`.
+        """
+        params = self._decrypted_params or self._params
+        value, defects = _read_handshake(message.data, params)
+        malformed = bool(defects) and any(defect.ends_early for defect in defects)
+        msg_type = value["msg_type"]
+        name = self.walker.message_name(msg_type)
+        self.hear(Handshake, value, side, name, malformed, params=params)
+        if not malformed and value["body"] is not None:
+            if msg_type == _SERVER_HELLO:
+                self._learn_again(value["body"])
+            self._tell_secrets(value, message.data)
+        for defect in summary(defects) if defects else ():
+            self.violation(side, message.offset(defect.offset), defect.reason, defect.path)
+        return msg_type, not malformed
+
+    def decrypted_content(self, side: Side, content: Content) -> None:
+        """Read what an encrypted record held that is no handshake data, and raise its events."""
+        if content.type == _APPLICATION_DATA:
+            if content.data and self.walker.wants_decrypted_data:
+                self._out.append(
+                    SslDecryptedData(self.c, side.is_orig, content.type, content.data, ts=self.ts)
+                )
+        elif content.data:
+            self.content(side, content.type, content.data, content.offset, content.offset)
+
+    def _learn_again(self, hello: Any) -> None:
+        """Take from a decrypted ServerHello what the decrypted messages after it depend on."""
+        try:
+            version, cipher_suite = negotiated_version(hello), hello["cipher_suite"]
+        except (AttributeError, KeyError, TypeError):
+            return  # a registry has another schema for it
+        dtls = self._transport.dtls
+        self._decrypted_params = _parameters(self.registry, version, cipher_suite, dtls)
 
     def _peer(self, side: Side) -> Side:
         one, other = self._sides
@@ -384,6 +460,7 @@ class Conversation:
         name: str,
         malformed: bool = False,
         packet: Any = None,
+        params: Container | None = None,
     ) -> None:
         """Raise the events of a structure that has been parsed.
 
@@ -394,6 +471,7 @@ class Conversation:
             name: what it is, or is a part of.
             malformed: whether that ended before its own lengths say.
             packet: the packet of QUIC that a frame stands in.
+            params: the context that it was parsed in; None for that of what is not encrypted.
         """
         occasion: Occasion | None = None
         try:
@@ -404,7 +482,7 @@ class Conversation:
             occasion = _tuple(
                 Occasion, (self.c, side.is_orig, self.ts, malformed, is_client, name, packet)
             )
-            params = self._params
+            params = params or self._params
             visit(value, params, params, occasion, self._out)
         except Exception as error:  # a function in a user's schema does not see all that it saw
             if occasion is None:

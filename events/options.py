@@ -5,6 +5,8 @@ What may live here: the choices, their defaults, and what is wrong with a choice
 
 from __future__ import annotations
 
+import importlib.util
+import os
 from collections.abc import Collection
 from typing import TypedDict
 
@@ -14,6 +16,7 @@ from tlsgrammar import Registry
 from tlsgrammar.framing import DEFAULT_SEARCH_LIMIT, MAXIMUM_HANDSHAKE_LENGTH
 
 from .model import Connection
+from .secrets.keylog import KeyLog
 from .walk import check_wanted
 
 __all__ = ["Choices", "Options", "chosen"]
@@ -25,6 +28,8 @@ class Choices(TypedDict, total=False):
     disable_analyzer_after_detection: bool
     wanted: Collection[str] | None
     extensions: Registry | None
+    secrets: KeyLog | str | os.PathLike[str] | None
+    embedded_secrets: bool
     search_limit: int
     handshake_limit: int
     reorder_limit: int
@@ -43,6 +48,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             documented seventeen, `protocol_violation`, `reporter_error`, and those of a user's own. Asking for fewer
             costs less.
         extensions: the registry of extensions and the like; the default one where it is None.
+        secrets: a `KeyLog`, or the path of one, by which encrypted records are read. A connection whose secrets are known
+            is read to its end, whatever `disable_analyzer_after_detection` says.
+        embedded_secrets: whether the secrets are used that a capture itself holds (Decryption Secrets Blocks of pcapng).
         search_limit: how many bytes into a stream that does not start with TLS to look for a ClientHello; 0 for streams
             that start with TLS only.
         handshake_limit: how long a handshake message may be, in bytes.
@@ -56,12 +64,17 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     Raises:
         ValueError: an event in `wanted` is not known, or a limit is negative.
-        TypeError: `wanted` is a string and not several, `extensions` is no registry, or a limit no integer.
+        TypeError: `wanted` is a string and not several, `extensions` is no registry, `secrets` no key log, or a limit no
+            integer.
+        OSError: `secrets` is the path of a file that cannot be opened.
+        ImportError: there are secrets, and the library cryptography is not installed.
     """
 
     disable_analyzer_after_detection: bool = True
     wanted: Collection[str] | None = None
     extensions: Registry | None = None
+    secrets: KeyLog | str | os.PathLike[str] | None = None
+    embedded_secrets: bool = True
     search_limit: int = DEFAULT_SEARCH_LIMIT
     handshake_limit: int = MAXIMUM_HANDSHAKE_LENGTH
     reorder_limit: int = 4 * 2**20
@@ -74,9 +87,16 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         """The validated names; None if `wanted` is None."""
         return self.wanted  # type: ignore[return-value]
 
+    @property
+    def key_log(self) -> KeyLog | None:
+        """The secrets, once a path has been opened."""
+        return self.secrets  # type: ignore[return-value]
+
     def __post_init__(self) -> None:
         if self.extensions is not None and not isinstance(self.extensions, Registry):
             raise TypeError(f"extensions= takes a Registry, not {self.extensions!r}")
+        if self.secrets is not None:
+            msgspec.structs.force_setattr(self, "secrets", _key_log(self.secrets))
         for name in _LIMITS:
             limit = getattr(self, name)
             if not isinstance(limit, int) or isinstance(limit, bool):
@@ -85,6 +105,22 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
                 raise ValueError(f"{name}= must be 0 or more, not {limit}")
         wanted = check_wanted(self.wanted, self.extensions)
         msgspec.structs.force_setattr(self, "wanted", wanted)
+
+
+def _key_log(secrets: object) -> KeyLog:
+    if isinstance(secrets, str | os.PathLike):
+        secrets = KeyLog(secrets)
+    if not isinstance(secrets, KeyLog):
+        kind = type(secrets).__name__  # never what it holds
+        raise TypeError(
+            f"secrets= takes a KeyLog, or the path of a key log, not a value of type {kind}"
+        )
+    if importlib.util.find_spec("cryptography") is None:
+        raise ImportError(
+            "to read what is encrypted needs the library cryptography: pip install 'tlsgrammar[secrets]'",
+            name="cryptography",
+        )
+    return secrets
 
 
 _LIMITS = [name for name in Options.__struct_fields__ if name.endswith("_limit")]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from itertools import pairwise
-from typing import NamedTuple, Unpack
+from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 from tlsgrammar import GrammarError, read, sslv2
 from tlsgrammar.framing import (
@@ -28,12 +28,17 @@ from tlsgrammar.framing import (
     recognise_after_client_hello,
     sole_message,
 )
+from tlsgrammar.framing.protected import ProtectedRecord
 from tlsgrammar.names import ContentType
 from tlsgrammar.versions import SSL20, SSL30, TLS10, TLS11, TLS12
 
 from .conversation import Conversation, Fact, Side, State, Transport
 from .model import Connection, Event
 from .options import Choices, Options, chosen
+
+if TYPE_CHECKING:  # most have no secrets
+    from .secrets.records import Content
+    from .secrets.streams import Opened, StreamOpener
 
 __all__ = ["Analyzer"]
 
@@ -94,10 +99,13 @@ class _Direction(Side):
         records: what reads them as records, in the states of `_OF_RECORDS`.
         search: what looks for a ClientHello in them, where they are searched.
         handshake: what reads messages that do not each stand alone in a record; None while none is begun.
+        decrypted: likewise, of what was encrypted.
+        unread: whether it has been told that records could not be opened although there are secrets.
     """
 
     __slots__ = (
         "cuts",
+        "decrypted",
         "handshake",
         "head",
         "heard_of",
@@ -107,6 +115,7 @@ class _Direction(Side):
         "reading",
         "records",
         "search",
+        "unread",
     )
 
     def __init__(self, is_orig: bool) -> None:
@@ -121,6 +130,8 @@ class _Direction(Side):
         self.records: RecordReader = _NOTHING_TO_READ
         self.search: ClientHelloSearch = _NOTHING_TO_SEARCH
         self.handshake: HandshakeReader | None = None
+        self.decrypted: HandshakeReader | None = None
+        self.unread = False
 
     @property
     def arrived(self) -> int:
@@ -134,8 +145,9 @@ class _Direction(Side):
     @property
     def held(self) -> int:
         """How many bytes of memory are held, about."""
-        handshake = 0 if self.handshake is None else self.handshake.held
-        return len(self.head) + self.records.held + self.search.held + handshake
+        readers = (self.handshake, self.decrypted)
+        messages = sum([reader.held for reader in readers if reader is not None])
+        return len(self.head) + self.records.held + self.search.held + messages
 
     def read_records(self, protocol: Protocol, data: bytes) -> None:
         """Read records from here on."""
@@ -162,6 +174,7 @@ class _Direction(Side):
         self.records = _NOTHING_TO_READ
         self.search = _NOTHING_TO_SEARCH
         self.handshake = None
+        self.decrypted = None
         self.head = b""
         self.cuts = ()
 
@@ -187,8 +200,8 @@ class Analyzer:
             then, once what is sent tells which that is: `c` and the `is_orig` of events change sides; the `is_orig` of
             what is delivered keeps its meaning.
         options: an `Options`. Alternatively pass its attributes as keywords, not both.
-        disable_analyzer_after_detection, wanted, extensions, search_limit, handshake_limit, connection_limit: attributes
-            of `Options`.
+        disable_analyzer_after_detection, wanted, extensions, secrets, search_limit, handshake_limit, connection_limit:
+            attributes of `Options`.
 
     Attributes:
         c: the connection.
@@ -196,7 +209,7 @@ class Analyzer:
         held: how many bytes of memory are held for what has not arrived whole, about.
     """
 
-    __slots__ = ("_conversation", "_may_tell", "_options", "_originator", "_responder")
+    __slots__ = ("_conversation", "_may_tell", "_opener", "_options", "_originator", "_responder")
 
     def __init__(
         self,
@@ -215,6 +228,7 @@ class Analyzer:
         self._conversation = Conversation(
             c, (self._responder, self._originator), _TRANSPORT, options, originator_is_guess
         )
+        self._opener: StreamOpener | None = None  # once there are secrets and an encrypted record
 
     def __repr__(self) -> str:
         return self._conversation.shown(self)
@@ -240,7 +254,8 @@ class Analyzer:
     @property
     def held(self) -> int:
         """How many bytes of memory are held for what has not arrived whole, about."""
-        return self._originator.held + self._responder.held
+        waiting = 0 if self._opener is None else self._opener.held
+        return self._originator.held + self._responder.held + waiting
 
     def deliver(self, data: bytes, is_orig: bool, ts: float | None = None) -> list[Event]:
         """Take the next bytes of a direction.
@@ -378,6 +393,10 @@ class Analyzer:
         direction.end()
         self._finish_search()
 
+    def _read_records(self, direction: _Direction, protocol: Protocol, data: bytes) -> None:
+        direction.read_records(protocol, data)
+        direction.records.keep = self._conversation.secrets is not None and protocol is Protocol.TLS
+
     # Where TLS begins
 
     def _collect(self, direction: _Direction, data: bytes) -> None:
@@ -412,7 +431,7 @@ class Analyzer:
             self._conversation.settle_originator(direction, is_originator=direction.is_orig)
             if peer.lost is not None and not peer.lost.if_more:
                 self._report_lost(peer)
-            direction.read_records(protocol, head)
+            self._read_records(direction, protocol, head)
         else:
             cuts, offset = direction.cuts, direction.offset
             direction.protocol = protocol
@@ -480,7 +499,7 @@ class Analyzer:
             peer = self._peer(direction)
             if peer.protocol is not Protocol.TLS:
                 self._begin_again(peer)
-            direction.read_records(Protocol.TLS, found)
+            self._read_records(direction, Protocol.TLS, found)
         elif search.over and not was_over:
             self._finish_search()
 
@@ -568,6 +587,8 @@ class Analyzer:
             if conversation.state is State.TLS13:
                 conversation.probable_handshake_message(direction, record.length)
             conversation.encrypted_record(direction, content_type, record.length)
+            if conversation.secrets is not None and conversation.state is not State.FINISHED:
+                self._open(direction, record)
             return
         if content_type == _HANDSHAKE:
             self._handshake(direction, record)
@@ -580,6 +601,8 @@ class Analyzer:
             )
             if content_type == _CHANGE_CIPHER_SPEC:
                 conversation.note(direction, Fact.CHANGE_CIPHER_SPEC)
+                if conversation.secrets is not None:
+                    self._keys_change(direction)
                 if direction.encrypts and conversation.state is not State.OFFERED:
                     _pass_over(direction)
         if conversation.walker.wants_plaintext_data:
@@ -648,6 +671,93 @@ class Analyzer:
                 end = message.offset(len(message.data) - 1) + 1
                 conversation.violation(direction, end, reason)
                 messages.drop()
+
+    # What is encrypted, with the secrets
+
+    def _opening(self) -> StreamOpener:
+        """What opens records."""
+        if self._opener is None:
+            from .secrets.streams import StreamOpener
+
+            secrets = self._conversation.secrets
+            assert secrets is not None
+            self._opener = StreamOpener(secrets)
+        return self._opener
+
+    def _keys_change(self, direction: _Direction) -> None:
+        """Take note of a ChangeCipherSpec."""
+        self._opening().change_cipher_spec(self._conversation.is_client(direction))
+
+    def _open(self, direction: _Direction, record: Record) -> None:
+        """Open an encrypted record, and those that have waited for the same secrets; read what they hold."""
+        opener = self._opening()
+        is_client = self._conversation.is_client(direction)
+        fragment = direction.records.passed
+        protected = None
+        if fragment is not None:
+            protected = ProtectedRecord(
+                record.type, record.version, fragment, record.fragment_offset
+            )
+        for opened in opener.take(is_client, protected, record.length):
+            self._opened(opened)
+        direction.records.keep = opener.wants(is_client)
+        self._tell_unsupported(direction, record)
+
+    def _tell_unsupported(self, direction: _Direction, record: Record) -> None:
+        secrets = self._conversation.secrets
+        assert secrets is not None
+        if secrets.unsupported and not direction.unread and secrets.known():
+            self._conversation.violation(direction, record.offset, secrets.unsupported)
+            self._originator.unread = self._responder.unread = True
+
+    def _opened(self, opened: Opened) -> None:
+        one, other = self._originator, self._responder
+        direction = one if self._conversation.is_client(one) is opened.is_client else other
+        content = opened.content
+        if content is None:
+            self._interrupt_decrypted(direction, opened.record.offset)
+            if not direction.unread:
+                direction.unread = True
+                reason = "a record does not authenticate with the secrets that there are"
+                self._conversation.violation(direction, opened.record.offset, reason)
+        elif content.type == _HANDSHAKE:
+            self._decrypted_handshake(direction, content)
+        else:
+            self._interrupt_decrypted(direction, content.offset)
+            self._conversation.decrypted_content(direction, content)
+            if content.type == _CHANGE_CIPHER_SPEC:
+                self._keys_change(direction)
+
+    def _interrupt_decrypted(self, direction: _Direction, offset: int) -> None:
+        messages, direction.decrypted = direction.decrypted, None
+        if messages is not None and messages.pending:
+            reason = f"{messages.pending} bytes of an encrypted handshake message are lost"
+            self._conversation.violation(direction, offset, reason)
+
+    def _decrypted_handshake(self, direction: _Direction, content: Content) -> None:
+        conversation = self._conversation
+        messages = direction.decrypted
+        if messages is None:
+            messages = direction.decrypted = HandshakeReader(self._options.handshake_limit)
+        messages.feed(content.data, content.offset)
+        while True:
+            try:
+                message = messages.next()
+            except GrammarError as error:
+                conversation.violation(direction, error.offset, error.reason, error.path)
+                direction.decrypted = None
+                return
+            if message is None:
+                break
+            msg_type, whole = conversation.decrypted_message(direction, message)
+            self._opening().message(conversation.is_client(direction), msg_type)
+            if not whole and messages.pending:
+                self._interrupt_decrypted(direction, message.offset(len(message.data) - 1) + 1)
+                return
+        if not messages.pending:
+            direction.decrypted = None
+        elif self.held > self._options.connection_limit:
+            self._interrupt_decrypted(direction, content.offset)
 
     # SSL 2.0
 

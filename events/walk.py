@@ -53,9 +53,11 @@ from .model import (
     MODERN,
     OWN,
     QUIC,
+    SECRETS,
     Connection,
     Event,
     ReporterError,
+    SslDecryptedData,
     SslEncryptedData,
     SslPlaintextData,
 )
@@ -246,9 +248,9 @@ def known_events(registry: Registry = DEFAULT) -> list[str]:
     return [*_LISTED, *sorted({row.event.name for row in rows} - _LISTED.keys())]
 
 
-_ALL: tuple[type[Event], ...] = (*DOCUMENTED, *OWN, *MODERN, *QUIC)
+_ALL: tuple[type[Event], ...] = (*DOCUMENTED, *OWN, *MODERN, *QUIC, *SECRETS)
 _LISTED = {event.name: event for event in _ALL}
-_LATER = frozenset((*MODERN, *QUIC))
+_LATER = frozenset((*MODERN, *QUIC, *SECRETS))
 
 
 def check_wanted(
@@ -293,11 +295,12 @@ class Walker:
     """The walk over structures for a set of events.
 
     Args:
-        wanted: the names of the events that are asked for; all but those of `MODERN` and `QUIC` where it is None.
+        wanted: the names of the events that are asked for; all but those of `MODERN`, `QUIC` and
+            `SECRETS` where it is None.
         registry: that of the structures.
 
     Attributes:
-        wants_encrypted_data, wants_plaintext_data: whether the events of those names are asked for, which
+        wants_decrypted_data, wants_encrypted_data, wants_plaintext_data: whether the events of those names are asked for, which
             each record asks.
     """
 
@@ -311,6 +314,7 @@ class Walker:
         self._scoped: dict[Construct, bool] = {}
         registry.tell(self)
         self._message_names: dict[int, str] = registry.derived.setdefault("message names", {})
+        self.wants_decrypted_data = self.wants(SslDecryptedData)
         self.wants_encrypted_data = self.wants(SslEncryptedData)
         self.wants_plaintext_data = self.wants(SslPlaintextData)
 

@@ -14,6 +14,8 @@ from construct import (
     If,
     IfThenElse,
     Peek,
+    Rebuild,
+    len_,
     this,
 )
 
@@ -39,6 +41,7 @@ from .versions import cid_length
 
 __all__ = [
     "ACK",
+    "ConnectionIdAdditionalData",
     "DTLSCiphertext",
     "DTLSHandshake",
     "DTLSHandshakeHeader",
@@ -95,6 +98,21 @@ DTLSCiphertext = message(
     "sequence_number" / IfThenElse(this.unified_hdr.sequence_number_is_uint16, uint16, uint8),
     "encrypted_record"
     / IfThenElse(this.unified_hdr.length_present, opaque(0, 2**14 + 256), remaining()),
+)
+
+# What is authenticated beside the fragment of a record with a connection id. What that holds is in the shape of a
+# TLSInnerPlaintext.
+ConnectionIdAdditionalData = structure(
+    "ConnectionIdAdditionalData",
+    "RFC 9146 section 5",
+    "seq_num_placeholder" / Const(b"\xff" * 8),
+    "tls12_cid" / Const(ContentType.tls12_cid.value, uint8),
+    "cid_length" / Rebuild(uint8, len_(this.cid)),
+    "tls12_cid_again" / Const(ContentType.tls12_cid.value, uint8),
+    "version" / uint16,
+    "epoch_and_sequence_number" / uint64,
+    "cid" / Bytes(this.cid_length),
+    "length_of_DTLSInnerPlaintext" / uint16,
 )
 
 # A fragment of a message.

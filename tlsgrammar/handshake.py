@@ -43,6 +43,7 @@ from .language import (
     uint32,
     vector,
 )
+from .language.compiler import packer
 from .language.open_types import OpenChoice
 from .language.parameters import declare_parameter
 from .names import CertificateStatusType, HandshakeType
@@ -51,7 +52,9 @@ from .versions import by_version, is_early_tls13_draft
 
 __all__ = [
     "Certificate",
+    "CertificateExtension",
     "CertificateRequest",
+    "CertificateRequestExtension",
     "CertificateRequestTLS12",
     "CertificateStatus",
     "CertificateURL",
@@ -62,6 +65,7 @@ __all__ = [
     "CompressedCertificate",
     "EncodedClientHelloInner",
     "EncryptedExtensions",
+    "EncryptedExtensionsExtension",
     "EndOfEarlyData",
     "Finished",
     "Handshake",
@@ -73,6 +77,7 @@ __all__ = [
     "KeyUpdate",
     "MessageHash",
     "NewSessionTicket",
+    "NewSessionTicketExtension",
     "NewSessionTicketTLS12",
     "NewSessionTicketTLS13",
     "NextProtocol",
@@ -83,8 +88,11 @@ __all__ = [
     "SupplementalData",
     "SupplementalDataEntry",
     "URLAndHash",
+    "has_extension",
+    "is_hello_retry_request",
     "negotiated_version",
     "offered_connection_id",
+    "random_of",
 ]
 
 CipherSuite = enumeration(uint16, names.CIPHER_SUITES)
@@ -208,6 +216,8 @@ NewSessionTicketTLS12 = structure(
     "ticket" / opaque(0, 2**16 - 1),
 )
 
+NewSessionTicketExtension = Extension("new_session_ticket")
+
 NewSessionTicketTLS13 = structure(
     "NewSessionTicketTLS13",
     "RFC 8446 section 4.6.1",
@@ -215,7 +225,7 @@ NewSessionTicketTLS13 = structure(
     "ticket_age_add" / uint32,
     "ticket_nonce" / opaque(0, 255),
     "ticket" / opaque(1, 2**16 - 1),
-    "extensions" / vector(Extension("new_session_ticket"), 0, 2**16 - 2),
+    "extensions" / vector(NewSessionTicketExtension, 0, 2**16 - 2),
 )
 
 NewSessionTicket = message(
@@ -226,10 +236,12 @@ NewSessionTicket = message(
 
 EndOfEarlyData = message("EndOfEarlyData", "RFC 8446 section 4.5", Empty)
 
+EncryptedExtensionsExtension = Extension("encrypted_extensions")
+
 EncryptedExtensions = message(
     "EncryptedExtensions",
     "RFC 8446 section 4.3.1",
-    "extensions" / vector(Extension("encrypted_extensions"), 0, 2**16 - 1),
+    "extensions" / vector(EncryptedExtensionsExtension, 0, 2**16 - 1),
 )
 
 # RFC 5246 section 7.4.2
@@ -241,11 +253,13 @@ CertificateTLS12 = structure(
     "certificate_list" / vector(ASN1Cert, 0, 2**24 - 1),
 )
 
+CertificateExtension = Extension("certificate")
+
 CertificateEntry = structure(
     "CertificateEntry",
     "RFC 8446 section 4.4.2",
     "cert_data" / opaque(1, 2**24 - 1),
-    "extensions" / vector(Extension("certificate"), 0, 2**16 - 1),
+    "extensions" / vector(CertificateExtension, 0, 2**16 - 1),
 )
 
 CertificateTLS13 = structure(
@@ -274,11 +288,13 @@ CertificateRequestTLS12 = structure(
     "certificate_authorities" / vector(DistinguishedName, 0, 2**16 - 1),
 )
 
+CertificateRequestExtension = Extension("certificate_request")
+
 CertificateRequestTLS13 = structure(
     "CertificateRequestTLS13",
     "RFC 8446 section 4.3.2",
     "certificate_request_context" / opaque(0, 2**8 - 1),
-    "extensions" / vector(Extension("certificate_request"), 2, 2**16 - 1),
+    "extensions" / vector(CertificateRequestExtension, 2, 2**16 - 1),
 )
 
 CertificateRequest = message(
@@ -365,14 +381,22 @@ NextProtocol = message(
 MessageHash = message("MessageHash", "RFC 8446 section 4.4.1", "hash" / remaining())
 
 
+def _body_of(hello: Any, extension_type: int) -> Any:
+    """The body of an extension of a parsed hello; None where there is none, or it cannot be read."""
+    for extension in hello["extensions"] or ():
+        if extension["extension_type"] == extension_type and extension["body"] is not None:
+            return extension["body"]
+    return None
+
+
 def negotiated_version(hello: Any) -> int:
     """The version that a parsed ServerHello or HelloRetryRequest settles: the one of its
     supported_versions (RFC 8446 section 4.2.1), or its own.
     """
-    for extension in hello["extensions"] or ():
-        if extension["extension_type"] == SUPPORTED_VERSIONS and extension["body"] is not None:
-            selected: int = extension["body"]["selected_version"]
-            return selected
+    body = _body_of(hello, SUPPORTED_VERSIONS)
+    if body is not None:
+        selected: int = body["selected_version"]
+        return selected
     version: int = hello["legacy_version"] if "legacy_version" in hello else hello["server_version"]
     return version
 
@@ -381,11 +405,30 @@ def offered_connection_id(hello: Any) -> bytes | None:
     """The connection id that the sender of a parsed hello wants to receive (RFC 9146 section 3); None where it
     wants none.
     """
-    for extension in hello["extensions"] or ():
-        if extension["extension_type"] == CONNECTION_ID and extension["body"] is not None:
-            cid: bytes = extension["body"]["cid"]
-            return cid
-    return None
+    body = _body_of(hello, CONNECTION_ID)
+    cid: bytes | None = None if body is None else body["cid"]
+    return cid
+
+
+def has_extension(hello: Any, extension_type: int) -> bool:
+    """Whether a parsed hello has an extension, readable or not."""
+    return any(each["extension_type"] == extension_type for each in hello["extensions"] or ())
+
+
+_random = packer(Random)
+
+
+def random_of(hello: Any) -> bytes:
+    """The random of a parsed hello, its 32 bytes."""
+    random = hello["random"]
+    return _random(random["gmt_unix_time"], random["random_bytes"])
+
+
+def is_hello_retry_request(hello: Any) -> bool:
+    """Whether a parsed ServerHello is a HelloRetryRequest (RFC 8446 section 4.1.3), or one of the drafts that was a
+    message of its own.
+    """
+    return "random" not in hello or bool(_is_hello_retry_request(hello))
 
 
 for _type, _schema, _reference in (

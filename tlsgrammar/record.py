@@ -20,12 +20,14 @@ from .language import (
     structure,
     uint8,
     uint16,
+    uint64,
 )
 from .language.presentation import Output, position, render_path
 from .language.shape import Around, Shape, least_size
 from .registry import DEFAULT
 
 __all__ = [
+    "AdditionalData",
     "Alert",
     "Alerts",
     "ApplicationData",
@@ -123,6 +125,17 @@ TLSInnerPlaintext = message(
             "zeros" / Default(remaining(), b""),
         )
     ),
+)
+
+# What is authenticated beside the fragment of a record up to TLS 1.2, by an AEAD or by what precedes the fragment under a
+# MAC (section 6.2.3.1).
+AdditionalData = structure(
+    "AdditionalData",
+    "RFC 5246 section 6.2.3.3",
+    "seq_num" / uint64,
+    "type" / uint8,
+    "version" / uint16,
+    "length" / uint16,
 )
 
 ChangeCipherSpec = message("ChangeCipherSpec", "RFC 5246 section 7.1", "type" / uint8)

@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Unpack
 
 from ..model import Event
+from ..not_read import NotRead
 from ..options import Choices, Options, chosen
 from .clock import Clock
 from .connections import Connections
@@ -18,7 +19,7 @@ from .frames import Decode, check_link_type, frames
 from .headers import TCP
 from .memory import Memory
 
-__all__ = ["NotRead", "read_capture"]
+__all__ = ["read_capture"]
 
 
 def read_capture(
@@ -55,10 +56,6 @@ def read_capture(
 
 def _warn(message: str) -> None:
     warnings.warn(message, NotRead, stacklevel=1)
-
-
-class NotRead(UserWarning):
-    """Part of a capture was skipped: a library is not installed, or the link type of an interface cannot be read."""
 
 
 def _events(

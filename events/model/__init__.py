@@ -65,6 +65,7 @@ from .quic import (
     QUICUnhandledVersion,
     QUICZeroRTTPacket,
 )
+from .secrets import SECRETS, SslDecryptedData
 
 __all__ = [
     "Connection",
@@ -82,11 +83,13 @@ __all__ = [
     "QUICUnhandledVersion",
     "QUICZeroRTTPacket",
     "ReporterError",
+    "SECRETS",
     "SignatureAndHashAlgorithm",
     "SslAlert",
     "SslCertificateRequest",
     "SslChangeCipherSpec",
     "SslClientHello",
+    "SslDecryptedData",
     "SslDhClientParams",
     "SslDhServerParams",
     "SslEcdhClientParams",

@@ -56,6 +56,11 @@ class DatagramRecord(NamedTuple):
         fragment: its content.
         offset: where in the datagram it begins.
         fragment_offset: where in the datagram its content begins.
+        sequence_number: its number; under a unified header a part of it, which is protected.
+        sequence_number_size: how many bytes of it are in the header.
+        cid: the connection id in the header; None where it has none.
+        unified: whether the header is a unified one.
+        datagram: what it stands in.
     """
 
     type: int
@@ -64,6 +69,16 @@ class DatagramRecord(NamedTuple):
     fragment: bytes
     offset: int
     fragment_offset: int
+    sequence_number: int
+    sequence_number_size: int
+    cid: bytes | None
+    unified: bool
+    datagram: bytes
+
+    @property
+    def header(self) -> bytes:
+        """Its header, as it is on the wire."""
+        return self.datagram[self.offset : self.fragment_offset]
 
 
 def read_records(
@@ -110,7 +125,10 @@ def _read_record(
         # Of the epoch there are two bits; 0 is never encrypted.
         epoch = header["epoch"] or 4
         content_type, version = ContentType.application_data.value, DTLS12
+        size = 2 if header["sequence_number_is_uint16"] else 1
+        cid = value["connection_id"]
     else:
+        unified = False
         content_type = datagram[at]
         if (
             content_type not in _CONTENT_TYPES
@@ -127,7 +145,21 @@ def _read_record(
         if content_type == ContentType.tls12_cid and not has_cid:
             raise GrammarError("a connection id, which was not negotiated", at, "DTLSPlaintext.cid")
         fragment = value["fragment"]
-    return DatagramRecord(content_type, version, epoch, fragment, at, end - len(fragment)), end
+        size = 6
+        cid = value["cid"]
+    return DatagramRecord(
+        content_type,
+        version,
+        epoch,
+        fragment,
+        at,
+        end - len(fragment),
+        value["sequence_number"],
+        size,
+        cid,
+        unified,
+        datagram,
+    ), end
 
 
 def may_be_dtls(first_byte: int) -> bool:

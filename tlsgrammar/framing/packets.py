@@ -24,6 +24,7 @@ from ..quic import (
     is_long_header,
     packet_type,
 )
+from .protected import whole_number
 
 __all__ = ["Packet", "is_quic", "read_frames", "read_packets", "truncated_packet_number"]
 
@@ -125,14 +126,7 @@ def truncated_packet_number(header: bytes, size: int, expected: int) -> int:
         size: how many bytes of it are the packet number.
         expected: the number that comes next, if none is lost.
     """
-    truncated = int.from_bytes(header[-size:], "big")
-    window = 1 << 8 * size
-    candidate = (expected & ~(window - 1)) | truncated
-    if candidate + window // 2 <= expected and candidate < 2**62 - window:
-        return candidate + window
-    if candidate > expected + window // 2 and candidate >= window:
-        return candidate - window
-    return candidate
+    return whole_number(int.from_bytes(header[-size:], "big"), 8 * size, expected)
 
 
 # More packets than any sender puts into a datagram.

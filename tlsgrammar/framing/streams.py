@@ -211,12 +211,27 @@ class RecordReader:
     Attributes:
         pass_over: whether the fragments of the records that follow are of no interest: encrypted.
             Those of application_data records never are.
+        keep: whether those fragments are wanted all the same, as `passed`: somebody may have the keys.
+        passed: the fragment of the last record, where it was passed over and kept; None where it was neither, or bytes
+            of it are missing.
     """
 
-    __slots__ = ("_at", "_base", "_data", "_header", "_missing", "_read_header", "pass_over")
+    __slots__ = (
+        "_at",
+        "_base",
+        "_data",
+        "_header",
+        "_missing",
+        "_read_header",
+        "keep",
+        "pass_over",
+        "passed",
+    )
 
     def __init__(self, protocol: Protocol, offset: int = 0) -> None:
         self.pass_over = False
+        self.keep = False
+        self.passed: bytes | None = None
         self._read_header: Callable[[bytes | bytearray, int, int], _Header | None] = (
             _sslv2_header if protocol is Protocol.SSLV2 else _tls_header
         )
@@ -226,7 +241,7 @@ class RecordReader:
         self._base = offset
         # The header of the record that has been begun, and what is missing of a fragment that is passed over.
         self._header: _Header | None = None
-        self._missing = 0
+        self._missing: int | None = None
 
     @property
     def offset(self) -> int:
@@ -252,7 +267,7 @@ class RecordReader:
         if self._at == len(self._data):
             self._base += self._at
             self._at = 0
-            if len(data) < self._missing:
+            if self._missing is not None and len(data) < self._missing:
                 self._missing -= len(data)
                 self._base += len(data)
                 self._data = b""
@@ -292,8 +307,12 @@ class RecordReader:
         if end > len(data):
             return self._next_in_parts(header, start)
         self._at = end
-        passed_over = self.pass_over or content_type == _APPLICATION_DATA
-        fragment = None if passed_over else bytes(data[start : end - padding])
+        fragment = None
+        if self.pass_over or content_type == _APPLICATION_DATA:
+            if self.keep:
+                self.passed = bytes(data[start:end])
+        else:
+            fragment = bytes(data[start : end - padding])
         offset = self._base + at
         return _tuple(Record, (content_type, version, length, fragment, offset, offset + size))
 
@@ -304,21 +323,25 @@ class RecordReader:
         if self._header is None:
             self._header = header
             self._at = at
-            if passed_over:
+            self.passed = None
+            if passed_over and not self.keep:
                 self._missing = length
         left = len(self._data) - self._at
         fragment = None
-        if self._missing or passed_over:
+        if self._missing is not None:
             taken = min(self._missing, left)
             self._missing -= taken
             self._at += taken
             if self._missing:
                 return None
+            self._missing = None
         else:
             if left < length:
                 return None
             fragment = bytes(self._data[self._at : self._at + length - padding])
             self._at += length
+            if passed_over:
+                self.passed, fragment = fragment, None
         self._header = None
         fragment_offset = self.offset - length
         return Record(
@@ -331,6 +354,17 @@ class RecordReader:
         Returns:
             Whether reading can go on after them: they lie within a fragment that is passed over.
         """
+        if self._missing is None:
+            header = self._header
+            if header is None or not (self.pass_over or header[0] == _APPLICATION_DATA):
+                return False
+            # What has been kept of it is of no use.
+            missing = header[2] - (len(self._data) - self._at)
+            if missing < length:
+                return False
+            self._base += len(self._data)
+            self._data, self._at = b"", 0
+            self._missing = missing
         if self._missing < length:
             return False
         self._missing -= length

@@ -1498,3 +1498,14 @@ def fields(schema: Construct) -> Callable[[bytes | bytearray, int], tuple[int, .
     emitter = Emitter(FAST)
     values = emitter._fixed_run(list(of.fields), Place("len(data)", "", {}, "0", False))
     return emitter._function("data, p", f"({', '.join(values)},)", schema)
+
+
+def packer(schema: Construct) -> Callable[..., bytes]:
+    """The bytes of a structure as a function of the values of its fields: what `build` gives, in a fraction of the time.
+    The fields are integers of one, two, four or eight bytes, and bytes of a fixed length.
+    """
+    of = shape(innermost(schema))
+    assert isinstance(of, Record)
+    codes = [fixed(field)[0] for field in of.fields]
+    assert all(len(code) == 1 or code.endswith("s") for code in codes)
+    return struct.Struct(">" + "".join(codes)).pack

@@ -1,0 +1,285 @@
+"""What a handshake agrees upon that keys depend on, and the secrets that a key log has of it.
+
+What may live here: that, for any transport. What becomes of records is for `streams`, `datagrams` and `packets`. Nothing
+here needs the library cryptography before a secret is found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from tlsgrammar import Registry
+from tlsgrammar.handshake import (
+    has_extension,
+    is_hello_retry_request,
+    negotiated_version,
+    random_of,
+)
+from tlsgrammar.names import CIPHER_SUITES, HandshakeType
+from tlsgrammar.versions import is_tls13
+
+from .keylog import KeyLog, Label
+from .suites import Suite, suite
+
+if TYPE_CHECKING:
+    from .records import Agreed, Protection, Version
+
+__all__ = ["APPLICATION", "EARLY", "HANDSHAKE", "Agreement", "Secrets"]
+
+_EARLY_DATA = 42
+_ENCRYPT_THEN_MAC = 22
+_TRUNCATED_HMAC = 4
+_EXTENDED_MASTER_SECRET = 23
+
+_CLIENT_HELLO = HandshakeType.client_hello.value
+_SERVER_HELLO = HandshakeType.server_hello.value
+_CLIENT_KEY_EXCHANGE = HandshakeType.client_key_exchange.value
+
+_FOUND_BY = 8  # so many bytes of an encrypted pre-master secret stand in a key log
+_MAXIMUM_TRANSCRIPT = 2**18  # in bytes; of a longer handshake no extended master secret is made
+
+# The keys of TLS 1.3, in their order; those of application data are followed by others (RFC 8446 section 7.2).
+EARLY, HANDSHAKE, APPLICATION = range(3)
+
+_LABELS = {
+    (True, EARLY): Label.CLIENT_EARLY,
+    (True, HANDSHAKE): Label.CLIENT_HANDSHAKE,
+    (False, HANDSHAKE): Label.SERVER_HANDSHAKE,
+    (True, APPLICATION): Label.CLIENT_APPLICATION,
+    (False, APPLICATION): Label.SERVER_APPLICATION,
+}
+
+
+class Secrets:
+    """The secrets of one conversation, and what they depend on.
+
+    Args:
+        keylog: where they are looked for.
+        registry: where the names of cipher suites are.
+        dtls: whether it is DTLS.
+
+    Attributes:
+        client_random: that of the last ClientHello; None before there is one.
+        offers_early_data: whether that offers early data.
+        version: what has been negotiated; None before.
+        suite: what the negotiated cipher suite is made of; None where that is not known.
+        agreement: the last one up to TLS 1.2; None where there is none.
+        unsupported: why nothing can be opened although there are secrets, in words; empty where nothing is known to
+            stand against it.
+    """
+
+    __slots__ = (
+        "_dtls",
+        "_keylog",
+        "_registry",
+        "_transcript",
+        "_transcript_size",
+        "agreement",
+        "client_random",
+        "offered",
+        "offers_early_data",
+        "suite",
+        "unsupported",
+        "version",
+    )
+
+    def __init__(self, keylog: KeyLog, registry: Registry, dtls: bool) -> None:
+        self._keylog = keylog
+        self._registry = registry
+        self._dtls = dtls
+        self.client_random: bytes | None = None
+        self.offered: tuple[int, ...] = ()
+        self.offers_early_data = False
+        self.version: Version | None = None
+        self.suite: Suite | None = None
+        self.agreement: Agreement | None = None
+        self.unsupported = ""
+        # The messages of a handshake, as long as they may go into its master secret.
+        self._transcript: list[bytes] | None = None
+        self._transcript_size = 0
+
+    @property
+    def keylog(self) -> KeyLog:
+        """Where they are looked for."""
+        return self._keylog
+
+    # In
+
+    def message(self, msg_type: int, body: Any, data: bytes) -> None:
+        """Take note of a handshake message.
+
+        Args:
+            msg_type: its type.
+            body: what its body was parsed to.
+            data: its bytes.
+        """
+        if msg_type == _CLIENT_HELLO:
+            self._client_hello(body)
+        elif self.client_random is None:
+            return
+        if self._transcript is not None:
+            self._transcript_size += len(data)
+            if self._transcript_size > _MAXIMUM_TRANSCRIPT:
+                self._transcript = None
+            else:
+                self._transcript.append(data)
+        if msg_type == _SERVER_HELLO:
+            self._server_hello(body)
+        elif msg_type == _CLIENT_KEY_EXCHANGE and self.agreement is not None:
+            keys = body["exchange_keys"]
+            if isinstance(keys, dict) and "pre_master_secret" in keys:
+                encrypted: bytes = keys["pre_master_secret"]
+                self.agreement.pre_master(encrypted[:_FOUND_BY], self._transcript)
+            self._transcript = None
+
+    def _client_hello(self, hello: Any) -> None:
+        self.client_random = random_of(hello)
+        self.offers_early_data = has_extension(hello, _EARLY_DATA)
+        self.offered = tuple(hello["cipher_suites"]) if self.offers_early_data else ()
+        # Over datagrams messages are hashed with a header that is not here.
+        wanted = self._keylog.has_pre_master_secrets and not self._dtls
+        self._transcript = [] if wanted else None
+        self._transcript_size = 0
+
+    def _server_hello(self, hello: Any) -> None:
+        from .records import Agreed, Version
+
+        number = negotiated_version(hello)
+        if is_hello_retry_request(hello) or self.client_random is None:
+            return
+        self.version = Version.of(number, is_tls13(number), self._dtls)
+        self.suite = suite(hello["cipher_suite"], self._registry)
+        if self.suite is None:
+            name = self._registry.name_of(CIPHER_SUITES, hello["cipher_suite"])
+            self.unsupported = f"nothing here opens what is encrypted with {name}"
+        if self.version.is_tls13 or self.suite is None:
+            self.agreement = None
+            return
+        if hello["legacy_compression_method"]:
+            self.unsupported = "nothing here opens what is compressed"
+            self.agreement = None
+            return
+        agreed = Agreed(
+            self.client_random,
+            random_of(hello),
+            has_extension(hello, _ENCRYPT_THEN_MAC),
+            has_extension(hello, _TRUNCATED_HMAC),
+        )
+        extended = has_extension(hello, _EXTENDED_MASTER_SECRET)
+        self.agreement = Agreement(self, self.suite, number, agreed, extended)
+
+    # Out
+
+    def known(self) -> bool:
+        """Whether there is any secret of the conversation, so far."""
+        if self.client_random is None:
+            return False
+        if self._keylog.knows(self.client_random):
+            return True
+        return self.agreement is not None and self.agreement.master() is not None
+
+    def find(self, label: str) -> bytes | None:
+        """A secret of the conversation; None where there is none, so far."""
+        if self.client_random is None:
+            return None
+        return self._keylog.find(self.client_random, label)
+
+    def traffic_secret(self, is_client: bool, level: int) -> bytes | None:
+        """The first secret of a level of TLS 1.3; None where there is none, so far.
+
+        Args:
+            is_client: whether it is the client's.
+            level: `EARLY`, `HANDSHAKE` or `APPLICATION`.
+        """
+        label = _LABELS.get((is_client, level))
+        return None if label is None else self.find(label)
+
+    def suites_of_early_data(self, secret: bytes) -> Iterator[Suite]:
+        """The cipher suites that early data may be protected with, which is said in no hello: those that the client offers
+        whose hash is as long as the secret.
+        """
+        from .schedule import HASHES
+
+        for code in self.offered:
+            found = suite(code, self._registry)
+            made_of = None if found is None else HASHES.get(found.prf)
+            if found is not None and made_of is not None and made_of.digest_size == len(secret):
+                yield found
+
+
+class Agreement:
+    """What the hellos of a handshake up to TLS 1.2 have agreed upon, and what protects records by that."""
+
+    __slots__ = (
+        "_agreed",
+        "_extended",
+        "_master",
+        "_pre_master",
+        "_protections",
+        "_secrets",
+        "_suite",
+        "_transcript",
+        "_version",
+    )
+
+    def __init__(
+        self, secrets: Secrets, found: Suite, version: int, agreed: Agreed, extended: bool
+    ) -> None:
+        self._secrets = secrets
+        self._suite = found
+        self._version = version
+        self._agreed = agreed
+        self._extended = extended
+        self._pre_master: bytes | None = None
+        self._transcript: list[bytes] | None = None
+        self._master: bytes | None = None
+        self._protections: tuple[Protection, Protection] | None = None
+
+    def pre_master(self, found_by: bytes, transcript: list[bytes] | None) -> None:
+        """Take note of how the pre-master secret was sent.
+
+        Args:
+            found_by: the first bytes of it, encrypted.
+            transcript: the handshake so far; None where it has not been kept.
+        """
+        self._pre_master = found_by
+        self._transcript = transcript if self._extended else None
+
+    def master(self) -> bytes | None:
+        """The master secret; None where it is not known, so far."""
+        if self._master is None:
+            keylog, agreed = self._secrets.keylog, self._agreed
+            self._master = keylog.find(agreed.client_random, Label.MASTER_SECRET)
+            if self._master is None and self._pre_master is not None:
+                secret = keylog.find(self._pre_master, Label.PRE_MASTER_SECRET)
+                self._master = None if secret is None else self._made_of(secret)
+        return self._master
+
+    def _made_of(self, pre_master_secret: bytes) -> bytes | None:
+        from .schedule import extended_master_secret, master_secret
+
+        version, prf, agreed = self._version, self._suite.prf, self._agreed
+        if not self._extended:
+            return master_secret(
+                version, prf, pre_master_secret, agreed.client_random, agreed.server_random
+            )
+        if self._transcript is None:
+            return None
+        return extended_master_secret(version, prf, pre_master_secret, self._transcript)
+
+    def protection(self, is_client: bool) -> Protection | None:
+        """What protects the records of a side; None while its secret is not known."""
+        if self._protections is None:
+            master = self.master()
+            if master is None or self._secrets.unsupported:
+                return None
+            from .records import Unsupported, tls12
+
+            try:
+                self._protections = tls12(self._suite, master, self._version, self._agreed)
+            except Unsupported as error:
+                self._secrets.unsupported = f"nothing here opens the records: {error}"
+                return None
+        client, server = self._protections
+        return client if is_client else server

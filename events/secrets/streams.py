@@ -1,0 +1,470 @@
+"""Records in a stream: which keys open them, and which number each has.
+
+What may live here: that, for the two directions of one connection. Records come in order; which message changes the keys
+is told by whoever reads them.
+
+The goal: every record is opened for which there is a secret, whatever is missing around it. The plan: each direction has
+keys and the number of its next record. Where those do not open a record, the next keys may (a message that says so is
+missing), or another number (records are missing); so few of both are tried that it takes no longer than in proportion to
+what there is. The traps: secrets may come late, so that records are held, a few; early data may be refused, and nobody
+says so; the keys of early data do not say which cipher they are for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tlsgrammar.framing.protected import ProtectedRecord
+from tlsgrammar.names import HandshakeType
+from tlsgrammar.versions import TLS13
+
+from .agreement import APPLICATION, EARLY, HANDSHAKE, Agreement, Secrets
+from .records import Content, Protection, Unsupported, Version, tls13
+from .schedule import HASHES, expand_label
+
+__all__ = ["Opened", "StreamOpener"]
+
+_FINISHED = HandshakeType.finished.value
+_END_OF_EARLY_DATA = HandshakeType.end_of_early_data.value
+_KEY_UPDATE = HandshakeType.key_update.value
+
+# What may be tried besides what is expected: in all at first, and more with each record; and how much more it counts
+# where it takes longer. And how many numbers are tried for one record.
+_TRIES = 4096
+_TRIES_PER_RECORD = 2
+_SLOW_COUNTS = 64
+_MAXIMUM_DOUBT = 2048
+# What is held of a direction until its secrets come, in bytes; and so much is held for each record besides.
+_MAXIMUM_HELD = 2**14
+_RECORD_SIZE = 200
+
+
+class Opened(NamedTuple):
+    """What has become of a record.
+
+    Attributes:
+        is_client: whether the client sent it.
+        record: it.
+        content: what it holds; None where it does not authenticate, although all secrets that it may take are known.
+    """
+
+    is_client: bool
+    record: ProtectedRecord
+    content: Content | None
+
+
+class StreamOpener:
+    """Opens the records of a connection.
+
+    Args:
+        secrets: those of its conversation.
+    """
+
+    __slots__ = ("_client", "_secrets", "_server")
+
+    def __init__(self, secrets: Secrets) -> None:
+        self._secrets = secrets
+        self._client: _Line | None = None
+        self._server: _Line | None = None
+
+    @property
+    def held(self) -> int:
+        """How many bytes of memory are held, about."""
+        return sum([line.held_size for line in (self._client, self._server) if line is not None])
+
+    def let_go(self) -> None:
+        """Hold nothing any more of what waits for its secrets."""
+        for line in (self._client, self._server):
+            if line is not None:
+                line.let_go()
+
+    def wants(self, is_client: bool) -> bool:
+        """Whether what the next record of a direction holds may be of use."""
+        line = self._line(is_client)
+        return line is None or line.wants()
+
+    def take(
+        self, is_client: bool, record: ProtectedRecord | None, length: int
+    ) -> Iterator[Opened]:
+        """Take the next record of a direction. Others may have waited for the same secrets as it.
+
+        Args:
+            is_client: whether the client sent it.
+            record: it; None where bytes of it are missing, or it was not wanted.
+            length: how long its fragment is.
+        """
+        yield from self.late()
+        line = self._line(is_client)
+        if line is not None:
+            yield from line.take(record, length)
+
+    def late(self) -> Iterator[Opened]:
+        """What has become of records that have waited for secrets, if those have come."""
+        for line in (self._client, self._server):
+            if line is not None and line.held:
+                yield from line.late()
+
+    def change_cipher_spec(self, is_client: bool) -> None:
+        """Take note of a ChangeCipherSpec, up to TLS 1.2: what comes next is protected with what was agreed upon last."""
+        line = self._line(is_client)
+        if isinstance(line, _Line12):
+            line.change()
+
+    def message(self, is_client: bool, msg_type: int) -> None:
+        """Take note of a handshake message that a record held; it may change the keys."""
+        line = self._line(is_client)
+        if line is not None:
+            line.message(msg_type)
+
+    def _line(self, is_client: bool) -> _Line | None:
+        """What is known of a direction; None before there is a hello that tells."""
+        line = self._client if is_client else self._server
+        version = self._secrets.version
+        if version is None and not (is_client and self._secrets.offers_early_data):
+            return None
+        kind = _Line13 if version is None or version.is_tls13 else _Line12
+        if type(line) is not kind:
+            line = kind(self._secrets, is_client)
+            if is_client:
+                self._client = line
+            else:
+                self._server = line
+        return line
+
+    def lose(self, is_client: bool, records: int) -> None:
+        """Take note that records of a direction are missing.
+
+        Args:
+            is_client: whether the client sent them.
+            records: how many they may be at most.
+        """
+        line = self._line(is_client)
+        if line is not None:
+            line.lose(records)
+
+
+class _Held(NamedTuple):
+    """A record that waits for its secret, and the number that it has with the keys that those before it have."""
+
+    record: ProtectedRecord
+    number: int
+
+
+class _Line:
+    """One direction.
+
+    Attributes:
+        low, high: the number of its next record is between these; nearly always they are the same.
+        unseen: how many of its last records have not been opened, so that the keys may have changed in them.
+        held: records that wait for their secret.
+    """
+
+    __slots__ = (
+        "_holds",
+        "_is_client",
+        "_missed",
+        "_secrets",
+        "_tries",
+        "held",
+        "held_size",
+        "high",
+        "low",
+        "unseen",
+    )
+
+    def __init__(self, secrets: Secrets, is_client: bool) -> None:
+        self._secrets = secrets
+        self._is_client = is_client
+        self._tries = _TRIES
+        self.low = self.high = 0
+        self.unseen = 0
+        self._holds = True
+        self._missed = (
+            0  # bytes that went by with the keys that are expected, before those were known
+        )
+        self.held: list[_Held] = []
+        self.held_size = 0
+
+    # The keys, which differ by version
+
+    def current(self) -> Protection | None:
+        """The protection that is expected; None while its secret is not known."""
+        raise NotImplementedError
+
+    def following(self) -> Iterator[Protection | None]:
+        """Those that may follow it, in order; None for one whose secret is not known."""
+        raise NotImplementedError
+
+    def follow(self, index: int) -> None:
+        """Go on with one of those that may follow."""
+        raise NotImplementedError
+
+    def message(self, msg_type: int) -> None:
+        """Take note of a handshake message."""
+
+    # Records
+
+    def wants(self) -> bool:
+        """Whether there is a secret for the next record, or it may be held."""
+        return self._holds or self._secrets.known()
+
+    def take(self, record: ProtectedRecord | None, length: int) -> Iterator[Opened]:
+        """Take the next record."""
+        self._tries = min(self._tries + _TRIES_PER_RECORD, _TRIES)
+        if record is None:
+            self._skip(length, None)
+            return
+        content, certain = self._open(record)
+        if content is not None:
+            self._let_held_go()
+            yield Opened(self._is_client, record, content)
+            return
+        if self.current() is None and not self._secrets.unsupported:
+            self._hold(record)
+        self._skip(length, record.fragment, counted=not certain)
+        if certain:
+            yield Opened(self._is_client, record, None)
+
+    def late(self) -> Iterator[Opened]:
+        """Open what has waited, if its secret has come."""
+        if not self.held or self.current() is None:
+            return
+        held, self.held, self.held_size = self.held, [], 0
+        self.low = self.high = held[0].number
+        self.unseen = 0
+        for each in held:
+            yield from self.take(each.record, len(each.record.fragment))
+
+    def lose(self, records: int) -> None:
+        """Take note that so many records are missing at most."""
+        self.high = min(self.high + records, self.low + _MAXIMUM_DOUBT)
+        self.unseen = min(self.unseen + records, _MAXIMUM_DOUBT)
+
+    def changed(self) -> None:
+        """The keys have changed: numbers begin again."""
+        self.low = self.high = self.unseen = self._missed = 0
+
+    def let_go(self) -> None:
+        """Hold nothing, from now on."""
+        self._holds = False
+        self._let_held_go()
+
+    def _let_held_go(self) -> None:
+        self._missed += sum([len(each.record.fragment) for each in self.held])
+        self.held, self.held_size = [], 0
+
+    def _hold(self, record: ProtectedRecord) -> None:
+        """Hold a record until its secret comes."""
+        size = _RECORD_SIZE + len(record.fragment)
+        if self.held_size + size > _MAXIMUM_HELD:
+            self.let_go()
+        if not self._holds:
+            self._missed += len(record.fragment)
+            return
+        if not self.held:
+            self._secrets.keylog.may_wait(self)
+        self.held.append(_Held(record, self.high))
+        self.held_size += size
+
+    def _skip(self, length: int, fragment: bytes | None, *, counted: bool = True) -> None:
+        """Take note of a record that is not opened; where it is not sure that it counted, of both."""
+        current = self.current()
+        if current is not None:
+            current.pass_by(length, fragment)
+        self.high += 1
+        if counted or self.high - self.low > _MAXIMUM_DOUBT:
+            self.low += 1
+        self.unseen = min(self.unseen + 1, _MAXIMUM_DOUBT)
+
+    def _open(self, record: ProtectedRecord) -> tuple[Content | None, bool]:
+        """What a record holds; None where nothing opens it. And whether that is so although there are all secrets."""
+        current = self.current()
+        certain = current is not None
+        if current is not None:
+            content = self._with(current, record)
+            if content is not None:
+                return content, True
+        for index, protection in enumerate(self.following()):
+            if protection is None:
+                certain = False
+                continue
+            for number in range(self.unseen + 1):
+                content = self._try(protection, record, number)
+                if content is not None:
+                    self.follow(index)
+                    protection.pass_by(len(record.fragment), record.fragment)
+                    self.low = self.high = number + 1
+                    self.unseen = 0
+                    return content, True
+                if self._tries <= 0:
+                    break
+        return None, certain
+
+    def _with(self, current: Protection, record: ProtectedRecord) -> Content | None:
+        """What a record holds with the keys that are expected."""
+        number = self.high
+        if self.high != self.low and not current.can_try:
+            return None
+        content = current.open(record, number)
+        if content is None:
+            for number in range(self.low, self.high):
+                content = self._try(current, record, number)
+                if content is not None or self._tries <= 0:
+                    break
+        if content is not None:
+            current.pass_by(len(record.fragment), record.fragment)
+            self.low = self.high = number + 1
+            self.unseen = 0
+        return content
+
+    def _try(self, protection: Protection, record: ProtectedRecord, number: int) -> Content | None:
+        if self._tries <= 0 or (number and not protection.can_try):
+            return None
+        self._tries -= _SLOW_COUNTS if protection.slow else 1
+        return protection.open(record, number)
+
+
+class _Line13(_Line):
+    """One direction, since TLS 1.3: each level has keys of its own (RFC 8446 section 7.3)."""
+
+    __slots__ = ("_level", "_made", "_secret")
+
+    def __init__(self, secrets: Secrets, is_client: bool) -> None:
+        super().__init__(secrets, is_client)
+        self._level = EARLY if is_client and secrets.offers_early_data else HANDSHAKE
+        # The protection of levels, once it has been made; and the secret of the last level of application data.
+        self._made: dict[int, Protection] = {}
+        self._secret: bytes | None = None
+
+    def current(self) -> Protection | None:
+        return self._protection(self._level)
+
+    def following(self) -> Iterator[Protection | None]:
+        for level in self._levels():
+            yield self._protection(level)
+
+    def follow(self, index: int) -> None:
+        self._go_to(self._levels()[index])
+
+    def message(self, msg_type: int) -> None:
+        ends = (
+            msg_type == _END_OF_EARLY_DATA
+            if self._level == EARLY
+            else msg_type == _FINISHED
+            if self._level == HANDSHAKE
+            else msg_type == _KEY_UPDATE
+        )
+        if ends:
+            self._go_to(self._level + 1)
+            self.changed()
+
+    def _levels(self) -> range:
+        return range(self._level + 1, max(self._level + 2, APPLICATION + 1))
+
+    def _go_to(self, level: int) -> None:
+        if level > APPLICATION:
+            self._secret = self._next_secret()
+        self._level = level
+        self._made = {at: made for at, made in self._made.items() if at >= level}
+
+    def _next_secret(self) -> bytes | None:
+        """The secret of the next level of application data (RFC 8446 section 7.2)."""
+        secret, suite, version = (
+            self._application_secret(),
+            self._secrets.suite,
+            self._secrets.version,
+        )
+        if secret is None or suite is None or version is None:
+            return None
+        size = HASHES[suite.prf].digest_size
+        return expand_label(suite.prf, secret, version.update, size, prefix=version.prefix)
+
+    def _application_secret(self) -> bytes | None:
+        if self._secret is None and self._level <= APPLICATION:
+            self._secret = self._secrets.traffic_secret(self._is_client, APPLICATION)
+        return self._secret
+
+    def _protection(self, level: int) -> Protection | None:
+        made = self._made.get(level)
+        if made is not None or self._secrets.unsupported:
+            return made
+        if level < APPLICATION:
+            secret = self._secrets.traffic_secret(self._is_client, level)
+        elif level <= max(self._level, APPLICATION):
+            secret = self._application_secret()
+        else:
+            secret = self._next_secret()
+        if secret is None:
+            return None
+        if level == EARLY:
+            made = _OfEarlyData(self._secrets, secret)
+        elif self._secrets.suite is None or self._secrets.version is None:
+            return None
+        else:
+            try:
+                made = tls13(self._secrets.suite, secret, self._secrets.version)
+            except (Unsupported, ValueError) as error:
+                self._secrets.unsupported = f"nothing here opens the records: {error}"
+                return None
+        self._made[level] = made
+        return made
+
+
+class _OfEarlyData:
+    """What protects early data: one of the ciphers that the client offers, as the first record tells."""
+
+    slow = False
+    can_try = True
+
+    def __init__(self, secrets: Secrets, secret: bytes) -> None:
+        self._candidates: list[Protection] = []
+        version = secrets.version or Version.of(TLS13, True)
+        for suite in secrets.suites_of_early_data(secret):
+            with contextlib.suppress(Unsupported, ValueError):
+                self._candidates.append(tls13(suite, secret, version))
+
+    def open(self, record: ProtectedRecord, number: int) -> Content | None:
+        for candidate in self._candidates:
+            content = candidate.open(record, number)
+            if content is not None:
+                self._candidates = [candidate]
+                return content
+        return None
+
+    def pass_by(self, length: int, fragment: bytes | None) -> None:
+        pass
+
+
+class _Line12(_Line):
+    """One direction, up to TLS 1.2: a ChangeCipherSpec has the keys change to those that were agreed upon last."""
+
+    __slots__ = ("_agreement",)
+
+    def __init__(self, secrets: Secrets, is_client: bool) -> None:
+        super().__init__(secrets, is_client)
+        self._agreement: Agreement | None = None
+
+    def change(self) -> None:
+        """Take note of a ChangeCipherSpec."""
+        self._agreement = self._secrets.agreement
+        self._let_held_go()
+        self.changed()
+
+    def current(self) -> Protection | None:
+        if self._agreement is None:
+            return None
+        protection = self._agreement.protection(self._is_client)
+        if protection is not None and self._missed:
+            protection.pass_by(self._missed, None)
+            self._missed = 0
+        return protection
+
+    def following(self) -> Iterator[Protection | None]:
+        last = self._secrets.agreement
+        if last is not None and last is not self._agreement:
+            yield last.protection(self._is_client)
+
+    def follow(self, index: int) -> None:
+        self._agreement = self._secrets.agreement
