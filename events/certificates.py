@@ -331,7 +331,7 @@ class _Element(NamedTuple):
         return _element(self.tag, self.content)
 
 
-_BIT_STRING, _OCTET_STRING, _OID = 0x03, 0x04, 0x06
+_BOOLEAN, _BIT_STRING, _OCTET_STRING, _OID = 0x01, 0x03, 0x04, 0x06
 _UTF8, _UTC_TIME, _SEQUENCE, _SET = 0x0C, 0x17, 0x30, 0x31
 _LATIN_1 = {
     0x12,
@@ -538,20 +538,46 @@ def _extensions_apart(extensions: bytes) -> _Fields:
 
 def _extension_apart(extension: _Element) -> _Fields:
     found: _Fields | None = _attempt(_one_extension, extension.der)
-    if found is not None:
-        return found
-    fields: _Fields = {}
     parts = _elements(extension.content)
-    if parts and parts[0].der == _SUBJECT_ALT_NAME and parts[-1].tag == _OCTET_STRING:
-        for name in _inside(parts[-1].content):
-            for each in (name, name._replace(content=_from_latin_1(name.content))):
-                value = _element(_OCTET_STRING, _element(_SEQUENCE, each.der))
-                of_one = _attempt(_one_extension, _element(_SEQUENCE, _SUBJECT_ALT_NAME, value))
-                if of_one is not None:
-                    for field, values in of_one.items():
-                        fields.setdefault(field, []).extend(values)
-                    break
+    if found is not None or len(parts) < 2:
+        return found or {}
+    # Without whether it is critical, which some encode as it should not be.
+    oid, value = parts[0].der, parts[-1].content
+    if oid == _SUBJECT_ALT_NAME:
+        return _alternative_names_apart(value)
+    elements = _inside(value)
+    is_whole = _element(_SEQUENCE, *(each.der for each in elements)) == value
+    if oid == _BASIC_CONSTRAINTS and is_whole:
+        value = _element(_SEQUENCE, *_in_der(elements))
+    return _attempt(_one_extension, _extension(oid, value)) or {}
+
+
+def _alternative_names_apart(names: bytes) -> _Fields:
+    fields: _Fields = {}
+    for name in _inside(names):
+        for each in (name, name._replace(content=_from_latin_1(name.content))):
+            one = _extension(_SUBJECT_ALT_NAME, _element(_SEQUENCE, each.der))
+            found = _attempt(_one_extension, one)
+            if found is not None:
+                for field, values in found.items():
+                    fields.setdefault(field, []).extend(values)
+                break
     return fields
+
+
+def _in_der(elements: list[_Element]) -> list[bytes]:
+    """The elements as DER has them, in which a BOOLEAN that is the default, false, is left out: some authorities have
+    written them nevertheless (X.690 sections 11.1 and 11.5).
+    """
+    return [
+        _element(_BOOLEAN, b"\xff") if each.tag == _BOOLEAN else each.der
+        for each in elements
+        if each.tag != _BOOLEAN or any(each.content)
+    ]
+
+
+def _extension(oid: bytes, value: bytes) -> bytes:
+    return _element(_SEQUENCE, oid, _element(_OCTET_STRING, value))
 
 
 def _one_extension(extension: bytes) -> _Fields:
@@ -575,6 +601,7 @@ _KINDS_APART: dict[str | None, Callable[[list[_Element], bytes], _Fields]] = {
 """What reads keys, by their types."""
 
 _SUBJECT_ALT_NAME = bytes.fromhex("0603551d11")
+_BASIC_CONSTRAINTS = bytes.fromhex("0603551d13")
 
 
 # Names

@@ -525,6 +525,28 @@ DAMAGED: dict[str, tuple[dict[str, bytes], dict[str, Any]]] = {
         {"extensions": extensions(extension(SAN, sequence(b"\x82\x00")))},
         {"ca": None, "san_dns": [""]},
     ),
+    "what should be left out, as authorities have encoded it": (
+        {"extensions": extensions(extension(CONSTRAINTS, sequence(b"\x01\x01\x00")))},
+        {"ca": False},
+    ),
+    "true as BER may have it": (
+        {
+            "extensions": extensions(
+                extension(CONSTRAINTS, sequence(b"\x01\x01\x01", b"\x02\x01\x02"))
+            )
+        },
+        {"path_len": 2},
+    ),
+    "not critical, as it should not be said": (
+        {
+            "extensions": extensions(
+                sequence(
+                    oid(CONSTRAINTS), b"\x01\x01\x00", element(0x04, sequence(b"\x01\x01\xff"))
+                )
+            )
+        },
+        {},
+    ),
     "no extensions": ({"extensions": b"\xa3\x00"}, {"ca": None}),
 }
 
