@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 from .sources import PIECE, START, Read, SourceError
 
-__all__ = ["compression_of", "decompressed"]
+__all__ = ["compression_of", "decompressed", "load_zstd"]
 
 _WINDOW_LOG = 27  # of zstd: what it reads itself without being told otherwise, 128 MB
 _MEMORY = 2**27  # for xz: `xz -9` needs half of it
@@ -87,16 +87,29 @@ def _xz() -> Any:
 
 def _zstd() -> Any:
     try:
-        try:
-            from compression import zstd  # type: ignore[import-not-found,unused-ignore]
-        except ImportError:
-            from backports import zstd
+        make, error = load_zstd(_WINDOW_LOG)
     except ImportError:
         raise SourceError(
             "is compressed with zstd, which needs backports.zstd: pip install 'tlsgrammar[cli]'"
         ) from None
-    options = {zstd.DecompressionParameter.window_log_max: _WINDOW_LOG}
-    return lambda: zstd.ZstdDecompressor(options=options), (zstd.ZstdError,)
+    return make, (error,)
+
+
+def load_zstd(window_log: int) -> tuple[Callable[[], _Decompressor], type[Exception]]:
+    """What makes a decompressor of zstd, and the exception that it raises.
+
+    Args:
+        window_log: the logarithm to the base 2 of the memory, in bytes, that data may ask for to be decompressed.
+
+    Raises:
+        ImportError: the library is not installed.
+    """
+    try:
+        from compression import zstd  # type: ignore[import-not-found,unused-ignore]
+    except ImportError:
+        from backports import zstd
+    options = {zstd.DecompressionParameter.window_log_max: window_log}
+    return lambda: zstd.ZstdDecompressor(options=options), zstd.ZstdError
 
 
 _COMPRESSIONS = (
