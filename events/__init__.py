@@ -9,6 +9,7 @@
 from typing import TYPE_CHECKING
 
 from .capture import CaptureError, read_capture, read_captures
+from .certificates import CertificateInfo
 from .datagrams import DatagramAnalyzer
 from .meanings import Meaning, SecondsSinceEpoch, Text
 from .model import (
@@ -64,6 +65,7 @@ from .model import (
     SslServerSignature,
     SslSessionTicketHandshake,
     SslStapledOcsp,
+    X509Certificate,
 )
 from .not_read import NotRead
 from .options import Options
@@ -79,6 +81,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Analyzer",
     "CaptureError",
+    "CertificateInfo",
     "Connection",
     "DOCUMENTED",
     "DatagramAnalyzer",
@@ -141,6 +144,7 @@ __all__ = [
     "SslStapledOcsp",
     "Text",
     "Workers",
+    "X509Certificate",
     "json_line",
     "json_lines",
     "known_events",

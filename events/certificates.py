@@ -19,7 +19,7 @@ import msgspec
 from .meanings import Time
 from .shown import shown
 
-__all__ = ["CertificateError", "X509Certificate", "decompressed", "read_certificate"]
+__all__ = ["CertificateError", "CertificateInfo", "decompressed", "read_certificate"]
 
 # Identical certificates are read once, so many of the last ones, if they are not longer than so many bytes.
 _CACHED = 256
@@ -40,7 +40,7 @@ class CertificateError(ValueError):
     """A certificate cannot be read. Its text says why, in words that follow the name of the certificate's source."""
 
 
-class X509Certificate(msgspec.Struct, frozen=True):
+class CertificateInfo(msgspec.Struct, frozen=True):
     r"""What stands in a certificate (RFC 5280 section 4), with Zeek's names. What cannot be read is None, or not in a list.
 
     Equal certificates may be one object: its lists are not to be changed.
@@ -95,10 +95,10 @@ class X509Certificate(msgspec.Struct, frozen=True):
         return shown(self, **missing)
 
 
-_FIELDS = X509Certificate.__struct_fields__
+_FIELDS = CertificateInfo.__struct_fields__
 
 
-def read_certificate(der: bytes) -> X509Certificate:
+def read_certificate(der: bytes) -> CertificateInfo:
     """Read a certificate.
 
     What cannot be read of it is None or empty in the result, and all the rest is there: a version or a key that is not
@@ -114,7 +114,7 @@ def read_certificate(der: bytes) -> X509Certificate:
     return _read_again(der) if len(der) <= _CACHED_LENGTH else _read(der)
 
 
-def _read(der: bytes) -> X509Certificate:
+def _read(der: bytes) -> CertificateInfo:
     x509 = _library()
     # It warns of what does not follow RFC 5280, as if its caller could help it. The filter is for calls from here only,
     # and whoever has used `warnings.catch_warnings` has taken it away.
@@ -132,7 +132,7 @@ def _read(der: bytes) -> X509Certificate:
         fields |= found
     if fields.keys() <= {"version"}:  # which is 1 where there is none
         raise CertificateError("nothing in it can be read as a part of a certificate")
-    return X509Certificate(**fields)
+    return CertificateInfo(**fields)
 
 
 _read_again = lru_cache(_CACHED)(_read)

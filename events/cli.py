@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
+from typing import TypedDict
 
 from tlsgrammar import __version__, load_extensions
 from tlsgrammar.framing import DEFAULT_SEARCH_LIMIT
@@ -20,6 +21,7 @@ from .capture import CaptureError, read_capture, read_captures
 from .model import Event, ReporterError
 from .not_read import NotRead
 from .output import FORMATS
+from .secrets.keylog import KeyLog
 from .walk import known_events
 
 __all__ = ["main"]
@@ -65,6 +67,18 @@ def _parser() -> argparse.ArgumentParser:
         action=argparse.BooleanOptionalAction,
         default=True,
         help="stop analysing a connection after ssl_established (default: yes)",
+    )
+    parser.add_argument(
+        "--keylog",
+        action="append",
+        metavar="FILE",
+        help="read what is encrypted with the secrets in this key log (SSLKEYLOGFILE); can be given more than once",
+    )
+    parser.add_argument(
+        "--embedded-secrets",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="use the secrets that a pcapng file itself holds (default: yes)",
     )
     parser.add_argument(
         "--search-limit",
@@ -125,15 +139,46 @@ def _main(arguments: Sequence[str] | None, console: Console) -> None:
     # What is not read for want of a library is told in one line, as other errors are, and once.
     warnings.showwarning = partial(_tell, failed=failed)
     jobs = min(options.jobs, len(options.files))
+    secrets = _secrets(options.keylog or (), failed)
+    choices = _Choices(
+        disable_analyzer_after_detection=options.disable_analyzer_after_detection,
+        wanted=wanted,
+        secrets=secrets,
+        embedded_secrets=options.embedded_secrets,
+        search_limit=options.search_limit,
+    )
     try:
         # Standard input can only be read here.
         if jobs < 2 or "-" in options.files:
             for path in options.files:
-                _print_one(path, options, wanted, lines, console, failed)
+                _print_one(path, choices, lines, console, failed)
         else:
-            _print_several(jobs, options, wanted, lines, console, failed)
+            _print_several(jobs, options.files, choices, lines, console, failed)
     except ImportError as error:
         failed(error)
+    if secrets is not None:
+        secrets.end()
+
+
+class _Choices(TypedDict):
+    """What reads captures is asked for, one or several."""
+
+    disable_analyzer_after_detection: bool
+    wanted: frozenset[str] | None
+    secrets: KeyLog | None
+    embedded_secrets: bool
+    search_limit: int
+
+
+def _secrets(paths: Iterable[str], failed: _Failures) -> KeyLog | None:
+    """The secrets of key logs; None where there are none that can be read."""
+    logs = []
+    for path in paths:
+        try:
+            logs.append(KeyLog(path, on_error=failed.once))
+        except OSError as error:
+            failed.once(f"{path}: {error.strerror}: captures are read without these secrets")
+    return KeyLog(also=logs) if logs else None
 
 
 class _Failures:
@@ -160,8 +205,8 @@ class _Failures:
 
 def _print_several(
     jobs: int,
-    options: argparse.Namespace,
-    wanted: frozenset[str] | None,
+    paths: Sequence[str],
+    choices: _Choices,
     lines: Callable[[Iterable[Event]], bytes],
     console: Console,
     failed: _Failures,
@@ -182,13 +227,11 @@ def _print_several(
         return
     try:
         printed = read_captures(
-            options.files,
+            paths,
             executor=workers,
             make_all=partial(_pieces, lines=lines),
             on_error=failed,
-            disable_analyzer_after_detection=options.disable_analyzer_after_detection,
-            wanted=wanted,
-            search_limit=options.search_limit,
+            **choices,
         )
         for pieces, reported, not_read in printed:
             for piece in pieces:
@@ -210,8 +253,7 @@ def _begin_worker() -> None:
 
 def _print_one(
     path: str,
-    options: argparse.Namespace,
-    wanted: frozenset[str] | None,
+    choices: _Choices,
     lines: Callable[[Iterable[Event]], bytes],
     console: Console,
     failed: _Failures,
@@ -220,13 +262,7 @@ def _print_one(
     at_once = not os.path.isfile(path) or sys.stdout.isatty()
     try:
         with _progress(path) as progress:
-            events = read_capture(
-                path,
-                disable_analyzer_after_detection=options.disable_analyzer_after_detection,
-                wanted=wanted,
-                search_limit=options.search_limit,
-                progress=progress,
-            )
+            events = read_capture(path, progress=progress, **choices)
             _print(events, lines, console, failed, at_once=at_once)
     except (CaptureError, ImportError) as error:
         failed(error)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 from construct import Construct, Container
 
-from tlsgrammar import Handshake, Registry
+from tlsgrammar import Certificate, Handshake, Registry
 from tlsgrammar.framing import HandshakeMessage
 from tlsgrammar.handshake import negotiated_version
 from tlsgrammar.language.api import parameters, reader
@@ -27,6 +27,7 @@ from tlsgrammar.names import CONTENT_TYPES, VERSIONS, ContentType, HandshakeType
 from tlsgrammar.registry import CONTENT_TYPE, DEFAULT
 from tlsgrammar.versions import is_supported, is_tls13
 
+from .certificates import CertificateError, decompressed
 from .mapping import tls as _tls  # noqa: F401  (fills the table that the walker reads)
 from .model import (
     Connection,
@@ -152,6 +153,7 @@ _tuple = tuple.__new__
 _read_handshake = reader(Handshake)
 _APPLICATION_DATA = ContentType.application_data.value
 _CLIENT_HELLO = HandshakeType.client_hello.value
+_COMPRESSED_CERTIFICATE = HandshakeType.compressed_certificate.value
 _SERVER_HELLO = HandshakeType.server_hello.value
 _SERVER_HELLOS = (HandshakeType.server_hello.value, HandshakeType.hello_retry_request.value)
 
@@ -318,7 +320,8 @@ class Conversation:
             from_client = msg_type == _CLIENT_HELLO
             self._client = side if from_client else self._peer(side)
             self.note(side, Fact.HELLO)
-        self.hear(Handshake, value, side, self.walker.message_name(msg_type), malformed)
+        name = self.walker.message_name(msg_type)
+        self.hear(Handshake, value, side, name, malformed, within=message)
         if is_hello and value["body"] is not None and not malformed:
             try:
                 self._learn(side, value["body"], not from_client, message.offset(0))
@@ -420,7 +423,9 @@ class Conversation:
         malformed = bool(defects) and any(defect.ends_early for defect in defects)
         msg_type = value["msg_type"]
         name = self.walker.message_name(msg_type)
-        self.hear(Handshake, value, side, name, malformed, params=params)
+        if msg_type == _COMPRESSED_CERTIFICATE and value["body"] is not None:
+            self._unpack(side, value["body"], name, message, params)
+        self.hear(Handshake, value, side, name, malformed, params=params, within=message)
         if not malformed and value["body"] is not None:
             if msg_type == _SERVER_HELLO:
                 self._learn_again(value["body"])
@@ -438,6 +443,29 @@ class Conversation:
                 )
         elif content.data:
             self.content(side, content.type, content.data, content.offset, content.offset)
+
+    def _unpack(
+        self, side: Side, body: Any, name: str, message: HandshakeMessage, params: Container
+    ) -> None:
+        """Raise the events of the Certificate that a CompressedCertificate holds."""
+        if self.walker.visit(Certificate) is None:
+            return
+        try:
+            unpacked = decompressed(
+                body["algorithm"],
+                body["compressed_certificate_message"],
+                body["uncompressed_length"],
+            )
+        except CertificateError as error:
+            path = "CompressedCertificate.compressed_certificate_message"
+            self.violation(side, message.offset(0), str(error), path)
+            return
+        except (AttributeError, KeyError, TypeError):
+            return  # a registry has another schema for it
+        value, defects = reader(Certificate)(unpacked, params)
+        self.hear(Certificate, value, side, name, params=params, within=message)
+        for defect in summary(defects) if defects else ():
+            self.violation(side, message.offset(0), defect.reason, defect.path)
 
     def _learn_again(self, hello: Any) -> None:
         """Take from a decrypted ServerHello what the decrypted messages after it depend on."""
@@ -461,6 +489,7 @@ class Conversation:
         malformed: bool = False,
         packet: Any = None,
         params: Container | None = None,
+        within: HandshakeMessage | None = None,
     ) -> None:
         """Raise the events of a structure that has been parsed.
 
@@ -472,6 +501,7 @@ class Conversation:
             malformed: whether that ended before its own lengths say.
             packet: the packet of QUIC that a frame stands in.
             params: the context that it was parsed in; None for that of what is not encrypted.
+            within: the handshake message that it is, or is a part of.
         """
         occasion: Occasion | None = None
         try:
@@ -480,7 +510,8 @@ class Conversation:
                 return
             is_client = side is self._client
             occasion = _tuple(
-                Occasion, (self.c, side.is_orig, self.ts, malformed, is_client, name, packet)
+                Occasion,
+                (self.c, side.is_orig, self.ts, malformed, is_client, name, packet, within),
             )
             params = params or self._params
             visit(value, params, params, occasion, self._out)

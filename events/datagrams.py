@@ -5,7 +5,7 @@ What may live here: which datagrams are DTLS, and what becomes of their records.
 
 from __future__ import annotations
 
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from tlsgrammar import GrammarError
 from tlsgrammar.framing import DatagramRecord, HandshakeFragments, read_records, sent_by_server
@@ -16,6 +16,9 @@ from tlsgrammar.versions import is_tls13
 from .conversation import Conversation, Fact, Side, State, Transport
 from .model import Connection, Event
 from .options import Choices, Options, chosen
+
+if TYPE_CHECKING:  # most have no secrets
+    from .secrets.datagrams import DatagramOpener, Opened
 
 __all__ = ["DatagramAnalyzer"]
 
@@ -31,14 +34,23 @@ class _Sender(Side):
     Attributes:
         fragments: its handshake messages.
         cid: the connection id that it wants to receive; None where it has not asked for one.
+        decrypted: its encrypted handshake messages, by epoch.
+        unread: whether it has been told that records could not be opened although there are secrets.
     """
 
-    __slots__ = ("cid", "fragments")
+    __slots__ = ("cid", "decrypted", "fragments", "unread")
 
     def __init__(self, is_orig: bool, options: Options) -> None:
         super().__init__(is_orig)
         self.fragments = HandshakeFragments(options.handshake_limit, options.connection_limit // 2)
         self.cid: bytes | None = None
+        self.decrypted: dict[int, HandshakeFragments] = {}
+        self.unread = False
+
+    @property
+    def held(self) -> int:
+        """How many bytes of memory are held, about."""
+        return self.fragments.held + sum([each.held for each in self.decrypted.values()])
 
 
 class DatagramAnalyzer:
@@ -59,7 +71,8 @@ class DatagramAnalyzer:
         originator_is_guess: whether nobody knows which side began. It is the one then that sends the first datagram, or
             the other one where that is a server's.
         options: an `Options`. Alternatively pass its attributes as keywords, not both.
-        disable_analyzer_after_detection, wanted, extensions, handshake_limit, connection_limit: attributes of `Options`.
+        disable_analyzer_after_detection, wanted, extensions, secrets, handshake_limit, connection_limit: attributes of
+            `Options`.
 
     Attributes:
         answered: whether the hello of a server has been read.
@@ -71,7 +84,15 @@ class DatagramAnalyzer:
         offsets: how many bytes the responder and the originator have sent, as the caller calls them.
     """
 
-    __slots__ = ("_conversation", "_options", "_originator", "_recognised", "_responder", "offsets")
+    __slots__ = (
+        "_conversation",
+        "_opener",
+        "_options",
+        "_originator",
+        "_recognised",
+        "_responder",
+        "offsets",
+    )
 
     idle = False
 
@@ -91,6 +112,7 @@ class DatagramAnalyzer:
             c, (self._responder, self._originator), _TRANSPORT, options, originator_is_guess
         )
         self._recognised = False
+        self._opener: DatagramOpener | None = None  # once there are secrets and an encrypted record
         self.offsets = [0, 0]
 
     def __repr__(self) -> str:
@@ -122,14 +144,17 @@ class DatagramAnalyzer:
         Args:
             is_orig: whether it is the originator.
         """
-        (self._originator if is_orig else self._responder).fragments = HandshakeFragments(
-            self._options.handshake_limit, self._options.connection_limit // 2
-        )
+        (self._originator if is_orig else self._responder).fragments = self._fragments()
+
+    def _fragments(self) -> HandshakeFragments:
+        options = self._options
+        return HandshakeFragments(options.handshake_limit, options.connection_limit // 2)
 
     @property
     def held(self) -> int:
         """How many bytes of memory are held for what has not arrived whole, about."""
-        return self._originator.fragments.held + self._responder.fragments.held
+        waiting = 0 if self._opener is None else self._opener.held
+        return self._originator.held + self._responder.held + waiting
 
     def deliver(
         self, datagram: bytes, is_orig: bool, ts: float | None = None, missing: int = 0
@@ -228,6 +253,8 @@ class DatagramAnalyzer:
         if record.epoch:
             conversation.note(sender, Fact.LATER_EPOCH)
             conversation.encrypted_record(sender, content_type, size)
+            if conversation.secrets is not None and not self.finished:
+                self._open(sender, record, base + record.fragment_offset)
             return
         offset = base + record.fragment_offset
         if content_type == _HANDSHAKE:
@@ -252,3 +279,45 @@ class DatagramAnalyzer:
                 sender.cid = sender.cid if cid is None else cid
         for error in errors:
             conversation.violation(sender, error.offset, error.reason, error.path)
+
+    # What is encrypted, with the secrets
+
+    def _open(self, sender: _Sender, record: DatagramRecord, offset: int) -> None:
+        """Open an encrypted record, and those that have waited for the same secrets; read what they hold."""
+        conversation = self._conversation
+        secrets = conversation.secrets
+        assert secrets is not None
+        if self._opener is None:
+            from .secrets.datagrams import DatagramOpener
+
+            self._opener = DatagramOpener(secrets)
+        for opened in self._opener.take(conversation.is_client(sender), record, offset):
+            self._opened(opened)
+        if secrets.unsupported and not sender.unread and secrets.known():
+            conversation.violation(sender, offset, secrets.unsupported)
+            self._originator.unread = self._responder.unread = True
+
+    def _opened(self, opened: Opened) -> None:
+        conversation = self._conversation
+        one, other = self._originator, self._responder
+        sender = one if conversation.is_client(one) is opened.is_client else other
+        content = opened.content
+        if content is None:
+            if not sender.unread:
+                sender.unread = True
+                reason = "a record does not authenticate with the secrets that there are"
+                conversation.violation(sender, opened.offset, reason)
+        elif content.type != _HANDSHAKE:
+            conversation.decrypted_content(sender, content)
+        else:
+            fragments = sender.decrypted.get(opened.record.epoch)
+            if fragments is None:
+                fragments = self._fragments()
+                # Of the epoch before this one something may come late.
+                last = list(sender.decrypted.items())[-1:]
+                sender.decrypted = {**dict(last), opened.record.epoch: fragments}
+            messages, errors = fragments.read(content.data, content.offset)
+            for message in messages:
+                conversation.decrypted_message(sender, message)
+            for error in errors:
+                conversation.violation(sender, error.offset, error.reason, error.path)

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple, TypeGuard
 import msgspec
 from construct import Construct
 
+from tlsgrammar.framing import HandshakeMessage
 from tlsgrammar.language.expressions import Reads, field_of_this, reading
 from tlsgrammar.language.open_types import nearest
 from tlsgrammar.language.shape import (
@@ -86,6 +87,7 @@ class Occasion(NamedTuple):
         message: the name of the handshake message that it is a part of, such as `client_hello`; or that of the content
             type of the record, such as `alert`; or of the packet of QUIC, such as `InitialPacket`.
         packet: the packet of QUIC that a frame stands in; None for anything else.
+        within: the bytes of the handshake message that it is a part of; None for anything else.
     """
 
     c: Connection
@@ -95,6 +97,12 @@ class Occasion(NamedTuple):
     is_client: bool
     message: str
     packet: Any = None
+    within: HandshakeMessage | None = None
+
+    @property
+    def offset(self) -> int:
+        """Where the handshake message begins, in bytes from the start of the direction; 0 where it is in none."""
+        return 0 if self.within is None else self.within.offset(0)
 
 
 Raised = Event | Iterable[Event] | None
@@ -363,7 +371,7 @@ class Walker:
         return tuple(row.function for row in rows if _is_row(row) and self.wants(row.event))
 
     def _raising(self, functions: tuple[Function, ...]) -> RaiseEvents:
-        return _raising(functions, self.wants(ReporterError))
+        return _raising(functions, self.wants)
 
     def _is_heard(self, schema: Construct) -> bool:
         """Whether somebody wants to hear of a structure, or of one that it contains."""
@@ -645,8 +653,9 @@ _INNER: dict[type[Shape], Callable[[Walker, Any], Visit | None]] = {
 RaiseEvents = Callable[[Any, Occasion, list[Event]], None]
 
 
-def _raising(functions: tuple[Function, ...], report: bool) -> RaiseEvents:
-    """What calls functions, and takes the events that they return; and, with `report`, says where they fail."""
+def _raising(functions: tuple[Function, ...], wants: Callable[[type[Event]], bool]) -> RaiseEvents:
+    """What calls functions, and takes the events that they return; and says where they fail, if that is wanted."""
+    report = wants(ReporterError)
 
     def one(value: Any, occasion: Occasion, raised: list[Event]) -> None:
         try:
@@ -656,7 +665,7 @@ def _raising(functions: tuple[Function, ...], report: bool) -> RaiseEvents:
                     result = _timed(result, occasion)
                 raised.append(result)
             elif result is not None:
-                raised.extend(_several(result, occasion))
+                raised.extend(_several(result, occasion, wants))
         except Exception as error:  # a user's function may raise anything
             if report:
                 raised.append(reporter_error(first, error, occasion))
@@ -667,18 +676,20 @@ def _raising(functions: tuple[Function, ...], report: bool) -> RaiseEvents:
 
     first, *others = functions
     # Nearly every structure has one; a loop over it would be felt.
-    each_one = [one, *(_raising((function,), report) for function in others)]
+    each_one = [one, *(_raising((function,), wants) for function in others)]
     return several if others else one
 
 
-def _several(result: Any, occasion: Occasion) -> list[Event]:
+def _several(result: Any, occasion: Occasion, wants: Callable[[type[Event]], bool]) -> list[Event]:
+    """Those of several events that are asked for; they need not be of one class."""
     if not isinstance(result, Iterable) or isinstance(result, (str, bytes)):
         raise TypeError(f"an event function returns events, not {result!r}")
     found = []
     for event in result:
         if not isinstance(event, Event):
             raise TypeError(f"an event function returns events, not {event!r}")
-        found.append(_timed(event, occasion) if event.ts is None else event)
+        if wants(type(event)):
+            found.append(_timed(event, occasion) if event.ts is None else event)
     return found
 
 

@@ -28,7 +28,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import events.certificates
-from events.certificates import CertificateError, X509Certificate, decompressed, read_certificate
+from events.certificates import CertificateError, CertificateInfo, decompressed, read_certificate
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -87,7 +87,7 @@ PIECES = {
     "key": sequence(ED25519, element(0x03, bytes(33))),
     "extensions": extensions(extension(CONSTRAINTS, sequence(b"\x01\x01\xff"))),
 }
-MADE = X509Certificate(
+MADE = CertificateInfo(
     version=3,
     serial="01",
     subject="CN=subject",
@@ -114,7 +114,7 @@ def fields(**pieces: bytes) -> dict[str, Any]:
     read = read_certificate(certificate(**pieces))
     return {
         name: getattr(read, name)
-        for name in X509Certificate.__struct_fields__
+        for name in CertificateInfo.__struct_fields__
         if getattr(read, name) != getattr(MADE, name)
     }
 
@@ -247,7 +247,7 @@ def openssl_bytes(*arguments: str, data: bytes = b"") -> bytes:
     return done.stdout
 
 
-def assert_as_openssl_says(der: bytes) -> X509Certificate:
+def assert_as_openssl_says(der: bytes) -> CertificateInfo:
     """What is read of a certificate is what `openssl x509` prints."""
     found = read_certificate(der)
     text = openssl("x509", "-inform", "DER", "-noout", "-text", "-nameopt", "RFC2253", data=der)
@@ -567,9 +567,9 @@ def test_all_that_is_whole_is_read_when_one_piece_is_not() -> None:
         assert read_certificate(other) == replaced(whole, version=None)
 
 
-def replaced(found: X509Certificate, **changes: Any) -> X509Certificate:
-    values = {name: getattr(found, name) for name in X509Certificate.__struct_fields__}
-    return X509Certificate(**values | changes)
+def replaced(found: CertificateInfo, **changes: Any) -> CertificateInfo:
+    values = {name: getattr(found, name) for name in CertificateInfo.__struct_fields__}
+    return CertificateInfo(**values | changes)
 
 
 def test_what_follows_a_certificate_is_not_looked_at() -> None:
@@ -619,13 +619,13 @@ def real() -> list[bytes]:
     return [certificate(), *(OF_CRYPTOGRAPHY[kind]() for kind in kinds)]
 
 
-def read_or_error(der: bytes) -> X509Certificate | None:
+def read_or_error(der: bytes) -> CertificateInfo | None:
     """What `read_certificate` may do, and nothing else."""
     try:
         found = read_certificate(der)
     except CertificateError:
         return None
-    assert isinstance(found, X509Certificate)
+    assert isinstance(found, CertificateInfo)
     assert repr(found)
     return found
 
@@ -672,7 +672,7 @@ def test_a_certificate_is_read_once() -> None:
 
 def test_it_is_shown_without_what_is_not_there() -> None:
     assert repr(read_certificate(sequence(sequence(b"\x02\x01\x01")))) == (
-        "X509Certificate(version=1, serial='01')"
+        "CertificateInfo(version=1, serial='01')"
     )
 
 

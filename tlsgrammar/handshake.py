@@ -88,6 +88,7 @@ __all__ = [
     "SupplementalData",
     "SupplementalDataEntry",
     "URLAndHash",
+    "extension_data",
     "has_extension",
     "is_hello_retry_request",
     "negotiated_version",
@@ -410,9 +411,18 @@ def offered_connection_id(hello: Any) -> bytes | None:
     return cid
 
 
+def extension_data(hello: Any, extension_type: int) -> bytes | None:
+    """The bytes of an extension of a parsed hello; None where it has none of that type."""
+    for each in hello["extensions"] or ():
+        if each["extension_type"] == extension_type:
+            data: bytes = each["extension_data"]
+            return data
+    return None
+
+
 def has_extension(hello: Any, extension_type: int) -> bool:
     """Whether a parsed hello has an extension, readable or not."""
-    return any(each["extension_type"] == extension_type for each in hello["extensions"] or ())
+    return extension_data(hello, extension_type) is not None
 
 
 _random = packer(Random)

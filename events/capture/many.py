@@ -13,6 +13,7 @@ from tlsgrammar.registry import DEFAULT
 
 from ..model import Event
 from ..options import Options
+from ..secrets.keylog import KeyLog
 from ..walk import known_events
 from .files import CaptureError
 from .one import read_capture
@@ -30,6 +31,8 @@ class _Choices(TypedDict, total=False):
 
     disable_analyzer_after_detection: bool
     wanted: Collection[str] | None
+    secrets: KeyLog | str | os.PathLike[str] | None
+    embedded_secrets: bool
     search_limit: int
     handshake_limit: int
     reorder_limit: int
@@ -113,7 +116,8 @@ def read_captures(
         ahead: how many captures may be read ahead of the one whose events are given out.
         extensions: the registry of extensions and the like; or a function that makes it. With an executor it has to be
             such a function, which each process can import by its name: a registry does not travel.
-        disable_analyzer_after_detection, wanted, search_limit and the other limits: attributes of `Options`.
+        disable_analyzer_after_detection, wanted, secrets, embedded_secrets, search_limit and the other limits: attributes
+            of `Options`. With an executor, the file of a `KeyLog` is opened by each process; one that has none travels.
 
     Raises:
         UnknownInWorkerError: by the iterator: a process of the executor does not know what is registered here.
@@ -133,6 +137,8 @@ def read_captures(
         )
     registry = extensions() if callable(extensions) else extensions
     options = Options(extensions=registry, **choices)
+    if options.key_log is not None:
+        choices["secrets"] = options.key_log
     if executor is None and make_all is None:
         return _each_as_it_comes(paths, make, on_error, options)
     if executor is None:

@@ -14,6 +14,7 @@ from ..options import Choices, Options, chosen
 from .clock import Clock
 from .connections import Connections
 from .datagrams import DatagramFlows
+from .embedded import Embedded
 from .files import CaptureError, Packet, open_capture
 from .frames import Decode, check_link_type, frames
 from .headers import TCP
@@ -39,19 +40,22 @@ def read_capture(
         path: a pcap or pcapng file, compressed (gzip, xz, zstd) or not; `-` is standard input.
         progress: called now and then with the number of bytes of the file that were read since.
         options: an `Options`. Alternatively pass its attributes as keywords, not both.
-        disable_analyzer_after_detection, wanted, extensions, search_limit and the other limits: attributes of `Options`.
+        disable_analyzer_after_detection, wanted, extensions, secrets, embedded_secrets, search_limit and the other limits:
+            attributes of `Options`.
 
     Raises:
         CaptureError: there is no such file, or it is no capture. By the iterator: the file breaks off, after the
             events that could be read; or no interface has a link type that can be read.
         ValueError: an event in `wanted` is not known.
-        ImportError: the library that reads files of pcap is not installed.
+        OSError: `secrets` is the path of a file that cannot be opened.
+        ImportError: the library that reads files of pcap is not installed; or there are secrets, and cryptography is not.
     """
     options = chosen(None, options, choices)
     capture = open_capture(path, progress)
     name = os.fsdecode(path)
     check_link_type(name, capture)
-    return chain.from_iterable(_events(frames(name, capture, _warn), options))
+    embedded = Embedded(name, capture, options, _warn)
+    return chain.from_iterable(_events(frames(name, capture, _warn), embedded))
 
 
 def _warn(message: str) -> None:
@@ -59,9 +63,10 @@ def _warn(message: str) -> None:
 
 
 def _events(
-    captured: Iterator[tuple[Decode, list[Packet]]], options: Options
+    captured: Iterator[tuple[Decode, list[Packet]]], embedded: Embedded
 ) -> Iterator[Iterable[Event]]:
     """The events of a capture, so many at a time as its packets come."""
+    options = embedded.options
     clock = Clock()
     connections = Connections(options, clock)
     flows = DatagramFlows(options, clock, _warn)
@@ -70,6 +75,7 @@ def _events(
     events: list[Event] = []
     try:
         for decode, batch in captured:
+            embedded.take()
             for segment, ts in [(decode(frame, ts), ts) for ts, frame in batch]:
                 if not clock.begin <= ts < clock.end and clock.tick(ts):
                     connections.expire(events)
@@ -87,6 +93,8 @@ def _events(
     except CaptureError:
         yield connections.end()
         flows.end()
+        embedded.end()
         raise
     yield connections.end()
     flows.end()
+    embedded.end()

@@ -32,9 +32,15 @@ from tlsgrammar.extensions.groups import (
 from tlsgrammar.extensions.negotiation import SelectedVersion
 from tlsgrammar.extensions.psk import OfferedPsks, PskKeyExchangeModes, SelectedPsk
 from tlsgrammar.handshake import (
+    CertificateExtension,
+    CertificateRequestExtension,
     CertificateRequestTLS12,
+    CertificateTLS12,
+    CertificateTLS13,
     ClientHelloExtension,
+    EncryptedExtensionsExtension,
     HelloRetryRequestExtension,
+    NewSessionTicketExtension,
     NewSessionTicketTLS12,
     ServerHelloExtension,
 )
@@ -52,7 +58,10 @@ from tlsgrammar.names import (
 )
 from tlsgrammar.registry import DEFAULT
 
+from ..certificates import CertificateError, read_certificate
 from ..model import (
+    Event,
+    ProtocolViolation,
     PSKIdentity,
     SignatureAndHashAlgorithm,
     SslAlert,
@@ -86,6 +95,7 @@ from ..model import (
     SslServerSignature,
     SslSessionTicketHandshake,
     SslStapledOcsp,
+    X509Certificate,
 )
 from ..walk import Occasion, raises
 
@@ -124,7 +134,16 @@ def ssl_extension_application_layer_protocol_negotiation(
     )
 
 
-@raises(SslExtension, ClientHelloExtension, ServerHelloExtension, HelloRetryRequestExtension)
+@raises(
+    SslExtension,
+    ClientHelloExtension,
+    ServerHelloExtension,
+    HelloRetryRequestExtension,
+    EncryptedExtensionsExtension,
+    CertificateExtension,
+    CertificateRequestExtension,
+    NewSessionTicketExtension,
+)
 def ssl_extension(extension: Any, at: Occasion) -> SslExtension:
     return SslExtension(
         at.c, at.is_orig, extension["extension_type"], extension["extension_data"], ts=at.ts
@@ -348,6 +367,38 @@ def ssl_certificate_request(request: Any, at: Occasion) -> SslCertificateRequest
     )
 
 
+def _x509_certificate(at: Occasion, index: int, der: bytes, path: str) -> list[Event]:
+    try:
+        certificate = read_certificate(der)
+    except (CertificateError, ImportError) as error:
+        reason = f"the certificate cannot be read: {error}"
+        return [
+            ProtocolViolation(at.c, at.is_orig, at.offset, path, reason),
+            X509Certificate(at.c, at.is_orig, index, None, der),
+        ]
+    return [X509Certificate(at.c, at.is_orig, index, certificate, der)]
+
+
+@raises(X509Certificate, CertificateTLS12)
+def x509_certificate(message: Any, at: Occasion) -> list[Event]:
+    return [
+        event
+        for index, der in enumerate(message["certificate_list"])
+        for event in _x509_certificate(at, index, der, f"Certificate.certificate_list[{index}]")
+    ]
+
+
+@raises(X509Certificate, CertificateTLS13)
+def x509_certificate_tls13(message: Any, at: Occasion) -> list[Event]:
+    return [
+        event
+        for index, entry in enumerate(message["certificate_list"])
+        for event in _x509_certificate(
+            at, index, entry["cert_data"], f"Certificate.certificate_list[{index}].cert_data"
+        )
+    ]
+
+
 @raises(SslStapledOcsp, CertificateStatus)
 def ssl_stapled_ocsp(status: Any, at: Occasion) -> SslStapledOcsp | None:
     if status["status_type"] != CertificateStatusType.ocsp or not status["response"]:
@@ -415,6 +466,12 @@ def ssl_server_hello_sslv2(hello: Any, at: Occasion) -> SslServerHello:
     return SslServerHello(
         at.c, hello["server_version"], 0, hello["connection_id"], b"", cipher, 0, ts=at.ts
     )
+
+
+@raises(X509Certificate, sslv2.ServerHello)
+def x509_certificate_sslv2(hello: Any, at: Occasion) -> list[Event]:
+    der = hello["certificate"]
+    return _x509_certificate(at, 0, der, "ServerHello.certificate") if der else []
 
 
 @raises(SslAlert, sslv2.Error)

@@ -65,7 +65,7 @@ from .quic import (
     QUICUnhandledVersion,
     QUICZeroRTTPacket,
 )
-from .secrets import SECRETS, SslDecryptedData
+from .secrets import SECRETS, SslDecryptedData, X509Certificate
 
 __all__ = [
     "Connection",
@@ -121,5 +121,6 @@ __all__ = [
     "SslServerSignature",
     "SslSessionTicketHandshake",
     "SslStapledOcsp",
+    "X509Certificate",
     "address",
 ]

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from ..certificates import CertificateInfo
 from ..meanings import ContentType
 from .connection import Connection, Event
 
-__all__ = ["SECRETS", "SslDecryptedData"]
+__all__ = ["SECRETS", "SslDecryptedData", "X509Certificate"]
 
 
 class SslDecryptedData(Event, frozen=True):
@@ -29,5 +30,23 @@ class SslDecryptedData(Event, frozen=True):
     data: bytes
 
 
-SECRETS: tuple[type[Event], ...] = (SslDecryptedData,)
+class X509Certificate(Event, frozen=True):
+    """A certificate of a Certificate message, compressed or not, or of a SERVER-HELLO of SSL 2.0.
+
+    Attributes:
+        is_orig: whether the originator sent it.
+        index: which one of the message it is, from 0; the first is the sender's own.
+        certificate: what stands in it; None where that cannot be read.
+        der: its bytes.
+    """
+
+    name: ClassVar[str] = "x509_certificate"
+    c: Connection
+    is_orig: bool
+    index: int
+    certificate: CertificateInfo | None
+    der: bytes
+
+
+SECRETS: tuple[type[Event], ...] = (SslDecryptedData, X509Certificate)
 """They."""

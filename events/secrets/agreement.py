@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tlsgrammar import Registry
 from tlsgrammar.handshake import (
+    extension_data,
     has_extension,
     is_hello_retry_request,
     negotiated_version,
@@ -25,15 +26,17 @@ from .suites import Suite, suite
 if TYPE_CHECKING:
     from .records import Agreed, Protection, Version
 
-__all__ = ["APPLICATION", "EARLY", "HANDSHAKE", "Agreement", "Secrets"]
+__all__ = ["APPLICATION", "EARLY", "HANDSHAKE", "Agreement", "Secrets", "TrafficSecrets"]
 
 _EARLY_DATA = 42
 _ENCRYPT_THEN_MAC = 22
 _TRUNCATED_HMAC = 4
 _EXTENDED_MASTER_SECRET = 23
+_SESSION_TICKET = 35
 
 _CLIENT_HELLO = HandshakeType.client_hello.value
 _SERVER_HELLO = HandshakeType.server_hello.value
+_NEW_SESSION_TICKET = HandshakeType.new_session_ticket.value
 _CLIENT_KEY_EXCHANGE = HandshakeType.client_key_exchange.value
 
 _FOUND_BY = 8  # so many bytes of an encrypted pre-master secret stand in a key log
@@ -73,6 +76,8 @@ class Secrets:
         "_dtls",
         "_keylog",
         "_registry",
+        "_session_id",
+        "_ticket",
         "_transcript",
         "_transcript_size",
         "agreement",
@@ -95,6 +100,8 @@ class Secrets:
         self.suite: Suite | None = None
         self.agreement: Agreement | None = None
         self.unsupported = ""
+        # What the client offers to resume.
+        self._session_id = self._ticket = b""
         # The messages of a handshake, as long as they may go into its master secret.
         self._transcript: list[bytes] | None = None
         self._transcript_size = 0
@@ -128,13 +135,18 @@ class Secrets:
             self._server_hello(body)
         elif msg_type == _CLIENT_KEY_EXCHANGE and self.agreement is not None:
             keys = body["exchange_keys"]
+            encrypted = b""
             if isinstance(keys, dict) and "pre_master_secret" in keys:
-                encrypted: bytes = keys["pre_master_secret"]
-                self.agreement.pre_master(encrypted[:_FOUND_BY], self._transcript)
+                encrypted = keys["pre_master_secret"]
+            self.agreement.has_key_exchange(encrypted[:_FOUND_BY], self._transcript)
             self._transcript = None
+        elif msg_type == _NEW_SESSION_TICKET and self.agreement is not None and "ticket" in body:
+            self._keylog.remember(body["ticket"], self.agreement.session)
 
     def _client_hello(self, hello: Any) -> None:
         self.client_random = random_of(hello)
+        self._session_id = hello["legacy_session_id"]
+        self._ticket = extension_data(hello, _SESSION_TICKET) or b""
         self.offers_early_data = has_extension(hello, _EARLY_DATA)
         self.offered = tuple(hello["cipher_suites"]) if self.offers_early_data else ()
         # Over datagrams messages are hashed with a header that is not here.
@@ -167,7 +179,11 @@ class Secrets:
             has_extension(hello, _TRUNCATED_HMAC),
         )
         extended = has_extension(hello, _EXTENDED_MASTER_SECRET)
-        self.agreement = Agreement(self, self.suite, number, agreed, extended)
+        session_id = hello["legacy_session_id_echo"] or b""
+        known = self._keylog.resumed(session_id) or self._keylog.resumed(self._ticket)
+        self.agreement = Agreement(self, self.suite, number, agreed, extended, known)
+        if session_id and session_id != self._session_id:
+            self._keylog.remember(session_id, self.client_random)
 
     # Out
 
@@ -208,8 +224,64 @@ class Secrets:
                 yield found
 
 
+class TrafficSecrets:
+    """The traffic secrets of one side of TLS 1.3: by levels, of which `APPLICATION` and those after it each follow from the
+    one before (RFC 8446 section 7.2).
+
+    Args:
+        secrets: those of the conversation.
+        is_client: whose they are.
+        update: the label of the next secret.
+    """
+
+    __slots__ = ("_is_client", "_last", "_level", "_secrets", "_update")
+
+    def __init__(self, secrets: Secrets, is_client: bool, update: str | None = None) -> None:
+        self._secrets = secrets
+        self._is_client = is_client
+        self._update = update
+        # The highest level that has been reached of those that follow from each other, and its secret.
+        self._level = APPLICATION
+        self._last: bytes | None = None
+
+    def of(self, level: int) -> bytes | None:
+        """The secret of a level; None where it is not known, so far, or has been forgotten.
+
+        Args:
+            level: of those after `APPLICATION` the last that was asked for, or the next.
+        """
+        if level < APPLICATION:
+            return self._secrets.traffic_secret(self._is_client, level)
+        if self._last is None:
+            self._last = self._secrets.traffic_secret(self._is_client, APPLICATION)
+        if self._last is None or level == self._level:
+            return self._last
+        return self._next() if level == self._level + 1 else None
+
+    def reach(self, level: int) -> None:
+        """Take note that a level has been reached, so that those before it are of no use."""
+        while self._level < level:
+            self._last = self._next()
+            self._level += 1
+
+    def _next(self) -> bytes | None:
+        from .schedule import HASHES, expand_label
+
+        secret, suite, version = self._last, self._secrets.suite, self._secrets.version
+        if secret is None or suite is None or version is None:
+            return None
+        size = HASHES[suite.prf].digest_size
+        update = self._update or version.update
+        return expand_label(suite.prf, secret, update, size, prefix=version.prefix)
+
+
 class Agreement:
-    """What the hellos of a handshake up to TLS 1.2 have agreed upon, and what protects records by that."""
+    """What the hellos of a handshake up to TLS 1.2 have agreed upon, and what protects records by that.
+
+    Attributes:
+        session: the random of the client whose connection has its master secret: its own, or, where a session is resumed,
+            that of the one before.
+    """
 
     __slots__ = (
         "_agreed",
@@ -217,15 +289,25 @@ class Agreement:
         "_master",
         "_pre_master",
         "_protections",
+        "_resumed",
         "_secrets",
         "_suite",
         "_transcript",
         "_version",
+        "session",
     )
 
     def __init__(
-        self, secrets: Secrets, found: Suite, version: int, agreed: Agreed, extended: bool
+        self,
+        secrets: Secrets,
+        found: Suite,
+        version: int,
+        agreed: Agreed,
+        extended: bool,
+        resumed: bytes | None,
     ) -> None:
+        self.session = resumed or agreed.client_random
+        self._resumed = resumed
         self._secrets = secrets
         self._suite = found
         self._version = version
@@ -236,14 +318,16 @@ class Agreement:
         self._master: bytes | None = None
         self._protections: tuple[Protection, Protection] | None = None
 
-    def pre_master(self, found_by: bytes, transcript: list[bytes] | None) -> None:
-        """Take note of how the pre-master secret was sent.
+    def has_key_exchange(self, found_by: bytes, transcript: list[bytes] | None) -> None:
+        """Take note of a ClientKeyExchange: no session is resumed.
 
         Args:
-            found_by: the first bytes of it, encrypted.
+            found_by: the first bytes of the pre-master secret, encrypted; none where it is not sent so.
             transcript: the handshake so far; None where it has not been kept.
         """
-        self._pre_master = found_by
+        self._resumed = None
+        self.session = self._agreed.client_random
+        self._pre_master = found_by or None
         self._transcript = transcript if self._extended else None
 
     def master(self) -> bytes | None:
@@ -251,6 +335,8 @@ class Agreement:
         if self._master is None:
             keylog, agreed = self._secrets.keylog, self._agreed
             self._master = keylog.find(agreed.client_random, Label.MASTER_SECRET)
+            if self._master is None and self._resumed is not None:
+                self._master = keylog.find(self._resumed, Label.MASTER_SECRET)
             if self._master is None and self._pre_master is not None:
                 secret = keylog.find(self._pre_master, Label.PRE_MASTER_SECRET)
                 self._master = None if secret is None else self._made_of(secret)

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20
 
 from .suites import Cipher
 
-__all__ = ["AEAD", "Unsupported", "aead", "cbc", "ecb", "rc4"]
+__all__ = ["AEAD", "SAMPLE_SIZE", "Unsupported", "aead", "cbc", "ecb", "masks", "rc4"]
 
 
 class Unsupported(Exception):
@@ -115,6 +115,24 @@ def rc4(key: bytes) -> Update:
     except UnsupportedAlgorithm as error:
         raise Unsupported(str(error)) from None
     return update
+
+
+def masks(algorithm: str, key: bytes) -> Update:
+    """What makes the mask of a packet number or sequence number from a sample of 16 bytes (RFC 9001 section 5.4,
+    RFC 9147 section 4.2.3).
+
+    Raises:
+        Unsupported: it cannot be had here.
+    """
+    if algorithm != "ChaCha20":
+        return ecb(algorithm, key)
+    # The sample is the block counter and the nonce.
+    return lambda sample: (
+        _Cipher(algorithms.ChaCha20(key, sample), None).encryptor().update(bytes(_BLOCK))
+    )
+
+
+SAMPLE_SIZE = 16
 
 
 # GCM over any block cipher (NIST SP 800-38D)

@@ -6,6 +6,7 @@ printed, logged or told of but labels and numbers of lines.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import threading
@@ -48,6 +49,7 @@ _LABELS: dict[str, tuple[int, range]] = {
 _LONG = 1024  # no line that can be read has as many bytes
 _PIECE = 2**20  # so many bytes of a file are read at once
 _TOLD = 100  # so many lines that cannot be read are told of, and how many more there are
+_SESSIONS = 2**16  # so many sessions are remembered that may be resumed
 _WAITING = 256  # so many connections may wait for their secrets at once
 
 Source: TypeAlias = "str | os.PathLike[str] | IO[str] | IO[bytes] | Iterable[str | bytes]"
@@ -72,6 +74,8 @@ class KeyLog:
 
     Args:
         source: the path of a file, an open file, in text or binary mode, or lines.
+        also: other key logs, in which is looked for what is not in this one.
+        name: what it is called where something is told of it; the path, where there is one.
         on_error: told, in words, of each line that cannot be read, and of a file that no longer can be; `NotRead`
             warnings are given where it is None. Labels that are not known are passed over, for new ones are invented.
 
@@ -81,12 +85,17 @@ class KeyLog:
     """
 
     def __init__(
-        self, source: Source = (), *, on_error: Callable[[str], None] | None = None
+        self,
+        source: Source = (),
+        *,
+        also: KeyLog | Iterable[KeyLog] = (),
+        name: str = "",
+        on_error: Callable[[str], None] | None = None,
     ) -> None:
         self._on_error = on_error
         # By the random of the client: labels and secrets in turn, which takes the least memory.
         self._secrets: dict[bytes, tuple[Any, ...]] = {}
-        self._name = ""
+        self._name = name
         self._line = 0
         self._bad = 0
         # What has come of a line whose end has not; and whether it is too long to be read.
@@ -96,17 +105,18 @@ class KeyLog:
         self._identity: tuple[int, int] | None = None
         self._position = 0
         self._file: IO[Any] | None = None
+        self._sessions: dict[bytes, bytes] = {}
         self._waiting: deque[Waiting] = deque()
         self._pre_masters = False
-        self._also: KeyLog | None = None
+        self._also: tuple[KeyLog, ...] = (also,) if isinstance(also, KeyLog) else tuple(also)
         self._reading = threading.Lock()
         if isinstance(source, str | os.PathLike):
             self._path = os.path.abspath(os.fspath(source))
-            self._name = str(os.fspath(source))
+            self._name = name or str(os.fspath(source))
             self._read_path()
         elif hasattr(source, "read"):
             self._file = cast("IO[Any]", source)
-            self._name = str(getattr(source, "name", ""))
+            self._name = name or str(getattr(source, "name", ""))
             self._read_file()
         elif isinstance(source, bytes) or not isinstance(source, Iterable):
             raise TypeError(f"KeyLog() takes a path, a file or lines, not {type(source).__name__}")
@@ -121,25 +131,17 @@ class KeyLog:
 
     def __len__(self) -> int:
         """How many secrets there are."""
-        return sum([len(each) for each in self._secrets.values()]) // 2
+        own = sum([len(each) for each in self._secrets.values()]) // 2
+        return own + sum([len(each) for each in self._also])
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is no secret, and no file from which some may come."""
-        own = self._secrets or self._path is not None or self._file is not None
-        return not own and (self._also is None or self._also.is_empty)
-
-    def with_others(self) -> KeyLog:
-        """A key log that has these secrets too, besides those that are added to it."""
-        made = KeyLog(on_error=self._on_error)
-        made._also = self
-        return made
+    def __bool__(self) -> bool:
+        """Always, because more may come."""
+        return True
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A file of another process is opened there, once. Secrets never go through a file of ours.
-        if self._path is not None:
-            return _of_path, (self._path,)
-        return _of_secrets, (self._secrets, self._pre_masters)
+        # A file is opened by the process that takes it, once; secrets are never put into a file.
+        secrets = {} if self._path is not None else self._secrets
+        return _again, (self._path, secrets, self._pre_masters, self._also)
 
     # Reading
 
@@ -156,6 +158,8 @@ class KeyLog:
         """Take note that nothing more comes: what the last line lacks is told of."""
         if self._tail or self._too_long:
             self._take(b"\n")
+        for other in self._also:
+            other.end()
 
     def find(self, client_random: bytes, label: str) -> bytes | None:
         """A secret; None where there is none, so far.
@@ -170,18 +174,45 @@ class KeyLog:
         if label in known:
             secret: bytes = known[known.index(label) + 1]
             return secret
-        return None if self._also is None else self._also.find(client_random, label)
+        for other in self._also:
+            found = other.find(client_random, label)
+            if found is not None:
+                return found
+        return None
 
     def knows(self, client_random: bytes) -> bool:
         """Whether there is any secret of a connection, so far."""
         if client_random in self._secrets or (self._read_on() and client_random in self._secrets):
             return True
-        return self._also is not None and self._also.knows(client_random)
+        return any(other.knows(client_random) for other in self._also)
 
     @property
     def has_pre_master_secrets(self) -> bool:
         """Whether there are secrets of the kind that is found by what the client sends encrypted."""
-        return self._pre_masters or (self._also is not None and self._also.has_pre_master_secrets)
+        return self._pre_masters or any(other.has_pre_master_secrets for other in self._also)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no secret, and no file from which some may come."""
+        own = self._secrets or self._path is not None or self._file is not None
+        return not own and all(other.is_empty for other in self._also)
+
+    def remember(self, session: bytes, client_random: bytes) -> None:
+        """Take note that a session has the master secret of a connection: where it is resumed, not all stacks write that
+        down again.
+
+        Args:
+            session: its id, or its ticket.
+            client_random: of the connection.
+        """
+        if session and not self.is_empty:
+            self._sessions[_digest(session)] = client_random
+            if len(self._sessions) > _SESSIONS:
+                del self._sessions[next(iter(self._sessions))]
+
+    def resumed(self, session: bytes) -> bytes | None:
+        """The random of the client whose connection has the master secret of a session; None where it is not known."""
+        return self._sessions.get(_digest(session)) if session else None
 
     def may_wait(self, waiting: Waiting) -> None:
         """Take note that somebody holds something until its secrets come; whoever began to wait long before may not."""
@@ -308,21 +339,33 @@ class KeyLog:
             warnings.warn(message, NotRead, stacklevel=2)
 
 
+def _digest(session: bytes) -> bytes:
+    return hashlib.blake2b(session, digest_size=16).digest()
+
+
 _SAME = {label: label for label in _LABELS}
 
 
 _of_paths: dict[str, KeyLog] = {}
 
 
-def _of_path(path: str) -> KeyLog:
-    """The key log of a file, which a process reads once."""
+def _again(
+    path: str | None,
+    secrets: dict[bytes, tuple[Any, ...]],
+    pre_masters: bool,
+    also: tuple[KeyLog, ...],
+) -> KeyLog:
+    """The key log that another process has."""
+    if path is None:
+        made = KeyLog(also=also)
+        made._secrets = secrets
+        made._pre_masters = pre_masters
+        return made
     if path not in _of_paths:
-        _of_paths[path] = KeyLog(path)
-    return _of_paths[path]
+        # What cannot be read of it has been told there.
+        _of_paths[path] = KeyLog(path, on_error=_say_nothing)
+    return KeyLog(also=(_of_paths[path], *also))
 
 
-def _of_secrets(secrets: dict[bytes, tuple[Any, ...]], pre_masters: bool) -> KeyLog:
-    made = KeyLog()
-    made._secrets = secrets
-    made._pre_masters = pre_masters
-    return made
+def _say_nothing(message: str) -> None:
+    pass

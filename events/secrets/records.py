@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 from cryptography.exceptions import InvalidTag
 
+from tlsgrammar.framing import DatagramRecord
 from tlsgrammar.framing.protected import (
     ProtectedRecord,
     additional_data,
@@ -20,6 +21,8 @@ from tlsgrammar.framing.protected import (
     nonce,
     record_header,
     split,
+    unmasked_header,
+    whole_number,
 )
 from tlsgrammar.versions import DTLS12, DTLS13, TLS10, TLS12, TLS13
 
@@ -27,7 +30,16 @@ from . import ciphers, schedule
 from .ciphers import Unsupported
 from .suites import AEAD, BLOCK, Suite
 
-__all__ = ["Content", "Protection", "Unsupported", "Version", "tls12", "tls13"]
+__all__ = [
+    "Agreed",
+    "Content",
+    "DatagramProtection",
+    "Protection",
+    "Unsupported",
+    "Version",
+    "tls12",
+    "tls13",
+]
 
 
 class Content(NamedTuple):
@@ -296,6 +308,43 @@ def tls13(suite: Suite, secret: bytes, version: Version) -> _Aead13:
 
 
 _NONCE_SIZE = 12
+
+
+class DatagramProtection:
+    """What protects records of DTLS 1.3, with one set of keys (RFC 9147 section 4).
+
+    Attributes:
+        expected: the sequence number that comes next, if none is lost.
+    """
+
+    def __init__(self, suite: Suite, secret: bytes, version: Version) -> None:
+        self._aead = tls13(suite, secret, version)
+        key = schedule.expand_label(
+            suite.prf, secret, "sn", suite.cipher.key_size, prefix=version.prefix
+        )
+        self._mask = ciphers.masks(suite.cipher.algorithm, key)
+        self.expected = 0
+
+    def open(self, record: DatagramRecord, offset: int) -> Content | None:
+        """What a record under a unified header holds; None where it does not authenticate.
+
+        Args:
+            record: it.
+            offset: where its fragment stands in the direction.
+        """
+        sample = record.fragment[: ciphers.SAMPLE_SIZE]
+        if len(sample) < ciphers.SAMPLE_SIZE:
+            return None
+        size = record.sequence_number_size
+        header, truncated = unmasked_header(
+            record.header, record.cid or b"", size, self._mask(sample)
+        )
+        number = whole_number(truncated, 8 * size, self.expected)
+        protected = ProtectedRecord(record.type, record.version, record.fragment, offset)
+        content = self._aead.open_with(header, protected, number)
+        if content is not None:
+            self.expected = max(self.expected, number + 1)
+        return content
 
 
 class Agreed(NamedTuple):

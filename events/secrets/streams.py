@@ -20,9 +20,8 @@ from tlsgrammar.framing.protected import ProtectedRecord
 from tlsgrammar.names import HandshakeType
 from tlsgrammar.versions import TLS13
 
-from .agreement import APPLICATION, EARLY, HANDSHAKE, Agreement, Secrets
+from .agreement import APPLICATION, EARLY, HANDSHAKE, Agreement, Secrets, TrafficSecrets
 from .records import Content, Protection, Unsupported, Version, tls13
-from .schedule import HASHES, expand_label
 
 __all__ = ["Opened", "StreamOpener"]
 
@@ -329,14 +328,14 @@ class _Line:
 class _Line13(_Line):
     """One direction, since TLS 1.3: each level has keys of its own (RFC 8446 section 7.3)."""
 
-    __slots__ = ("_level", "_made", "_secret")
+    __slots__ = ("_level", "_made", "_traffic")
 
     def __init__(self, secrets: Secrets, is_client: bool) -> None:
         super().__init__(secrets, is_client)
         self._level = EARLY if is_client and secrets.offers_early_data else HANDSHAKE
-        # The protection of levels, once it has been made; and the secret of the last level of application data.
+        self._traffic = TrafficSecrets(secrets, is_client)
+        # The protection of levels, once it has been made.
         self._made: dict[int, Protection] = {}
-        self._secret: bytes | None = None
 
     def current(self) -> Protection | None:
         return self._protection(self._level)
@@ -364,38 +363,15 @@ class _Line13(_Line):
         return range(self._level + 1, max(self._level + 2, APPLICATION + 1))
 
     def _go_to(self, level: int) -> None:
-        if level > APPLICATION:
-            self._secret = self._next_secret()
+        self._traffic.reach(level)
         self._level = level
         self._made = {at: made for at, made in self._made.items() if at >= level}
-
-    def _next_secret(self) -> bytes | None:
-        """The secret of the next level of application data (RFC 8446 section 7.2)."""
-        secret, suite, version = (
-            self._application_secret(),
-            self._secrets.suite,
-            self._secrets.version,
-        )
-        if secret is None or suite is None or version is None:
-            return None
-        size = HASHES[suite.prf].digest_size
-        return expand_label(suite.prf, secret, version.update, size, prefix=version.prefix)
-
-    def _application_secret(self) -> bytes | None:
-        if self._secret is None and self._level <= APPLICATION:
-            self._secret = self._secrets.traffic_secret(self._is_client, APPLICATION)
-        return self._secret
 
     def _protection(self, level: int) -> Protection | None:
         made = self._made.get(level)
         if made is not None or self._secrets.unsupported:
             return made
-        if level < APPLICATION:
-            secret = self._secrets.traffic_secret(self._is_client, level)
-        elif level <= max(self._level, APPLICATION):
-            secret = self._application_secret()
-        else:
-            secret = self._next_secret()
+        secret = self._traffic.of(level)
         if secret is None:
             return None
         if level == EARLY:

@@ -1,0 +1,76 @@
+"""The secrets that a capture itself holds: Decryption Secrets Blocks of pcapng.
+
+What may live here: handing them to those who use secrets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from tlsgrammar.tool.one_line import on_one_line
+
+from ..options import Options
+from ..secrets.keylog import KeyLog
+from .packets import Capture
+
+__all__ = ["Embedded"]
+
+# The secrets type of a TLS Key Log (draft-ietf-opsawg-pcapng, section 4.7).
+_TLS_KEY_LOG = 0x544C534B
+
+
+class Embedded:
+    """The secrets in a capture, beside those that the caller has.
+
+    Args:
+        name: of the capture.
+        capture: it.
+        options: what the caller has chosen.
+        warn: told of what cannot be used.
+
+    Attributes:
+        options: those with which both are used.
+    """
+
+    def __init__(
+        self, name: str, capture: Capture, options: Options, warn: Callable[[str], None]
+    ) -> None:
+        self._name = on_one_line(name)
+        self._capture = capture
+        self._warn = warn
+        self._keylog: KeyLog | None = None
+        self._told = False
+        self.options = options
+        if capture.link_type is not None or not options.embedded_secrets:
+            return  # no other format has any
+        own = () if options.key_log is None else options.key_log
+        keylog = KeyLog(also=own, name=f"the secrets in {self._name}", on_error=warn)
+        try:
+            self.options = msgspec.structs.replace(options, secrets=keylog)
+        except ImportError:
+            return
+        self._keylog = keylog
+
+    def take(self) -> None:
+        """Take the secrets that have been read since, before the packets that come after them."""
+        secrets, self._capture.secrets = self._capture.secrets, []
+        keylog = self._keylog
+        for secrets_type, data in secrets:
+            if secrets_type == _TLS_KEY_LOG and keylog is not None:
+                keylog.add(data)
+            elif secrets_type == _TLS_KEY_LOG and self.options.embedded_secrets:
+                self._tell("the library cryptography is not installed; pip install cryptography")
+
+    def end(self) -> None:
+        """Take note that there are no more."""
+        left_out = self._capture.secrets_left_out
+        if left_out and self._keylog is not None:
+            self._told = False
+            self._tell(f"{left_out} blocks of them are beyond what is kept")
+
+    def _tell(self, reason: str) -> None:
+        if not self._told:
+            self._told = True
+            self._warn(f"{self._name}: secrets were skipped: {reason}")

@@ -1,0 +1,188 @@
+"""Records in datagrams: which keys open them.
+
+What may live here: that, for the two sides of one flow of DTLS. A record says its epoch, or some bits of it, and its
+number, so that nothing is lost with one that is missing or comes late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tlsgrammar.framing import DatagramRecord
+from tlsgrammar.framing.protected import ProtectedRecord, dtls_number
+
+from .agreement import APPLICATION, EARLY, Agreement, Secrets, TrafficSecrets
+from .records import Content, DatagramProtection, Unsupported
+
+__all__ = ["DatagramOpener", "Opened"]
+
+# What is held until its secrets come, in bytes; and so much is held for each record besides.
+_MAXIMUM_HELD = 2**15
+_RECORD_SIZE = 300
+# The epochs of DTLS 1.3 (RFC 9147 section 6.1): early data has 1, the handshake 2, application data 3 and what follows.
+_FIRST_EPOCH = 1
+_EPOCH_BITS = 4
+
+
+class Opened(NamedTuple):
+    """What has become of a record.
+
+    Attributes:
+        is_client: whether the client sent it.
+        record: it.
+        offset: where its fragment stands in the direction.
+        content: what it holds; None where it does not authenticate, although its secret is known.
+    """
+
+    is_client: bool
+    record: DatagramRecord
+    offset: int
+    content: Content | None
+
+
+class DatagramOpener:
+    """Opens the records of a flow.
+
+    Args:
+        secrets: those of its conversation.
+    """
+
+    __slots__ = ("_epochs", "_held", "_held_size", "_holds", "_secrets", "_sides")
+
+    def __init__(self, secrets: Secrets) -> None:
+        self._secrets = secrets
+        # Up to DTLS 1.2, what was agreed upon before an epoch; in DTLS 1.3, the keys of each side.
+        self._epochs: dict[int, Agreement] = {}
+        self._sides: dict[bool, _Epochs] = {}
+        self._holds = True
+        self._held: list[tuple[bool, DatagramRecord, int]] = []
+        self._held_size = 0
+
+    @property
+    def held(self) -> int:
+        """How many bytes of memory are held, about."""
+        return self._held_size
+
+    def let_go(self) -> None:
+        """Hold nothing any more of what waits for its secrets."""
+        self._holds = False
+        self._held, self._held_size = [], 0
+
+    def take(self, is_client: bool, record: DatagramRecord, offset: int) -> Iterator[Opened]:
+        """Take a record. Others may have waited for the same secrets as it.
+
+        Args:
+            is_client: whether the client sent it.
+            record: it.
+            offset: where its fragment stands in the direction.
+        """
+        yield from self.late()
+        known, content = self._open(is_client, record, offset)
+        if known:
+            yield Opened(is_client, record, offset, content)
+        elif self._holds and not self._secrets.unsupported:
+            if not self._held:
+                self._secrets.keylog.may_wait(self)
+            self._held.append((is_client, record, offset))
+            self._held_size += _RECORD_SIZE + len(record.fragment)
+            if self._held_size > _MAXIMUM_HELD:
+                self.let_go()
+
+    def late(self) -> Iterator[Opened]:
+        """What has become of records that have waited for secrets, if those have come."""
+        if not self._held or not self._secrets.known():
+            return
+        held, self._held, self._held_size = self._held, [], 0
+        for is_client, record, offset in held:
+            known, content = self._open(is_client, record, offset)
+            if known:
+                yield Opened(is_client, record, offset, content)
+            else:
+                self._held.append((is_client, record, offset))
+                self._held_size += _RECORD_SIZE + len(record.fragment)
+
+    def _open(
+        self, is_client: bool, record: DatagramRecord, offset: int
+    ) -> tuple[bool, Content | None]:
+        """Whether the secret of a record is known, and what it holds."""
+        if record.unified or self._secrets.version is None:
+            side = self._sides.get(is_client)
+            if side is None:
+                side = self._sides[is_client] = _Epochs(self._secrets, is_client)
+            return side.open(record, offset)
+        agreement = self._epochs.get(record.epoch, self._secrets.agreement)
+        protection = None if agreement is None else agreement.protection(is_client)
+        if agreement is None or protection is None:
+            return False, None
+        number = dtls_number(record.epoch, record.sequence_number)
+        protected = ProtectedRecord(
+            record.type, record.version, record.fragment, offset, record.cid
+        )
+        content = protection.open(protected, number)
+        if content is not None and record.epoch not in self._epochs:
+            self._epochs = {
+                **{epoch: of for epoch, of in self._epochs.items() if epoch == record.epoch - 1},
+                record.epoch: agreement,
+            }
+        return True, content
+
+
+class _Epochs:
+    """What protects the records of one side of DTLS 1.3, by epoch."""
+
+    __slots__ = ("_last", "_made", "_secrets", "_traffic")
+
+    def __init__(self, secrets: Secrets, is_client: bool) -> None:
+        self._secrets = secrets
+        self._traffic = TrafficSecrets(secrets, is_client)
+        self._last = _FIRST_EPOCH  # the highest that a record has been opened of
+        self._made: dict[int, DatagramProtection] = {}
+
+    def open(self, record: DatagramRecord, offset: int) -> tuple[bool, Content | None]:
+        """Whether the secret of a record is known, and what it holds."""
+        known = False
+        for epoch in self._may_be(record.epoch):
+            protection = self._protection(epoch)
+            if protection is None:
+                continue
+            known = True
+            content = protection.open(record, offset)
+            if content is not None:
+                if epoch > self._last:
+                    self._last = epoch
+                    self._traffic.reach(_level(epoch))
+                    recent = epoch - _EPOCH_BITS
+                    self._made = {at: made for at, made in self._made.items() if at > recent}
+                return True, content
+        return known, None
+
+    def _may_be(self, bits: int) -> list[int]:
+        """The epochs that a record may be of, of whose epoch there are two bits; the likeliest first."""
+        near = range(max(_FIRST_EPOCH, self._last - 2), self._last + 6)
+        same = [epoch for epoch in near if epoch % _EPOCH_BITS == bits % _EPOCH_BITS]
+        return sorted(same, key=lambda epoch: abs(epoch - self._last))
+
+    def _protection(self, epoch: int) -> DatagramProtection | None:
+        made = self._made.get(epoch)
+        if made is not None or self._secrets.unsupported:
+            return made
+        suite, version = self._secrets.suite, self._secrets.version
+        secret = self._traffic.of(_level(epoch))
+        if secret is None or suite is None or version is None or not version.is_tls13:
+            return None
+        try:
+            made = DatagramProtection(suite, secret, version)
+        except (Unsupported, ValueError) as error:
+            self._secrets.unsupported = f"nothing here opens the records: {error}"
+            return None
+        self._made[epoch] = made
+        return made
+
+
+def _level(epoch: int) -> int:
+    """The level of the keys of an epoch."""
+    return epoch - _FIRST_EPOCH + EARLY
+
+
+assert _level(3) == APPLICATION
