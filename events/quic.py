@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 import msgspec
 
 from tlsgrammar.framing import HandshakeMessage, HandshakeReader, Piece, Pieces, sole_message
-from tlsgrammar.framing.packets import Packet, read_frames, read_packets
+from tlsgrammar.framing.packets import Packet, read_frames, read_packets, short_packet
 from tlsgrammar.language import GrammarError
 from tlsgrammar.quic import (
     PACKETS,
@@ -43,6 +43,7 @@ from .uids import uid
 
 if TYPE_CHECKING:  # it needs a library that others can do without
     from .secrets.initial import ConnectionKeys, InitialKeys
+    from .secrets.packets import PacketOpener, Payload
 
 __all__ = ["QuicAnalyzer"]
 
@@ -54,9 +55,10 @@ _MAXIMUM_TRIES = 16
 _MAXIMUM_VERSIONS = 3
 # A connection that has been silent this long gives way to others, in seconds.
 _SILENT = 30.0
-# What is held at most: datagrams that cannot be opened yet; of a direction, CRYPTO data that come too early, in bytes and
+# What is held at most: datagrams that cannot be opened yet; packets that wait for secrets; of a direction, CRYPTO data that come too early, in bytes and
 # in pieces; connections that are not over, their connection ids and their attempts; and what is known of those that are.
 _MAXIMUM_HELD = 4
+_MAXIMUM_WAITING = 16
 _MAXIMUM_CRYPTO = 2**16
 _MAXIMUM_PIECES = 1024
 _MAXIMUM_CONNECTIONS = 256
@@ -219,6 +221,53 @@ _Key = tuple[bool, bytes]
 """Whether the caller calls a sender the originator, and the connection id that it sends to."""
 
 
+class _Encrypted:
+    """What of a connection is encrypted with secrets of TLS.
+
+    Args:
+        opener: what opens its packets.
+        limit: how long a handshake message may be, in bytes.
+
+    Attributes:
+        cryptos: the CRYPTO data that are sent in Handshake and in 1-RTT packets, by whether the client sends them.
+        held: packets that wait for their secret.
+        holds: whether any may.
+        unread: the sides of which it has been told that something cannot be read.
+    """
+
+    __slots__ = ("cryptos", "held", "holds", "opener", "unread")
+
+    def __init__(self, opener: PacketOpener, limit: int) -> None:
+        self.opener = opener
+        self.cryptos = {
+            (is_client, kind): _Crypto(limit)
+            for is_client in (True, False)
+            for kind in (PacketType.HANDSHAKE, PacketType.ONE_RTT)
+        }
+        self.held: list[_Waiting] = []
+        self.holds = True
+        self.unread: set[bool] = set()
+
+    @property
+    def size(self) -> int:
+        """How many bytes of memory are held, about."""
+        cryptos = sum([crypto.held for crypto in self.cryptos.values()])
+        return cryptos + sum([len(each.packet.data) for each in self.held])
+
+    def let_go(self) -> None:
+        """Hold nothing, from now on."""
+        self.held = []
+        self.holds = False
+
+
+class _Waiting(NamedTuple):
+    """A packet that waits for its secret, and what it stands in."""
+
+    packet: Packet
+    datagram: _Datagram
+    version: int
+
+
 class _Connection:
     """One connection.
 
@@ -231,8 +280,10 @@ class _Connection:
         attempts: those of the client, the last one last.
         crypto: what the server sends.
         answered: whether an Initial of the server has been read.
+        encrypted: what of it is encrypted with secrets; None where nobody has any.
         known: what its packets are known by.
         last_time: when the last of its packets came.
+        version: of QUIC, of the last packet that said it.
     """
 
     __slots__ = (
@@ -241,9 +292,11 @@ class _Connection:
         "client",
         "conversation",
         "crypto",
+        "encrypted",
         "known",
         "last_time",
         "server",
+        "version",
     )
 
     def __init__(
@@ -257,12 +310,19 @@ class _Connection:
         self.answered = False
         self.known: list[_Key] = []
         self.last_time: float | None = None
+        self.version = 0
+        self.encrypted: _Encrypted | None = None
+        if conversation.secrets is not None:
+            from .secrets.packets import PacketOpener
+
+            self.encrypted = _Encrypted(PacketOpener(conversation.secrets), limit)
 
     @property
     def held(self) -> int:
         """How many bytes of memory are held, about."""
         cryptos = (self.crypto, *(attempt.crypto for attempt in self.attempts))
-        return _SIZE + sum([crypto.held for crypto in cryptos])
+        encrypted = 0 if self.encrypted is None else self.encrypted.size
+        return _SIZE + encrypted + sum([crypto.held for crypto in cryptos])
 
     def sender(self, label: bool) -> _Endpoint:
         """The side that the caller calls so."""
@@ -323,8 +383,8 @@ class QuicAnalyzer:
         c: the two endpoints; the `is_orig` of what is delivered refers to its originator. A connection after the first
             has a uid of its own; without one here, each has.
         options: an `Options`. Alternatively pass its attributes as keywords, not both.
-        disable_analyzer_after_detection, wanted, extensions, handshake_limit, connection_limit: attributes of `Options`.
-            The events of `events.QUIC` are raised where they are asked for.
+        disable_analyzer_after_detection, wanted, extensions, secrets, handshake_limit, connection_limit: attributes of
+            `Options`. The events of `events.QUIC` are raised where they are asked for.
 
     Attributes:
         finished: always False, because another connection may begin.
@@ -496,6 +556,8 @@ class QuicAnalyzer:
         end = packets[-1].end if packets else 0
         if end < len(datagram.data) and 0 < datagram.data[end] < 0x80:  # not padding
             self._one_rtt(datagram.data[end:], datagram, last, out)
+            if self._options.secrets is not None:
+                self._open_one_rtt(datagram, end, last, out)
         return began
 
     def _known(self, packet: Packet, label: bool) -> list[_Connection]:
@@ -546,6 +608,9 @@ class QuicAnalyzer:
         if packet.type is PacketType.HANDSHAKE:
             conversation.note(side, Fact.HANDSHAKE_PACKET)
         _hear_of(packet, conversation, side)
+        if packet.type is PacketType.HANDSHAKE and connection.encrypted is not None:
+            connection.version = packet.value["version"]
+            self._open(_Waiting(packet, datagram, connection.version), connection)
 
     def _initial(
         self, packet: Packet, datagram: _Datagram, tries: _Tries, out: list[Event]
@@ -762,6 +827,101 @@ class QuicAnalyzer:
                 self._forget(connection, over=True)
             return
 
+    # What is encrypted, with the secrets
+
+    def _open_one_rtt(
+        self, datagram: _Datagram, start: int, last: _Connection | None, out: list[Event]
+    ) -> None:
+        """Open a packet with a short header.
+
+        Args:
+            datagram: what it stands in.
+            start: where it begins there.
+            last: the connection of what stands before it there.
+            out: takes the events.
+        """
+        among = self._connections if last is None else [last]
+        begin = start + 1
+        for connection in among[: -_MAXIMUM_TRIES - 1 : -1]:
+            cid = connection.sender(not datagram.label).cid
+            if connection.encrypted is None or not connection.version:
+                continue
+            if len(among) > 1 and not datagram.data.startswith(cid, begin):
+                continue
+            packet = short_packet(datagram.data, start, len(cid))
+            connection.conversation.ts = datagram.ts
+            belongs = self._open(_Waiting(packet, datagram, connection.version), connection)
+            out += connection.conversation.taken()
+            if belongs:
+                return
+
+    def _open(self, waiting: _Waiting, connection: _Connection) -> bool:
+        """Open a packet, and those that have waited for the same secrets; whether it belongs to the connection."""
+        encrypted, secrets = connection.encrypted, connection.conversation.secrets
+        assert encrypted is not None
+        assert secrets is not None
+        if encrypted.held and secrets.known():
+            held, encrypted.held = encrypted.held, []
+            for each in held:
+                self._open_one(each, connection, encrypted)
+        return self._open_one(waiting, connection, encrypted)
+
+    def _open_one(self, waiting: _Waiting, connection: _Connection, encrypted: _Encrypted) -> bool:
+        packet, datagram, version = waiting
+        conversation = connection.conversation
+        secrets = conversation.secrets
+        assert secrets is not None
+        side = connection.sender(datagram.label)
+        is_client = side is connection.client
+        known, payload = encrypted.opener.open(is_client, packet, version)
+        if payload is not None:
+            self._read_frames(payload, packet, datagram, connection, encrypted)
+            return True
+        if known:
+            # Nothing but its keys says that a packet with a short header belongs here.
+            if packet.type is PacketType.HANDSHAKE and is_client not in encrypted.unread:
+                encrypted.unread.add(is_client)
+                reason = "a packet does not authenticate with the secrets that there are"
+                conversation.violation(side, datagram.base + packet.start, reason)
+            return False
+        if secrets.unsupported and secrets.known() and is_client not in encrypted.unread:
+            encrypted.unread |= {True, False}
+            conversation.violation(side, datagram.base + packet.start, secrets.unsupported)
+        elif encrypted.holds and not secrets.unsupported:
+            if not encrypted.held:
+                secrets.keylog.may_wait(encrypted)
+            encrypted.held.append(waiting)
+            if len(encrypted.held) > _MAXIMUM_WAITING:
+                encrypted.let_go()
+        return False
+
+    def _read_frames(
+        self,
+        payload: Payload,
+        packet: Packet,
+        datagram: _Datagram,
+        connection: _Connection,
+        encrypted: _Encrypted,
+    ) -> None:
+        """Read the CRYPTO frames of an opened packet."""
+        conversation = connection.conversation
+        side = connection.sender(datagram.label)
+        is_client = side is connection.client
+        assert packet.type is not None
+        crypto = encrypted.cryptos[is_client, packet.type]
+        offset = datagram.base + payload.offset
+        try:
+            for _, end, frame in read_frames(payload.data):
+                if frame["type"] == FrameType.CRYPTO:
+                    data = frame["frame"]["crypto_data"]
+                    piece = Piece(frame["frame"]["offset"], data, offset + end - len(data))
+                    _read_crypto(conversation, side, crypto, piece, decrypted=True)
+        except GrammarError as error:
+            # Extensions may have frames that are not known; that is told once.
+            if is_client not in encrypted.unread:
+                encrypted.unread.add(is_client)
+                conversation.violation(side, offset + error.offset, error.reason, error.path)
+
     # The content of Initial packets
 
     def _opened(
@@ -777,6 +937,7 @@ class QuicAnalyzer:
         conversation.ts = connection.last_time = datagram.ts
         side, peer = connection.sender(datagram.label), connection.sender(not datagram.label)
         side.cid = packet.value["source_connection_id"]
+        connection.version = packet.value["version"]
         self._know(connection, peer.label, side.cid)
         if side is connection.server:
             connection.answered = True
@@ -873,11 +1034,22 @@ def _hear_of(packet: Packet, conversation: Conversation, side: Side) -> None:
     conversation.hear(schema, packet.value, side, getattr(schema, "title", ""))
 
 
-def _read_crypto(conversation: Conversation, side: Side, crypto: _Crypto, piece: Piece) -> None:
+def _read_crypto(
+    conversation: Conversation,
+    side: Side,
+    crypto: _Crypto,
+    piece: Piece,
+    *,
+    decrypted: bool = False,
+) -> None:
     """Take CRYPTO data, and read the messages that are whole with them."""
     try:
         for message in crypto.take(piece):
-            if conversation.message(side, message) is None and crypto.messages.pending:
+            if decrypted:
+                _, whole = conversation.decrypted_message(side, message)
+            else:
+                whole = conversation.message(side, message) is not None
+            if not whole and crypto.messages.pending:
                 reason = f"{crypto.messages.pending} bytes behind a malformed message are lost"
                 end = message.offset(len(message.data) - 1) + 1
                 conversation.violation(side, end, reason)

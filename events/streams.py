@@ -29,6 +29,7 @@ from tlsgrammar.framing import (
     sole_message,
 )
 from tlsgrammar.framing.protected import ProtectedRecord
+from tlsgrammar.framing.resync import RecordSearch
 from tlsgrammar.names import ContentType
 from tlsgrammar.versions import SSL20, SSL30, TLS10, TLS11, TLS12
 
@@ -60,10 +61,14 @@ class _Reading(enum.IntEnum):
     SSLV2 = 3  # its records are read
     AFTER_HELLO = 4  # it began with a CLIENT-HELLO in the framing of SSL 2.0; what it goes on with is not known
     ENDED = 5  # nothing more of it can be read
+    LOST = 6  # bytes are missing, and the next record is looked for that its keys open
 
 
 # What is held for a message before it is asked how much the connection holds in all, in bytes.
 _MUCH = 2**16
+
+# So many places are tried for the next record after bytes that are missing.
+_MAXIMUM_CANDIDATES = 1024
 
 # What directions have that are in another state: a connection that waits keeps nothing.
 _NOTHING_TO_READ = RecordReader(Protocol.TLS)
@@ -98,6 +103,7 @@ class _Direction(Side):
         heard_of: whether anything of it has been read that means anything.
         records: what reads them as records, in the states of `_OF_RECORDS`.
         search: what looks for a ClientHello in them, where they are searched.
+        resync: what looks for a record in them, where they are lost.
         handshake: what reads messages that do not each stand alone in a record; None while none is begun.
         decrypted: likewise, of what was encrypted.
         unread: whether it has been told that records could not be opened although there are secrets.
@@ -114,6 +120,7 @@ class _Direction(Side):
         "protocol",
         "reading",
         "records",
+        "resync",
         "search",
         "unread",
     )
@@ -131,6 +138,7 @@ class _Direction(Side):
         self.search: ClientHelloSearch = _NOTHING_TO_SEARCH
         self.handshake: HandshakeReader | None = None
         self.decrypted: HandshakeReader | None = None
+        self.resync: RecordSearch | None = None
         self.unread = False
 
     @property
@@ -140,6 +148,8 @@ class _Direction(Side):
             return self.records.arrived
         if self.reading is _Reading.SEARCHING:
             return self.search.offset
+        if self.resync is not None:
+            return self.resync.arrived
         return self.offset + len(self.head)
 
     @property
@@ -147,7 +157,8 @@ class _Direction(Side):
         """How many bytes of memory are held, about."""
         readers = (self.handshake, self.decrypted)
         messages = sum([reader.held for reader in readers if reader is not None])
-        return len(self.head) + self.records.held + self.search.held + messages
+        lost = 0 if self.resync is None else self.resync.held
+        return len(self.head) + self.records.held + self.search.held + messages + lost
 
     def read_records(self, protocol: Protocol, data: bytes) -> None:
         """Read records from here on."""
@@ -175,6 +186,7 @@ class _Direction(Side):
         self.search = _NOTHING_TO_SEARCH
         self.handshake = None
         self.decrypted = None
+        self.resync = None
         self.head = b""
         self.cuts = ()
 
@@ -545,8 +557,16 @@ class Analyzer:
         if not records.gap(length):
             reason = f"{length} bytes are missing"
             self._conversation.violation(direction, records.offset, reason)
-            self._end(direction)
-            direction.offset += length
+            if self._may_be_found_again(direction):
+                self._lose_records(direction, length)
+            else:
+                self._end(direction)
+                direction.offset += length
+
+    def _miss_lost(self, direction: _Direction, length: int) -> None:
+        assert direction.resync is not None
+        direction.resync.gap(length)
+        self._opening().lose(self._conversation.is_client(direction), length)
 
     # Records
 
@@ -759,6 +779,48 @@ class Analyzer:
         elif self.held > self._options.connection_limit:
             self._interrupt_decrypted(direction, content.offset)
 
+    def _may_be_found_again(self, direction: _Direction) -> bool:
+        """Whether records can be told by what opens them, in a direction of which bytes are missing."""
+        secrets = self._conversation.secrets
+        return (
+            secrets is not None
+            and direction.encrypts
+            and direction.reading is _Reading.TLS
+            and secrets.known()
+        )
+
+    def _lose_records(self, direction: _Direction, length: int) -> None:
+        """Look for the next record, in a direction of which bytes are missing."""
+        self._interrupt_decrypted(direction, direction.records.offset)
+        self._opening().lose(self._conversation.is_client(direction), length)
+        direction.end()
+        direction.offset += length
+        direction.reading = _Reading.LOST
+        direction.resync = RecordSearch(direction.offset)
+
+    def _find_record(self, direction: _Direction, data: bytes) -> None:
+        search = direction.resync
+        assert search is not None
+        search.feed(data)
+        conversation = self._conversation
+        is_client = conversation.is_client(direction)
+        while (candidate := search.next()) is not None:
+            record = ProtectedRecord(
+                candidate.type, candidate.version, candidate.fragment, candidate.offset
+            )
+            opened = self._opening().find(is_client, record, candidate.before)
+            if opened is not None:
+                direction.resync = None
+                direction.offset = candidate.offset + len(candidate.fragment)
+                self._read_records(direction, Protocol.TLS, search.rest(candidate))
+                direction.records.pass_over = True
+                conversation.encrypted_record(direction, candidate.type, len(candidate.fragment))
+                self._opened(opened)
+                return
+            if search.candidates > _MAXIMUM_CANDIDATES:
+                self._end(direction)
+                return
+
     # SSL 2.0
 
     def _sslv2_record(self, direction: _Direction, record: Record) -> None:
@@ -865,6 +927,7 @@ _TAKES: dict[_Reading, Callable[[Analyzer, _Direction, bytes], None]] = {
     _Reading.SEARCHING: Analyzer._look_for_client_hello,
     _Reading.AFTER_HELLO: Analyzer._collect,
     _Reading.ENDED: Analyzer._pass_by,
+    _Reading.LOST: Analyzer._find_record,
 }
 
 # Who takes note that the next bytes are missing.
@@ -875,4 +938,5 @@ _MISSES: dict[_Reading, Callable[[Analyzer, _Direction, int], None]] = {
     _Reading.SSLV2: Analyzer._miss_in_records,
     _Reading.AFTER_HELLO: Analyzer._miss_beginning,
     _Reading.ENDED: Analyzer._miss_passed_by,
+    _Reading.LOST: Analyzer._miss_lost,
 }

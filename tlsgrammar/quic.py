@@ -97,13 +97,14 @@ VERSION_2 = 0x6B3343CF
 
 
 class PacketType(enum.IntEnum):
-    """What a packet with a long header is: its Long Packet Type in version 1."""
+    """What a packet is: of one with a long header, its Long Packet Type in version 1."""
 
     INITIAL = 0
     ZERO_RTT = 1
     HANDSHAKE = 2
     RETRY = 3
     VERSION_NEGOTIATION = 4
+    ONE_RTT = 5
 
 
 def packet_type(first_byte: int, version: int) -> PacketType:

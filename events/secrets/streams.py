@@ -16,8 +16,9 @@ import contextlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from tlsgrammar.framing import begins_hello
 from tlsgrammar.framing.protected import ProtectedRecord
-from tlsgrammar.names import HandshakeType
+from tlsgrammar.names import ContentType, HandshakeType
 from tlsgrammar.versions import TLS13
 
 from .agreement import APPLICATION, EARLY, HANDSHAKE, Agreement, Secrets, TrafficSecrets
@@ -25,6 +26,9 @@ from .records import Content, Protection, Unsupported, Version, tls13
 
 __all__ = ["Opened", "StreamOpener"]
 
+_APPLICATION_DATA = ContentType.application_data.value
+_ALERT = ContentType.alert.value
+_HANDSHAKE_TYPE = ContentType.handshake.value
 _FINISHED = HandshakeType.finished.value
 _END_OF_EARLY_DATA = HandshakeType.end_of_early_data.value
 _KEY_UPDATE = HandshakeType.key_update.value
@@ -35,6 +39,7 @@ _TRIES = 4096
 _TRIES_PER_RECORD = 2
 _SLOW_COUNTS = 64
 _MAXIMUM_DOUBT = 2048
+_LEAST_SIZE = 22  # of a record and its header, in bytes
 # What is held of a direction until its secrets come, in bytes; and so much is held for each record besides.
 _MAXIMUM_HELD = 2**14
 _RECORD_SIZE = 200
@@ -132,16 +137,27 @@ class StreamOpener:
                 self._server = line
         return line
 
-    def lose(self, is_client: bool, records: int) -> None:
-        """Take note that records of a direction are missing.
+    def lose(self, is_client: bool, length: int) -> None:
+        """Take note that bytes of a direction are missing, and that it is not known which records they were.
 
         Args:
             is_client: whether the client sent them.
-            records: how many they may be at most.
+            length: how many bytes.
         """
         line = self._line(is_client)
         if line is not None:
-            line.lose(records)
+            line.lose(length // _LEAST_SIZE + 1)
+
+    def find(self, is_client: bool, record: ProtectedRecord, before: bytes) -> Opened | None:
+        """Open what may be the next record, after bytes that are missing; None where it is not, as far as is known.
+
+        Args:
+            is_client: whether the client sent it.
+            record: it.
+            before: what stands in front of its header.
+        """
+        line = self._line(is_client)
+        return None if line is None else line.find(record, before)
 
 
 class _Held(NamedTuple):
@@ -240,6 +256,15 @@ class _Line:
         """Take note that so many records are missing at most."""
         self.high = min(self.high + records, self.low + _MAXIMUM_DOUBT)
         self.unseen = min(self.unseen + records, _MAXIMUM_DOUBT)
+
+    def find(self, record: ProtectedRecord, before: bytes) -> Opened | None:
+        """Open what may be the next record."""
+        current = self.current()
+        if current is not None:
+            current.pass_by(len(before), before)  # the IV of a record may be there
+        self._tries = min(self._tries + _TRIES_PER_RECORD, _TRIES)
+        content, _ = self._open(record)
+        return None if content is None else Opened(self._is_client, record, content)
 
     def changed(self) -> None:
         """The keys have changed: numbers begin again."""
@@ -347,6 +372,14 @@ class _Line13(_Line):
     def follow(self, index: int) -> None:
         self._go_to(self._levels()[index])
 
+    def take(self, record: ProtectedRecord | None, length: int) -> Iterator[Opened]:
+        if record is None or record.type == _APPLICATION_DATA:
+            yield from super().take(record, length)
+        elif _is_plain(record):
+            # Not encrypted, although what came before is: refused early data, or an alert before there are keys.
+            content = Content(record.type, record.fragment, record.offset)
+            yield Opened(self._is_client, record, content)
+
     def message(self, msg_type: int) -> None:
         ends = (
             msg_type == _END_OF_EARLY_DATA
@@ -386,6 +419,13 @@ class _Line13(_Line):
                 return None
         self._made[level] = made
         return made
+
+
+def _is_plain(record: ProtectedRecord) -> bool:
+    """Whether a record of TLS 1.3 whose type is not that of encrypted ones holds something (RFC 8446 section 5)."""
+    if record.type == _ALERT:
+        return len(record.fragment) == 2
+    return record.type == _HANDSHAKE_TYPE and bool(begins_hello(record.fragment))
 
 
 class _OfEarlyData:

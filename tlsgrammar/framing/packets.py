@@ -26,7 +26,15 @@ from ..quic import (
 )
 from .protected import whole_number
 
-__all__ = ["Packet", "is_quic", "read_frames", "read_packets", "truncated_packet_number"]
+__all__ = [
+    "Packet",
+    "is_quic",
+    "key_phase",
+    "read_frames",
+    "read_packets",
+    "short_packet",
+    "truncated_packet_number",
+]
 
 _long_header_start = fields(LongHeaderStart)
 _START_SIZE = LongHeaderStart.sizeof()
@@ -36,15 +44,18 @@ _START_SIZE = LongHeaderStart.sizeof()
 _SAMPLE_OFFSET = 4
 _SAMPLE_SIZE = 16
 _LONG_HEADER_BITS = 0x0F
+_SHORT_HEADER_BITS = 0x1F
+_KEY_PHASE = 0x04
 _PACKET_NUMBER_LENGTH = 0x03
 
 
 class Packet(NamedTuple):
-    """A packet with a long header, as it stands in a datagram.
+    """A packet, as it stands in a datagram.
 
     Attributes:
         type: what it is; None where its version is not known, so that only the parts are known that all versions have.
-        value: what it was parsed to: the structure of `quic` for its type, or `LongHeader`.
+        value: what it was parsed to: the structure of `quic` for its type, or `LongHeader`; None for one with a short
+            header.
         data: the datagram.
         start, end: where it begins and ends there.
         protected: where its protected bytes begin, which are the packet number and the payload.
@@ -70,7 +81,8 @@ class Packet(NamedTuple):
             mask: what its header is masked with; or, of one without protection, what it is to be masked with.
             known: how long the packet number is, of one without protection.
         """
-        first = self.data[self.start] ^ mask[0] & _LONG_HEADER_BITS
+        bits = _SHORT_HEADER_BITS if self.type is PacketType.ONE_RTT else _LONG_HEADER_BITS
+        first = self.data[self.start] ^ mask[0] & bits
         size = known or (first & _PACKET_NUMBER_LENGTH) + 1
         end = self.protected + size
         number = bytes(
@@ -105,6 +117,22 @@ def read_packets(datagram: bytes) -> list[Packet]:
             break
         at = end
     return packets
+
+
+def short_packet(datagram: bytes, start: int, cid_length: int) -> Packet:
+    """A packet with a short header, which goes on to the end of the datagram.
+
+    Args:
+        datagram: what it stands in.
+        start: where it begins there.
+        cid_length: of its connection id, which its receiver chose, in bytes.
+    """
+    return Packet(PacketType.ONE_RTT, None, datagram, start, len(datagram), start + 1 + cid_length)
+
+
+def key_phase(header: bytes) -> int:
+    """The Key Phase of a short header without protection (RFC 9001 section 6)."""
+    return header[0] & _KEY_PHASE
 
 
 def is_quic(datagram: bytes) -> bool:
