@@ -20,7 +20,7 @@ from typing import Any
 from ..capture_files import enhanced_packet, interface, secrets, section
 from ..conversation import Ends, Packet, datagrams, packets
 from ..stacks import STACKS
-from ..stacks.talk import Talk
+from ..stacks.talk import Made, Talk
 
 FOLDER = Path(__file__).parent / "secrets"
 FIRST_PORT = 20_000
@@ -61,17 +61,29 @@ def described(talk: Talk, port: int) -> dict[str, Any]:
     }
 
 
-def made(name: str) -> Iterator[Talk]:
-    """What a stack could be made to say, but for what is long."""
-    for each in STACKS[name]():
-        if each.talk is not None and sum(len(data) for _, data in each.talk.chunks) < MOST:
-            yield each.talk
+def kept(name: str, made: Iterable[Made]) -> Iterator[Talk]:
+    """What is worth its place: each way of protection and each exchange of keys in each version, and with one stack every
+    suite of TLS 1.2; nothing that is long.
+    """
+    seen: set[tuple[str, ...]] = set()
+    for each in made:
+        talk = each.talk
+        if talk is None or sum(len(data) for _, data in talk.chunks) > MOST:
+            continue
+        exchange, _, protection = talk.cipher_suite.partition("_WITH_")
+        variant = "no encrypt-then-mac" in talk.name
+        kinds = {(talk.version, exchange), (talk.version, protection, str(variant))}
+        is_full = name == "openssl3" and talk.version == "TLSv12"
+        if each.plain and kinds <= seen and not is_full:
+            continue
+        seen |= kinds
+        yield talk
 
 
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     for name in sys.argv[1:] or list(STACKS):
-        talks = list(made(name))
+        talks = list(kept(name, STACKS[name]()))
         if not talks:
             print(f"{name}: left out, there is no such stack here")
             continue

@@ -92,11 +92,12 @@ def all_suites() -> Iterator[Made]:
             if version.startswith("D") and "RC4" in ciphers:
                 continue
             name = f"{version} {ciphers}"
-            yield attempt(name, libssl.stack(), version, partial(one_suite, name, version, ciphers))
+            case = partial(one_suite, name, version, ciphers)
+            yield from attempt(name, libssl.stack(), version, case, True)
             if not any(mode in algorithms for mode in ("GCM", "CCM", "CHACHA", "None", "any")):
                 name += " no encrypt-then-mac"
                 case = partial(one_suite, name, version, ciphers, libssl.NO_ENCRYPT_THEN_MAC)
-                yield attempt(name, libssl.stack(), version, case)
+                yield from attempt(name, libssl.stack(), version, case, True)
 
 
 def simple(name: str, version: str, size: int = 0, piece: int = 2**14, **options: Any) -> Talk:
@@ -210,31 +211,31 @@ def cases() -> Iterator[Made]:
     """What is not about suites."""
     stack = libssl.stack()
 
-    def case(make: Any, name: str, version: str, *args: Any, **options: Any) -> Made:
+    def case(make: Any, name: str, version: str, *args: Any, **options: Any) -> list[Made]:
         name = f"{version} {name}"
         return attempt(name, stack, version, partial(make, name, version, *args, **options))
 
-    def new(make: Any, name: str, *args: Any, **options: Any) -> Made:
+    def new(make: Any, name: str, *args: Any, **options: Any) -> list[Made]:
         name = f"TLSv13 {name}"
         return attempt(name, stack, "TLSv13", partial(make, name, *args, **options))
 
     no_ems = libssl.NO_EXTENDED_MASTER_SECRET
     for version in ("TLSv10", "TLSv11", "TLSv12", "DTLSv10", "DTLSv12"):
-        yield case(simple, "no extended master secret", version, options=no_ems)
-        yield case(resumed, "resumed by session id", version, options=libssl.NO_TICKET)
-        yield case(resumed, "resumed by ticket", version)
-        yield case(
+        yield from case(simple, "no extended master secret", version, options=no_ems)
+        yield from case(resumed, "resumed by session id", version, options=libssl.NO_TICKET)
+        yield from case(resumed, "resumed by ticket", version)
+        yield from case(
             resumed, "resumed by session id, no extended master secret", version,
             options=libssl.NO_TICKET | no_ems,
         )  # fmt: skip
-        yield case(renegotiated, "renegotiation by the client", version, "c")
-        yield case(renegotiated, "renegotiation by the server", version, "s")
-        yield case(authenticated, "client certificate rsa", version, "rsa")
-        yield case(authenticated, "client certificate ec", version, "ec")
+        yield from case(renegotiated, "renegotiation by the client", version, "c")
+        yield from case(renegotiated, "renegotiation by the server", version, "s")
+        yield from case(authenticated, "client certificate rsa", version, "rsa")
+        yield from case(authenticated, "client certificate ec", version, "ec")
     for ciphers in ("AES128-SHA", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-CHACHA20-POLY1305"):
         for asks in ("cs", "scc", "sss"):
             name = f"renegotiation {asks} {ciphers}"
-            yield case(
+            yield from case(
                 renegotiated, name, "TLSv12", asks, ciphers=[""], client={"ciphers": ciphers}
             )
     changing = [
@@ -243,54 +244,56 @@ def cases() -> Iterator[Made]:
     ]  # fmt: skip
     for version in ("TLSv12", "DTLSv12"):
         for flags, what in ((0, ""), (libssl.NO_ENCRYPT_THEN_MAC, ", no encrypt-then-mac")):
-            yield case(
+            yield from case(
                 renegotiated, f"renegotiation to other suites{what}", version, "cscscsc",
                 ciphers=changing, client={"ciphers": "AES128-SHA"},
                 flags=flags | libssl.NO_RESUMPTION_ON_RENEGOTIATION,
             )  # fmt: skip
-    yield case(
+    yield from case(
         renegotiated, "renegotiation to other suites", "TLSv10", "cs", ciphers=["AES256-SHA"],
         client={"ciphers": "ECDHE-RSA-AES128-SHA"}, flags=libssl.NO_RESUMPTION_ON_RENEGOTIATION,
     )  # fmt: skip
 
     for suite, *_ in (each for each in suites() if each[1] == "TLSv1.3"):
-        yield case(resumed, f"resumed {suite}", "TLSv13", suites=suite, psk=False)
+        yield from case(resumed, f"resumed {suite}", "TLSv13", suites=suite, psk=False)
         for updates in ("c", "s", "C", "S", "cscCSsc"):
-            yield new(updated, f"key updates {updates} {suite}", updates, suite)
-    yield new(early, "early data")
-    yield new(early, "early data, long", size=9000)
-    yield new(early, "early data refused", "unread")
-    yield new(early, "early data refused, hello retry", "retry")
-    yield case(simple, "external psk", "TLSv13")
-    yield case(simple, "hello retry", "TLSv13", psk=False, server={"groups": "P-384"})
-    yield case(simple, "padded to 64", "TLSv13", padding=64)
-    yield case(simple, "padded to 4096", "TLSv13", padding=4096)
-    yield case(simple, "no tickets", "TLSv13", psk=False, server={"tickets": 0})
-    yield case(simple, "five tickets", "TLSv13", psk=False, server={"tickets": 5})
+            yield from new(updated, f"key updates {updates} {suite}", updates, suite)
+    yield from new(early, "early data")
+    yield from new(early, "early data, long", size=9000)
+    yield from new(early, "early data refused", "unread")
+    yield from new(early, "early data refused, hello retry", "retry")
+    yield from case(simple, "external psk", "TLSv13")
+    yield from case(simple, "hello retry", "TLSv13", psk=False, server={"groups": "P-384"})
+    yield from case(simple, "padded to 64", "TLSv13", padding=64)
+    yield from case(simple, "padded to 4096", "TLSv13", padding=4096)
+    yield from case(simple, "no tickets", "TLSv13", psk=False, server={"tickets": 0})
+    yield from case(simple, "five tickets", "TLSv13", psk=False, server={"tickets": 5})
     for key in ("rsa", "ec"):
-        yield case(authenticated, f"client certificate {key}", "TLSv13", key)
-        yield case(authenticated, f"post-handshake authentication {key}", "TLSv13", key, True)
+        yield from case(authenticated, f"client certificate {key}", "TLSv13", key)
+        yield from case(authenticated, f"post-handshake authentication {key}", "TLSv13", key, True)
 
     small = {"size": 3000, "fragment": 512}
-    yield case(simple, "small records", "TLSv10", client={"ciphers": "AES128-SHA"}, **small)
-    yield case(simple, "small records", "TLSv12", client={"ciphers": "AES128-SHA"}, **small)
-    yield case(simple, "small records", "TLSv13", psk=False, **small)
+    yield from case(simple, "small records", "TLSv10", client={"ciphers": "AES128-SHA"}, **small)
+    yield from case(simple, "small records", "TLSv12", client={"ciphers": "AES128-SHA"}, **small)
+    yield from case(simple, "small records", "TLSv13", psk=False, **small)
     no_empty = {"options": libssl.DONT_INSERT_EMPTY_FRAGMENTS}
-    yield case(simple, "no empty records", "TLSv10", client={"ciphers": "AES128-SHA"}, **no_empty)
-    yield case(simple, "pieces of a byte", "TLSv10", 40, 1, client={"ciphers": "AES128-SHA"})
-    yield case(simple, "pieces of a byte", "TLSv12", 40, 1, client={"ciphers": "AES128-SHA"})
-    yield case(simple, "pieces of a byte", "TLSv13", 40, 1, psk=False)
-    yield case(simple, "long", "TLSv10", LONG, client={"ciphers": "AES128-SHA"})
-    yield case(
+    yield from case(
+        simple, "no empty records", "TLSv10", client={"ciphers": "AES128-SHA"}, **no_empty
+    )
+    yield from case(simple, "pieces of a byte", "TLSv10", 40, 1, client={"ciphers": "AES128-SHA"})
+    yield from case(simple, "pieces of a byte", "TLSv12", 40, 1, client={"ciphers": "AES128-SHA"})
+    yield from case(simple, "pieces of a byte", "TLSv13", 40, 1, psk=False)
+    yield from case(simple, "long", "TLSv10", LONG, client={"ciphers": "AES128-SHA"})
+    yield from case(
         simple, "long", "TLSv12", LONG, client={"ciphers": "ECDHE-ECDSA-AES128-GCM-SHA256"}
     )  # fmt: skip
-    yield case(simple, "long", "TLSv13", LONG, psk=False, suites="TLS_AES_128_GCM_SHA256")
+    yield from case(simple, "long", "TLSv13", LONG, psk=False, suites="TLS_AES_128_GCM_SHA256")
 
     for version in ("DTLSv10", "DTLSv12"):
-        yield case(datagrams, "small datagrams", version, 256)
-        yield case(datagrams, "loss", version, lost=[1, 3, 6])
-        yield case(datagrams, "loss of small datagrams", version, 256, lost=[2, 4, 11, 13])
-        yield case(datagrams, "out of order", version, late=[2, 8, 10, 13])
+        yield from case(datagrams, "small datagrams", version, 256)
+        yield from case(datagrams, "loss", version, lost=[1, 3, 6])
+        yield from case(datagrams, "loss of small datagrams", version, 256, lost=[2, 4, 11, 13])
+        yield from case(datagrams, "out of order", version, late=[2, 8, 10, 13])
 
 
 def make() -> Iterator[Made]:

@@ -55,6 +55,7 @@ class Made(NamedTuple):
         name, stack, version: what was asked for.
         talk: the connection, if there was one.
         why: what the stacks said otherwise.
+        plain: whether there is nothing about it but its suite.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Made(NamedTuple):
     version: str
     talk: Talk | None
     why: str = ""
+    plain: bool = False
 
 
 @cache
@@ -237,12 +239,15 @@ class Pair:
         )
 
 
-Case = Callable[[], Talk]
+Case = Callable[[], Talk | list[Talk]]
+"""What makes a connection, or some that belong together."""
 
 
-def attempt(name: str, stack: str, version: str, case: Case) -> Made:
-    """Make a connection, if the stacks can."""
+def attempt(name: str, stack: str, version: str, case: Case, plain: bool = False) -> list[Made]:
+    """Make connections, if the stacks can."""
     try:
-        return Made(name, stack, version, case())
+        found = case()
     except NotPossibleError as error:
-        return Made(name, stack, version, None, str(error))
+        return [Made(name, stack, version, None, str(error), plain)]
+    talks = [found] if isinstance(found, Talk) else found
+    return [Made(each.name, stack, version, each, "", plain) for each in talks]
