@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import subprocess
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,15 @@ def folder() -> Path:
     _write(made, "ec", ec.generate_private_key(ec.SECP256R1()))
     _write(made, "dss", dsa.generate_private_key(1024))
     return made
+
+
+@cache
+def dh() -> Path:
+    """A file with parameters for DHE; small ones, for they stand in every handshake."""
+    path = folder() / "dh.pem"
+    command = ["openssl", "dhparam", "-dsaparam", "-out", str(path), "1024"]
+    subprocess.run(command, check=True, capture_output=True)
+    return path
 
 
 def _write(
