@@ -18,10 +18,14 @@ _kept: list[tempfile.TemporaryDirectory[str]] = []
 
 @cache
 def folder() -> Path:
-    """A folder with rsa.crt, rsa.key, ec.crt, ec.key, dss.crt and dss.key, for server.example; it goes with the process."""
+    """A folder with a certificate and a key for server.example, of each kind: rsa.crt, rsa.key and so on for ec, dss, and
+    mixed, a key of EC that one of RSA has signed. It goes with the process.
+    """
     _kept.append(tempfile.TemporaryDirectory())
     made = Path(_kept[-1].name)
-    _write(made, "rsa", rsa.generate_private_key(65537, 2048))
+    signer = rsa.generate_private_key(65537, 2048)
+    _write(made, "rsa", signer)
+    _write(made, "mixed", ec.generate_private_key(ec.SECP256R1()), signer)
     _write(made, "ec", ec.generate_private_key(ec.SECP256R1()))
     _write(made, "dss", dsa.generate_private_key(1024))
     return made
@@ -36,9 +40,10 @@ def dh() -> Path:
     return path
 
 
-def _write(
-    made: Path, name: str, key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | dsa.DSAPrivateKey
-) -> None:
+Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | dsa.DSAPrivateKey
+
+
+def _write(made: Path, name: str, key: Key, signer: Key | None = None) -> None:
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "server.example")])
     start = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
     certificate = (
@@ -50,7 +55,7 @@ def _write(
         .not_valid_before(start)
         .not_valid_after(start + datetime.timedelta(days=3650))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("server.example")]), False)
-        .sign(key, hashes.SHA256())
+        .sign(signer or key, hashes.SHA256())
     )
     (made / f"{name}.crt").write_bytes(certificate.public_bytes(Encoding.PEM))
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
