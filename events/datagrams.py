@@ -185,7 +185,7 @@ class DatagramAnalyzer:
         records, error = read_records(
             datagram,
             cid_length=self._cid_length(sender),
-            unified=is_tls13(conversation.version),
+            unified=is_tls13(conversation.version) or self._may_be_early_data,
             registry=conversation.registry,
         )
         if not self._recognised and (not records or error is not None):
@@ -239,6 +239,18 @@ class DatagramAnalyzer:
                 conversation.violation(sender, self.offsets[label], reason)
         conversation.finish()
         return conversation.taken()
+
+    @property
+    def _may_be_early_data(self) -> bool:
+        """Whether records of DTLS 1.3 may come before it is negotiated, which nothing tells but their secret."""
+        conversation = self._conversation
+        secrets = conversation.secrets
+        return (
+            secrets is not None
+            and conversation.version is None
+            and secrets.offers_early_data
+            and secrets.known()
+        )
 
     def _cid_length(self, sender: _Sender) -> int | None:
         """How long the connection ids are that a side sends, if both have said that they know them."""

@@ -220,7 +220,9 @@ class Secrets:
         for code in self.offered:
             found = suite(code, self._registry)
             made_of = None if found is None else HASHES.get(found.prf)
-            if found is not None and made_of is not None and made_of.digest_size == len(secret):
+            if found is None or made_of is None or not found.tls13:
+                continue
+            if made_of.digest_size == len(secret):
                 yield found
 
 

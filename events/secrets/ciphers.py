@@ -17,6 +17,7 @@ from cryptography.hazmat.decrepit.ciphers import algorithms as decrepit
 from cryptography.hazmat.primitives.ciphers import Cipher as _Cipher
 from cryptography.hazmat.primitives.ciphers import algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20Poly1305
+from cryptography.hazmat.primitives.poly1305 import Poly1305
 
 from .suites import Cipher
 
@@ -57,6 +58,10 @@ def aead(cipher: Cipher, key: bytes) -> AEAD:
                 return ChaCha20Poly1305(key)
             except UnsupportedAlgorithm as error:  # in a FIPS mode
                 raise Unsupported(str(error)) from None
+        case "ChaCha20", _:
+            return _OldChaCha20(key)
+        case "HMAC", name:
+            return _Integrity(name.lower(), key)
         case _, "GCM":
             return _GCM(ecb(cipher.algorithm, key))
     raise Unsupported(f"{cipher.algorithm} in mode {cipher.mode}")
@@ -124,6 +129,8 @@ def masks(algorithm: str, key: bytes) -> Update:
     Raises:
         Unsupported: it cannot be had here.
     """
+    if algorithm == "HMAC":
+        return lambda sample: bytes(_BLOCK)  # RFC 9150 section 9
     if algorithm != "ChaCha20":
         return ecb(algorithm, key)
     # The sample is the block counter and the nonce.
@@ -133,6 +140,57 @@ def masks(algorithm: str, key: bytes) -> Update:
 
 
 SAMPLE_SIZE = 16
+
+
+class _Integrity:
+    """What is authenticated, and not encrypted (RFC 9150 section 6)."""
+
+    def __init__(self, hash_name: str, key: bytes) -> None:
+        self._hash = hash_name
+        self._key = key
+
+    def _mac(self, nonce: bytes, data: bytes, associated_data: bytes | None) -> bytes:
+        return hmac.digest(self._key, nonce + (associated_data or b"") + data, self._hash)
+
+    def decrypt(self, nonce: bytes, data: bytes, associated_data: bytes | None, /) -> bytes:
+        size = len(self._key)
+        plain, mac = data[:-size], data[-size:]
+        if not hmac.compare_digest(mac, self._mac(nonce, plain, associated_data)):
+            raise InvalidTag
+        return plain
+
+    def encrypt(self, nonce: bytes, data: bytes, associated_data: bytes | None, /) -> bytes:
+        return data + self._mac(nonce, data, associated_data)
+
+
+class _OldChaCha20:
+    """ChaCha20 and Poly1305 as they were before RFC 7539 (draft-agl-tls-chacha20poly1305-04 section 5): the nonce is the
+    number of the record, and nothing is padded.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def _stream(self, nonce: bytes) -> tuple[bytes, Update]:
+        """The key of Poly1305, and what encrypts."""
+        update = _Cipher(algorithms.ChaCha20(self._key, bytes(8) + nonce), None).encryptor().update
+        return update(bytes(64))[:32], update
+
+    def _tag(self, key: bytes, data: bytes, associated_data: bytes) -> bytes:
+        parts = [x + len(x).to_bytes(8, "little") for x in (associated_data, data)]
+        return Poly1305.generate_tag(key, b"".join(parts))
+
+    def decrypt(self, nonce: bytes, data: bytes, associated_data: bytes | None, /) -> bytes:
+        key, update = self._stream(nonce)
+        encrypted, tag = data[:-_TAG], data[-_TAG:]
+        if not hmac.compare_digest(tag, self._tag(key, encrypted, associated_data or b"")):
+            raise InvalidTag
+        return update(encrypted)
+
+    def encrypt(self, nonce: bytes, data: bytes, associated_data: bytes | None, /) -> bytes:
+        key, update = self._stream(nonce)
+        encrypted = update(data)
+        return encrypted + self._tag(key, encrypted, associated_data or b"")
 
 
 # GCM over any block cipher (NIST SP 800-38D)

@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 from tlsgrammar.framing import DatagramRecord
 from tlsgrammar.framing.protected import ProtectedRecord, dtls_number
+from tlsgrammar.versions import DTLS13
 
 from .agreement import APPLICATION, EARLY, Agreement, Secrets, TrafficSecrets
-from .records import Content, DatagramProtection, Unsupported
+from .records import Content, DatagramProtection, Unsupported, Version
 
 __all__ = ["DatagramOpener", "Opened"]
 
@@ -137,18 +138,18 @@ class _Epochs:
         self._secrets = secrets
         self._traffic = TrafficSecrets(secrets, is_client)
         self._last = _FIRST_EPOCH  # the highest that a record has been opened of
-        self._made: dict[int, DatagramProtection] = {}
+        # By epoch; of early data those of each suite that may be meant.
+        self._made: dict[int, list[DatagramProtection]] = {}
 
     def open(self, record: DatagramRecord, offset: int) -> tuple[bool, Content | None]:
         """Whether the secret of a record is known, and what it holds."""
         known = False
         for epoch in self._may_be(record.epoch):
-            protection = self._protection(epoch)
-            if protection is None:
-                continue
-            known = True
-            content = protection.open(record, offset)
-            if content is not None:
+            for protection in self._protections(epoch):
+                known = True
+                content = protection.open(record, offset)
+                if content is None:
+                    continue
                 if epoch > self._last:
                     self._last = epoch
                     self._traffic.reach(_level(epoch))
@@ -163,19 +164,27 @@ class _Epochs:
         same = [epoch for epoch in near if epoch % _EPOCH_BITS == bits % _EPOCH_BITS]
         return sorted(same, key=lambda epoch: abs(epoch - self._last))
 
-    def _protection(self, epoch: int) -> DatagramProtection | None:
+    def _protections(self, epoch: int) -> list[DatagramProtection]:
+        """What may protect the records of an epoch; nothing while its secret is not known."""
         made = self._made.get(epoch)
         if made is not None or self._secrets.unsupported:
-            return made
-        suite, version = self._secrets.suite, self._secrets.version
-        secret = self._traffic.of(_level(epoch))
-        if secret is None or suite is None or version is None or not version.is_tls13:
-            return None
+            return made or []
+        level, version = _level(epoch), self._secrets.version
+        secret = self._traffic.of(level)
+        if secret is None:
+            return []
+        if level == EARLY:
+            suites = list(self._secrets.suites_of_early_data(secret))
+            version = version or Version.of(DTLS13, True, dtls=True)
+        else:
+            suites = [] if self._secrets.suite is None else [self._secrets.suite]
+        if version is None or not version.is_tls13:
+            return []
         try:
-            made = DatagramProtection(suite, secret, version)
+            made = [DatagramProtection(suite, secret, version) for suite in suites]
         except (Unsupported, ValueError) as error:
             self._secrets.unsupported = f"nothing here opens the records: {error}"
-            return None
+            return []
         self._made[epoch] = made
         return made
 

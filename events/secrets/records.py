@@ -24,7 +24,7 @@ from tlsgrammar.framing.protected import (
     unmasked_header,
     whole_number,
 )
-from tlsgrammar.versions import DTLS12, DTLS13, TLS10, TLS12, TLS13
+from tlsgrammar.versions import DTLS12, TLS10, TLS12
 
 from . import ciphers, schedule
 from .ciphers import Unsupported
@@ -159,7 +159,7 @@ class _Aead12(_Stateless):
         if parts is None:
             return None
         explicit, encrypted, tag = parts
-        made = self._iv + explicit if explicit else nonce(self._iv, number)
+        made = self._iv + explicit if explicit else nonce(self._iv or bytes(8), number)
         beside = additional_data(record, number, len(encrypted))
         try:
             plaintext = self._aead.decrypt(made, encrypted + tag, beside)
@@ -298,16 +298,13 @@ def tls13(suite: Suite, secret: bytes, version: Version) -> _Aead13:
     Raises:
         Unsupported: the cipher cannot be had here, or it is not one of TLS 1.3.
     """
-    if suite.cipher.kind is not AEAD or suite.prf not in schedule.HASHES:
+    if not suite.tls13 or suite.prf not in schedule.HASHES:
         raise Unsupported("no cipher of TLS 1.3")
     key, iv = (
         schedule.expand_label(suite.prf, secret, label, length, prefix=version.prefix)
-        for label, length in (("key", suite.cipher.key_size), ("iv", _NONCE_SIZE))
+        for label, length in (("key", suite.cipher.key_size), ("iv", suite.cipher.nonce_size))
     )
     return _Aead13(suite, key, iv, version)
-
-
-_NONCE_SIZE = 12
 
 
 class DatagramProtection:
@@ -374,10 +371,8 @@ def tls12(
         Unsupported: the cipher cannot be had here, or not in that version.
     """
     cipher = suite.cipher
-    if cipher.kind is AEAD and version not in (TLS12, DTLS12):
-        raise Unsupported("an AEAD before TLS 1.2")
-    if version in (TLS13, DTLS13):
-        raise Unsupported("TLS 1.3 has no master secret of this kind")
+    if suite.tls13 or (cipher.kind is AEAD and version not in (TLS12, DTLS12)):
+        raise Unsupported("the cipher suite is not one of the version")
     implicit = cipher.kind is BLOCK and version <= TLS10
     sizes = (suite.mac_size, cipher.key_size, cipher.iv_size)
     sides = schedule.key_block(

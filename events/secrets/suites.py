@@ -39,6 +39,7 @@ class Cipher(NamedTuple):
         iv_size: of the part of the nonce or IV that follows from the keys, up to TLS 1.2; of a block cipher its block.
         explicit_size: of the part of the nonce that stands in the record, up to TLS 1.2.
         tag_size: of the authentication tag of an AEAD.
+        nonce_size: of the nonce of an AEAD, in TLS 1.3.
     """
 
     algorithm: str
@@ -48,6 +49,7 @@ class Cipher(NamedTuple):
     iv_size: int = 0
     explicit_size: int = 0
     tag_size: int = 0
+    nonce_size: int = 12
 
 
 def _aead(algorithm: str, mode: str, key_size: int, tag_size: int = 16) -> Cipher:
@@ -68,6 +70,9 @@ CIPHERS: dict[str, Cipher] = {
     "ARIA_256_GCM": _aead("ARIA", "GCM", 32),
     "SM4_GCM": _aead("SM4", "GCM", 16),
     "CHACHA20_POLY1305": Cipher("ChaCha20", "Poly1305", AEAD, 32, 12, 0, 16),  # RFC 7905
+    # Integrity without confidentiality (RFC 9150).
+    "SHA256": Cipher("HMAC", "SHA256", AEAD, 32, tag_size=32, nonce_size=32),
+    "SHA384": Cipher("HMAC", "SHA384", AEAD, 48, tag_size=48, nonce_size=48),
     "AES_128_CBC": Cipher("AES", "CBC", BLOCK, 16, 16),
     "AES_256_CBC": Cipher("AES", "CBC", BLOCK, 32, 16),
     "CAMELLIA_128_CBC": Cipher("Camellia", "CBC", BLOCK, 16, 16),
@@ -91,10 +96,12 @@ class Suite(NamedTuple):
     Attributes:
         cipher: what encrypts records.
         hash: what its name ends with: `SHA256`; empty where that is nothing.
+        tls13: whether it is one of TLS 1.3, whose names have no key exchange.
     """
 
     cipher: Cipher
     hash: str
+    tls13: bool
 
     @property
     def mac(self) -> str:
@@ -112,9 +119,12 @@ class Suite(NamedTuple):
         return self.hash if self.hash in ("SHA384", "SM3") else "SHA256"
 
 
+# draft-agl-tls-chacha20poly1305-04: another construction, under names that came to be those of RFC 7905.
+_OLD_CHACHA20 = Cipher("ChaCha20", "Poly1305 of the draft", AEAD, 32, 0, 0, 16)
+
 _ONE_OF_THEM = "|".join(sorted(CIPHERS, key=len, reverse=True))
 _NAME = re.compile(
-    rf"(?:OLD_)?TLS_(?:.+_WITH_)?(?P<cipher>{_ONE_OF_THEM})(?:_(?P<hash>MD5|SHA|SHA256|SHA384|SM3))?"
+    rf"(?P<old>OLD_)?TLS_(?P<exchange>.+_WITH_)?(?P<cipher>{_ONE_OF_THEM})(?:_(?P<hash>MD5|SHA|SHA256|SHA384|SM3))?"
 )
 
 
@@ -131,6 +141,8 @@ def suite(code: int | None, registry: Registry = DEFAULT) -> Suite | None:
     if match is None:
         return None
     cipher = CIPHERS[match["cipher"]]
-    found = Suite(cipher, match["hash"] or "")
+    if match["old"] and cipher.algorithm == "ChaCha20":
+        cipher = _OLD_CHACHA20
+    found = Suite(cipher, match["hash"] or "", match["exchange"] is None)
     # A stream or block cipher has a MAC.
     return found if cipher.kind is AEAD or found.hash in MAC_SIZES else None
