@@ -33,8 +33,8 @@ from .pairs import Pair, finish, processes
 from .parsing import against_handwritten, against_peers
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
-HANDSHAKES, BULK, QUIC = (
-    DEFAULT_FOLDER / f"{name}.pcap" for name in ("handshakes", "bulk", "quic")
+HANDSHAKES, BULK, QUIC, SECRETS = (
+    DEFAULT_FOLDER / f"{name}.pcap" for name in ("handshakes", "bulk", "quic", "secrets")
 )
 TLS_EVENTS = [sys.executable, "-m", "events", "--format", "json"]
 MODES = {
@@ -72,6 +72,19 @@ def _captures(runs: int) -> Iterator[Row]:
             )
             what = f"{capture.stem}, {mode}; our peak {peak:.0f} MB"
             yield Row(what, _tshark_version(), _times(pair, 1, "s"), target)
+    keylog = SECRETS.with_suffix(".log")
+    command = [*TLS_EVENTS, "--keylog", str(keylog), "--event", "ssl_decrypted_data"]
+    data = ["-o", f"tls.keylog_file:{keylog}", "-Y", "tls.app_data", "-T", "fields"]
+    # tshark prints what it decrypts as `data.data`, where no other protocol takes it.
+    reader = [tshark, "-r", str(SECRETS), *data, "-e", "data.data", "-e", "http.file_data"]
+    pair, peak = processes([*command, str(SECRETS)], reader, runs)
+    what = f"bulk decryption, AES-128-GCM, to hexadecimal; our peak {peak:.0f} MB"
+    yield Row(what, _tshark_version(), _times(pair, 1, "s"), "1")
+    command = [*TLS_EVENTS, "--keylog", str(keylog), str(SECRETS)]
+    handshakes = ["-o", f"tls.keylog_file:{keylog}", *fields]
+    pair, peak = processes(command, [tshark, "-r", str(SECRETS), *handshakes], runs)
+    what = f"bulk decryption, AES-128-GCM, handshakes printed; our peak {peak:.0f} MB"
+    yield Row(what, _tshark_version(), _times(pair, 1, "s"), "1")
     command = [*TLS_EVENTS, "--all-events", str(QUIC)]
     pair, peak = processes(command, [tshark, "-r", str(QUIC), "-Y", "quic", *fields[2:]], runs)
     what = f"QUIC handshakes, all events; our peak {peak:.0f} MB"

@@ -4,6 +4,7 @@
 
 `handshakes.pcap`: 2,000 connections, half TLS 1.2 and half TLS 1.3, with SNI and ALPN, 2 KB of data each.
 `bulk.pcap`: 300 connections with 300 KB each.
+`secrets.pcap`, `secrets.log`: the same with TLS_AES_128_GCM_SHA256 and its like of TLS 1.2, and their key log.
 `quic.pcap`: 2,000 connections of QUIC, with 2 KB of data each.
 """
 
@@ -22,8 +23,10 @@ from tests.conversation import Chunk, Ends, Packet, datagrams, packets, write
 DEFAULT_FOLDER = Path(__file__).parent / "captures"
 
 
-def contexts(folder: Path, version: ssl.TLSVersion) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """The contexts of a client and of a server with a new key."""
+def contexts(
+    folder: Path, version: ssl.TLSVersion, keylog: Path | None = None
+) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """The contexts of a client and of a server with a new key; with a key log they use AES-128-GCM up to TLS 1.2."""
     key, certificate = folder / "key.pem", folder / "certificate.pem"
     if not key.exists():
         command = "openssl req -x509 -nodes -newkey rsa:2048 -days 30 -subj /CN=server.example"
@@ -41,6 +44,10 @@ def contexts(folder: Path, version: ssl.TLSVersion) -> tuple[ssl.SSLContext, ssl
     for context in (client, server):
         context.minimum_version = context.maximum_version = version
         context.set_alpn_protocols(["h2", "http/1.1"])
+        if keylog is not None:
+            context.set_ciphers("ECDHE-RSA-AES128-GCM-SHA256")
+    if keylog is not None:
+        client.keylog_filename = str(keylog)
     return client, server
 
 
@@ -79,11 +86,11 @@ def talk(client: ssl.SSLContext, server: ssl.SSLContext, size: int) -> list[Chun
 
 
 def conversations(
-    folder: Path, count: int, size: int, spacing: float
+    folder: Path, count: int, size: int, spacing: float, keylog: Path | None = None
 ) -> Iterator[tuple[float, bytes]]:
     """The packets of `count` connections, of which each begins `spacing` seconds after the one before it."""
     versions = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
-    pairs = [contexts(folder, version) for version in versions]
+    pairs = [contexts(folder, version, keylog) for version in versions]
     held: list[Packet] = []
     for index in range(count):
         start = 1_700_000_000 + index * spacing
@@ -139,6 +146,11 @@ def main() -> None:
             path = options.folder / f"{name}.pcap"
             write(path, conversations(Path(temporary), count, size, 0.004))
             print(f"{path}: {count} connections, {path.stat().st_size:,} bytes")
+        keylog = options.folder / "secrets.log"
+        keylog.unlink(missing_ok=True)
+        path = options.folder / "secrets.pcap"
+        write(path, conversations(Path(temporary), 300, 300_000, 0.004, keylog))
+        print(f"{path}: 300 connections, {path.stat().st_size:,} bytes")
     path = options.folder / "quic.pcap"
     write(path, quic_connections(options.connections, 0.004))
     print(f"{path}: {options.connections} connections, {path.stat().st_size:,} bytes")

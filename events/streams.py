@@ -718,7 +718,8 @@ class Analyzer:
             protected = ProtectedRecord(
                 record.type, record.version, fragment, record.fragment_offset
             )
-        for opened in opener.take(is_client, protected, record.length):
+        tail = direction.records.tail
+        for opened in opener.take(is_client, protected, record.length, tail):
             self._opened(opened)
         direction.records.keep = opener.wants(is_client)
         self._tell_unsupported(direction, record)

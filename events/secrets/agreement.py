@@ -73,6 +73,7 @@ class Secrets:
     """
 
     __slots__ = (
+        "_arrivals",
         "_dtls",
         "_keylog",
         "_registry",
@@ -100,6 +101,7 @@ class Secrets:
         self.suite: Suite | None = None
         self.agreement: Agreement | None = None
         self.unsupported = ""
+        self._arrivals = 0
         # What the client offers to resume.
         self._session_id = self._ticket = b""
         # The messages of a handshake, as long as they may go into its master secret.
@@ -194,6 +196,11 @@ class Secrets:
         if self._keylog.knows(self.client_random):
             return True
         return self.agreement is not None and self.agreement.master() is not None
+
+    def arrival(self) -> int:
+        """A number that is greater each time."""
+        self._arrivals += 1
+        return self._arrivals
 
     def find(self, label: str) -> bytes | None:
         """A secret of the conversation; None where there is none, so far."""

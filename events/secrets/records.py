@@ -98,12 +98,16 @@ class Protection(Protocol):
     def open(self, record: ProtectedRecord, number: int) -> Content | None:
         """What a record holds, with a sequence number; None where it does not authenticate."""
 
-    def pass_by(self, length: int, fragment: bytes | None) -> None:
+    @property
+    def ready(self) -> bool:
+        """Whether the next record can be opened; not where it takes something of one that is missing."""
+
+    def pass_by(self, length: int, tail: bytes) -> None:
         """Take note that a record has gone by, opened or not.
 
         Args:
             length: of its fragment.
-            fragment: that; None where it is not there, or not all of it.
+            tail: the last bytes of that, as many as there are; all of it will do.
         """
 
 
@@ -112,8 +116,9 @@ class _Stateless:
 
     slow = False
     can_try = True
+    ready = True
 
-    def pass_by(self, length: int, fragment: bytes | None) -> None:
+    def pass_by(self, length: int, tail: bytes) -> None:
         pass
 
 
@@ -186,6 +191,7 @@ class _Stream:
     """A stream cipher, or none, and a MAC (RFC 5246 section 6.2.3.1)."""
 
     slow = False
+    ready = True
 
     def __init__(self, suite: Suite, key: bytes, macs: _Macs) -> None:
         self._update = ciphers.rc4(key) if suite.cipher.algorithm else None
@@ -208,7 +214,7 @@ class _Stream:
             return None
         return _content(record, data, 0)
 
-    def pass_by(self, length: int, fragment: bytes | None) -> None:
+    def pass_by(self, length: int, tail: bytes) -> None:
         if self._update is not None and self._last is None:
             while length > 0:
                 self._update(bytes(min(length, _PIECE)))
@@ -268,15 +274,14 @@ class _Block:
                 return None
         return _content(record, data, len(explicit))
 
-    def pass_by(self, length: int, fragment: bytes | None) -> None:
-        if not self._implicit:
-            return
-        self._iv = None
-        if fragment is not None:
-            if self._etm:
-                parts = split(fragment, 0, self._macs.size)
-                fragment = b"" if parts is None else parts[1]
-            parts = split(fragment, 0, self._size)
+    @property
+    def ready(self) -> bool:
+        return self._iv is not None
+
+    def pass_by(self, length: int, tail: bytes) -> None:
+        if self._implicit:
+            parts = split(tail, 0, self._macs.size if self._etm else 0)
+            parts = None if parts is None else split(parts[1], 0, self._size)
             self._iv = None if parts is None else parts[2]
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import NamedTuple
 
 from tlsgrammar.framing import begins_hello
@@ -90,7 +91,7 @@ class StreamOpener:
         return line is None or line.wants()
 
     def take(
-        self, is_client: bool, record: ProtectedRecord | None, length: int
+        self, is_client: bool, record: ProtectedRecord | None, length: int, tail: bytes = b""
     ) -> Iterator[Opened]:
         """Take the next record of a direction. Others may have waited for the same secrets as it.
 
@@ -98,17 +99,30 @@ class StreamOpener:
             is_client: whether the client sent it.
             record: it; None where bytes of it are missing, or it was not wanted.
             length: how long its fragment is.
+            tail: the last bytes of a fragment of which others are missing.
         """
         yield from self.late()
         line = self._line(is_client)
-        if line is not None:
-            yield from line.take(record, length)
+        if line is None:
+            return
+        if record is None:
+            line.skip(length, tail)
+        else:
+            yield from line.take(record)
 
     def late(self) -> Iterator[Opened]:
         """What has become of records that have waited for secrets, if those have come."""
-        for line in (self._client, self._server):
-            if line is not None and line.held:
-                yield from line.late()
+        lines = (self._client, self._server)
+        if not any([line is not None and line.held for line in lines]):
+            return
+        late = [
+            (each.arrival, line, each.record)
+            for line in lines
+            if line is not None
+            for each in line.late()
+        ]
+        for _, line, record in sorted(late, key=itemgetter(0)):
+            yield from line.take(record)
 
     def change_cipher_spec(self, is_client: bool) -> None:
         """Take note of a ChangeCipherSpec, up to TLS 1.2: what comes next is protected with what was agreed upon last."""
@@ -161,10 +175,13 @@ class StreamOpener:
 
 
 class _Held(NamedTuple):
-    """A record that waits for its secret, and the number that it has with the keys that those before it have."""
+    """A record that waits for its secret, the number that it has with the keys that those before it have, and which one
+    it is of those that wait in both directions.
+    """
 
     record: ProtectedRecord
     number: int
+    arrival: int
 
 
 class _Line:
@@ -225,12 +242,9 @@ class _Line:
         """Whether there is a secret for the next record, or it may be held."""
         return self._holds or self._secrets.known()
 
-    def take(self, record: ProtectedRecord | None, length: int) -> Iterator[Opened]:
+    def take(self, record: ProtectedRecord) -> Iterator[Opened]:
         """Take the next record."""
         self._tries = min(self._tries + _TRIES_PER_RECORD, _TRIES)
-        if record is None:
-            self._skip(length, None)
-            return
         content, certain = self._open(record)
         if content is not None:
             self._let_held_go()
@@ -238,19 +252,18 @@ class _Line:
             return
         if self.current() is None and not self._secrets.unsupported:
             self._hold(record)
-        self._skip(length, record.fragment, counted=not certain)
+        self.skip(len(record.fragment), record.fragment, counted=not certain)
         if certain:
             yield Opened(self._is_client, record, None)
 
-    def late(self) -> Iterator[Opened]:
-        """Open what has waited, if its secret has come."""
+    def late(self) -> list[_Held]:
+        """What has waited, if its secret has come; the first of it is what comes next then."""
         if not self.held or self.current() is None:
-            return
+            return []
         held, self.held, self.held_size = self.held, [], 0
         self.low = self.high = held[0].number
         self.unseen = 0
-        for each in held:
-            yield from self.take(each.record, len(each.record.fragment))
+        return held
 
     def lose(self, records: int) -> None:
         """Take note that so many records are missing at most."""
@@ -289,14 +302,20 @@ class _Line:
             return
         if not self.held:
             self._secrets.keylog.may_wait(self)
-        self.held.append(_Held(record, self.high))
+        self.held.append(_Held(record, self.high, self._secrets.arrival()))
         self.held_size += size
 
-    def _skip(self, length: int, fragment: bytes | None, *, counted: bool = True) -> None:
-        """Take note of a record that is not opened; where it is not sure that it counted, of both."""
+    def skip(self, length: int, tail: bytes, *, counted: bool = True) -> None:
+        """Take note of a record that is not opened.
+
+        Args:
+            length: of its fragment.
+            tail: the last bytes of that, as many as there are.
+            counted: whether it had a number; it may have none where it does not authenticate.
+        """
         current = self.current()
         if current is not None:
-            current.pass_by(length, fragment)
+            current.pass_by(length, tail)
         self.high += 1
         if counted or self.high - self.low > _MAXIMUM_DOUBT:
             self.low += 1
@@ -305,7 +324,7 @@ class _Line:
     def _open(self, record: ProtectedRecord) -> tuple[Content | None, bool]:
         """What a record holds; None where nothing opens it. And whether that is so although there are all secrets."""
         current = self.current()
-        certain = current is not None
+        certain = current is not None and current.ready
         if current is not None:
             content = self._with(current, record)
             if content is not None:
@@ -372,9 +391,9 @@ class _Line13(_Line):
     def follow(self, index: int) -> None:
         self._go_to(self._levels()[index])
 
-    def take(self, record: ProtectedRecord | None, length: int) -> Iterator[Opened]:
-        if record is None or record.type == _APPLICATION_DATA:
-            yield from super().take(record, length)
+    def take(self, record: ProtectedRecord) -> Iterator[Opened]:
+        if record.type == _APPLICATION_DATA:
+            yield from super().take(record)
         elif _is_plain(record):
             # Not encrypted, although what came before is: refused early data, or an alert before there are keys.
             content = Content(record.type, record.fragment, record.offset)
@@ -433,6 +452,7 @@ class _OfEarlyData:
 
     slow = False
     can_try = True
+    ready = True
 
     def __init__(self, secrets: Secrets, secret: bytes) -> None:
         self._candidates: list[Protection] = []
@@ -449,7 +469,7 @@ class _OfEarlyData:
                 return content
         return None
 
-    def pass_by(self, length: int, fragment: bytes | None) -> None:
+    def pass_by(self, length: int, tail: bytes) -> None:
         pass
 
 
@@ -473,7 +493,7 @@ class _Line12(_Line):
             return None
         protection = self._agreement.protection(self._is_client)
         if protection is not None and self._missed:
-            protection.pass_by(self._missed, None)
+            protection.pass_by(self._missed, b"")
             self._missed = 0
         return protection
 

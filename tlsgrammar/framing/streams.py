@@ -173,6 +173,8 @@ class Record(NamedTuple):
 # What a NamedTuple does when it is called, without the call.
 _tuple = tuple.__new__
 
+_TAIL = 64
+
 # A header: the type, version and length of a record, the header's own size, and how much of the length is padding.
 _Header = tuple[int, int, int, int, int]
 
@@ -214,6 +216,7 @@ class RecordReader:
         keep: whether those fragments are wanted all the same, as `passed`: somebody may have the keys.
         passed: the fragment of the last record, where it was passed over and kept; None where it was neither, or bytes
             of it are missing.
+        tail: where bytes of it are missing, the last ones, as many as have come behind those, up to 64.
     """
 
     __slots__ = (
@@ -226,12 +229,14 @@ class RecordReader:
         "keep",
         "pass_over",
         "passed",
+        "tail",
     )
 
     def __init__(self, protocol: Protocol, offset: int = 0) -> None:
         self.pass_over = False
         self.keep = False
         self.passed: bytes | None = None
+        self.tail = b""
         self._read_header: Callable[[bytes | bytearray, int, int], _Header | None] = (
             _sslv2_header if protocol is Protocol.SSLV2 else _tls_header
         )
@@ -335,6 +340,7 @@ class RecordReader:
             if self._missing:
                 return None
             self._missing = None
+            self.tail = bytes(self._data[max(self._at - min(taken, _TAIL), 0) : self._at])
         else:
             if left < length:
                 return None
