@@ -113,7 +113,7 @@ class StreamOpener:
     def late(self) -> Iterator[Opened]:
         """What has become of records that have waited for secrets, if those have come."""
         lines = (self._client, self._server)
-        if not any([line is not None and line.held for line in lines]):
+        if not any(line is not None and line.held for line in lines):
             return
         late = [
             (each.arrival, line, each.record)
