@@ -63,7 +63,7 @@ def described(talk: Talk, port: int) -> dict[str, Any]:
 
 def kept(name: str, made: Iterable[Made]) -> Iterator[Talk]:
     """What is worth its place: each way of protection and each exchange of keys in each version, and with one stack every
-    suite of TLS 1.2; nothing that is long.
+    suite of TLS 1.2; nothing that is long. Two stacks are enough for versions that are like others.
     """
     seen: set[tuple[str, ...]] = set()
     for each in made:
@@ -74,7 +74,11 @@ def kept(name: str, made: Iterable[Made]) -> Iterator[Talk]:
         variant = "no encrypt-then-mac" in talk.name
         kinds = {(talk.version, exchange), (talk.version, protection, str(variant))}
         is_full = name == "openssl3" and talk.version == "TLSv12"
-        if each.plain and kinds <= seen and not is_full:
+        is_like_others = talk.version in ("TLSv11", "DTLSv10") and name not in (
+            "openssl3",
+            "gnutls",
+        )
+        if each.plain and (kinds <= seen or is_like_others) and not is_full:
             continue
         seen |= kinds
         yield talk
