@@ -21,6 +21,6 @@ def _of(name: str) -> Callable[[], Iterator[Made]]:
 
 STACKS = {
     name: _of(name)
-    for name in ("openssl3", "openssl35", "openssl4", "gnutls", "wolfssl", "aioquic")
+    for name in ("openssl3", "openssl35", "openssl4", "gnutls", "wolfssl", "aioquic", "programs")
 }
 """What makes the connections of each."""

@@ -245,8 +245,7 @@ def make() -> Iterator[Made]:
             yield from case(simple, suite, version, suite)
             yield from case(resumed, f"early data {suite}", version, suite)
             yield from case(updated, f"key updates cscs {suite}", version, suite, "cscs")
-            # Both versions are the same there, but for the labels of what was made above.
-            if version == "QUICv2" and suite != "TLS_AES_128_GCM_SHA256":
+            if suite != "TLS_AES_128_GCM_SHA256":
                 continue
             yield from case(simple, f"retry {suite}", version, suite, retry=True)
             yield from case(simple, f"long {suite}", version, suite, 9_000)

@@ -89,7 +89,7 @@ def all_suites() -> Iterator[Made]:
                 continue
             name = f"{version} {known}"
             # A client of TLS 1.3 would use a secret that both know instead of the certificate.
-            options = {"psk": version != "TLSv13"}
+            options = {"psk": version != "TLSv13", "tickets": False}
             case = partial(simple, name, version, priority(suite), **options)
             yield from attempt(name, stack, version, case, True)
             if suite.cipher.endswith("CBC"):

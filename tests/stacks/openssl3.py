@@ -80,7 +80,7 @@ def one_suite(name: str, version: str, ciphers: str, options: int = 0) -> Talk:
     # A client of TLS 1.3 would use a secret that both know instead of the certificate.
     server = {"suites": ciphers} if is_new else {}
     client |= {"psk": not is_new, "srp": "SRP" in ciphers}
-    both = Both(version, client, server, options=options)
+    both = Both(version, client, server, options=options | libssl.NO_TICKET)
     pair, _, _ = both.pair()
     return both.end(pair.handshake().chat(name), name)
 
