@@ -237,7 +237,7 @@ def cases() -> Iterator[Made]:
         yield from case(authenticated, "client certificate rsa", version, "rsa")
         yield from case(authenticated, "client certificate ec", version, "ec")
     for ciphers in ("AES128-SHA", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-CHACHA20-POLY1305"):
-        for asks in ("cs", "scc", "sss"):
+        for asks in ("cs", "scc", "sss") if ciphers == "AES128-SHA" else ("cs",):
             name = f"renegotiation {asks} {ciphers}"
             yield from case(
                 renegotiated, name, "TLSv12", asks, ciphers=[""], client={"ciphers": ciphers}
@@ -260,7 +260,8 @@ def cases() -> Iterator[Made]:
 
     for suite, *_ in (each for each in suites() if each[1] == "TLSv1.3"):
         yield from case(resumed, f"resumed {suite}", "TLSv13", suites=suite, psk=False)
-        for updates in ("c", "s", "C", "S", "cscCSsc"):
+        each = ("c", "s", "C", "S") if suite == "TLS_AES_128_GCM_SHA256" else ()
+        for updates in (*each, "cscCSsc"):
             yield from new(updated, f"key updates {updates} {suite}", updates, suite)
     yield from new(early, "early data")
     yield from new(early, "early data, long", size=9000)
@@ -269,7 +270,7 @@ def cases() -> Iterator[Made]:
     yield from case(simple, "external psk", "TLSv13")
     yield from case(simple, "hello retry", "TLSv13", psk=False, server={"groups": "P-384"})
     yield from case(simple, "padded to 64", "TLSv13", padding=64)
-    yield from case(simple, "padded to 4096", "TLSv13", padding=4096)
+    yield from case(simple, "padded to 1000", "TLSv13", padding=1000)
     yield from case(simple, "no tickets", "TLSv13", psk=False, server={"tickets": 0})
     yield from case(simple, "five tickets", "TLSv13", psk=False, server={"tickets": 5})
     for key in ("rsa", "ec"):
