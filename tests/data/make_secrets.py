@@ -24,6 +24,14 @@ from ..stacks.talk import Made, Talk
 
 FOLDER = Path(__file__).parent / "secrets"
 FIRST_PORT = 20_000
+LIKE_OTHERS = {
+    "openssl4": ("TLSv10", "TLSv11", "DTLSv10", "DTLSv12"),
+    "gnutls": ("TLSv11", "DTLSv10"),
+    "wolfssl": ("TLSv10", "TLSv11", "DTLSv10"),
+}
+"""Where a stack says nothing with its suites that another has not said."""
+
+RARE = ("SEED_CBC_SHA", "IDEA_CBC_SHA", "RC4_128_MD5")
 MOST = 100_000
 """How many bytes of a connection are kept at most."""
 
@@ -74,7 +82,8 @@ def kept(name: str, made: Iterable[Made]) -> Iterator[Talk]:
         variant = "no encrypt-then-mac" in talk.name
         kinds = {(talk.version, exchange), (talk.version, protection, str(variant))}
         is_full = name == "openssl3" and talk.version == "TLSv12"
-        if each.plain and kinds <= seen and not is_full:
+        is_like_others = talk.version in LIKE_OTHERS.get(name, ()) and protection not in RARE
+        if each.plain and (kinds <= seen or is_like_others) and not is_full:
             continue
         seen |= kinds
         yield talk

@@ -19,5 +19,8 @@ def _of(name: str) -> Callable[[], Iterator[Made]]:
     return make
 
 
-STACKS = {name: _of(name) for name in ("openssl3", "openssl4", "gnutls", "wolfssl", "aioquic")}
+STACKS = {
+    name: _of(name)
+    for name in ("openssl3", "openssl35", "openssl4", "gnutls", "wolfssl", "aioquic", "programs")
+}
 """What makes the connections of each."""

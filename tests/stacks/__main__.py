@@ -30,6 +30,9 @@ def show(made: list[Made]) -> None:
 def main() -> None:
     for name in sys.argv[1:] or list(STACKS):
         made = list(STACKS[name]())
+        if not made:
+            print(f"{name}: not here")
+            continue
         print(f"{name} ({', '.join(dict.fromkeys(each.stack for each in made))})")
         show(made)
 

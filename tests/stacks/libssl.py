@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import gc
 import itertools
 import time
 import weakref
@@ -52,10 +53,24 @@ _POINTERS = """TLS_client_method TLS_server_method DTLS_client_method DTLS_serve
 BIO_meth_new BIO_get_data SSL_get_current_cipher SSL_get1_session SSL_get0_peer_certificate"""
 
 
+_other = ""
+"""The path of another library, if one is used."""
+
+
+def use(path: str = "") -> None:
+    """Use another library from now on, or that of the machine again."""
+    global _other
+    # Whatever is left of the one before must be freed by it.
+    gc.collect()
+    _other = path
+    library.cache_clear()
+    _method.cache_clear()
+
+
 @cache
 def library() -> Any:
     """The functions of libssl and libcrypto."""
-    lib: Any = ctypes.CDLL(ctypes.util.find_library("ssl") or "libssl.so.3")
+    lib: Any = ctypes.CDLL(_other or ctypes.util.find_library("ssl") or "libssl.so.3")
     for name in _POINTERS.split():
         getattr(lib, name).restype = c_void_p
     lib.SSL_CTX_ctrl.argtypes = lib.SSL_ctrl.argtypes = [c_void_p, c_int, c_long, c_void_p]
@@ -171,6 +186,7 @@ class Context:
         padding: records of TLS 1.3 are padded to a multiple of it.
         fragment: the most that is put into a record.
         tickets: how many a server of TLS 1.3 sends.
+        compression: the number of what certificates are compressed by.
     """
 
     def __init__(
@@ -190,6 +206,7 @@ class Context:
         padding: int = 0,
         fragment: int = 0,
         tickets: int = 2,
+        compression: int = 0,
     ) -> None:
         lib = library()
         self.is_client, self.version = is_client, version
@@ -212,6 +229,13 @@ class Context:
         lib.SSL_CTX_ctrl(ctx, _SET_SESS_CACHE_MODE, 3, None)
         lib.SSL_CTX_set_session_id_context(ctx, b"tests", 5)
         self._set_secrets(psk, srp)
+        if compression:
+            wanted = (c_int * 1)(compression)
+            if not hasattr(lib, "SSL_CTX_set1_cert_comp_preference"):
+                raise NotPossibleError("it compresses no certificates")
+            done = lib.SSL_CTX_set1_cert_comp_preference(ctx, wanted, c_size_t(1))
+            check(done, f"compression by {compression}")
+            lib.SSL_CTX_compress_certs(ctx, compression)
         if fragment:
             check(lib.SSL_CTX_ctrl(ctx, _SET_MAX_SEND_FRAGMENT, fragment, None), "fragment")
         if padding:

@@ -25,9 +25,11 @@ def suites() -> list[tuple[str, str, str]]:
         check=True,
         text=True,
     ).stdout
+    # These are not in its list, for a client offers them on request only.
+    more = "TLS_AES_128_CCM_SHA256 TLSv1.3 any\nTLS_AES_128_CCM_8_SHA256 TLSv1.3 any\n"
     return [
         (name, version, rest)
-        for name, version, rest in (line.split(None, 2) for line in shown.splitlines())
+        for name, version, rest in (line.split(None, 2) for line in (shown + more).splitlines())
     ]
 
 
@@ -74,9 +76,11 @@ class Both:
 
 def one_suite(name: str, version: str, ciphers: str, options: int = 0) -> Talk:
     is_new = version == "TLSv13"
-    client = {"suites": ciphers} if is_new else {"ciphers": ciphers}
+    client: dict[str, Any] = {"suites": ciphers} if is_new else {"ciphers": ciphers}
     # A client of TLS 1.3 would use a secret that both know instead of the certificate.
-    both = Both(version, {**client, "psk": not is_new, "srp": "SRP" in ciphers}, options=options)
+    server = {"suites": ciphers} if is_new else {}
+    client |= {"psk": not is_new, "srp": "SRP" in ciphers}
+    both = Both(version, client, server, options=options | libssl.NO_TICKET)
     pair, _, _ = both.pair()
     return both.end(pair.handshake().chat(name), name)
 
@@ -175,10 +179,10 @@ def updated(name: str, updates: str, suite: str = "TLS_AES_128_GCM_SHA256") -> T
     return both.end(pair, name, ["KeyUpdate"])
 
 
-def authenticated(name: str, version: str, key: str, later: bool = False) -> Talk:
+def authenticated(name: str, version: str, key: str, later: bool = False, **options: Any) -> Talk:
     """The client has a certificate, for which the server asks in the handshake, or later."""
     client = {"certificates": [key], "psk": False, "verify": 1}
-    both = Both(version, client, {"verify": 0 if later else 3})
+    both = Both(version, client, {"verify": 0 if later else 3}, **options)
     pair, ours, theirs = both.pair()
     if later:
         ours.will_authenticate()
@@ -233,7 +237,7 @@ def cases() -> Iterator[Made]:
         yield from case(authenticated, "client certificate rsa", version, "rsa")
         yield from case(authenticated, "client certificate ec", version, "ec")
     for ciphers in ("AES128-SHA", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-CHACHA20-POLY1305"):
-        for asks in ("cs", "scc", "sss"):
+        for asks in ("cs", "scc", "sss") if ciphers == "AES128-SHA" else ("cs",):
             name = f"renegotiation {asks} {ciphers}"
             yield from case(
                 renegotiated, name, "TLSv12", asks, ciphers=[""], client={"ciphers": ciphers}
@@ -256,7 +260,8 @@ def cases() -> Iterator[Made]:
 
     for suite, *_ in (each for each in suites() if each[1] == "TLSv1.3"):
         yield from case(resumed, f"resumed {suite}", "TLSv13", suites=suite, psk=False)
-        for updates in ("c", "s", "C", "S", "cscCSsc"):
+        each = ("c", "s", "C", "S") if suite == "TLS_AES_128_GCM_SHA256" else ()
+        for updates in (*each, "cscCSsc"):
             yield from new(updated, f"key updates {updates} {suite}", updates, suite)
     yield from new(early, "early data")
     yield from new(early, "early data, long", size=9000)
@@ -265,7 +270,7 @@ def cases() -> Iterator[Made]:
     yield from case(simple, "external psk", "TLSv13")
     yield from case(simple, "hello retry", "TLSv13", psk=False, server={"groups": "P-384"})
     yield from case(simple, "padded to 64", "TLSv13", padding=64)
-    yield from case(simple, "padded to 4096", "TLSv13", padding=4096)
+    yield from case(simple, "padded to 1000", "TLSv13", padding=1000)
     yield from case(simple, "no tickets", "TLSv13", psk=False, server={"tickets": 0})
     yield from case(simple, "five tickets", "TLSv13", psk=False, server={"tickets": 5})
     for key in ("rsa", "ec"):
