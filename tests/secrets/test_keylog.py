@@ -249,7 +249,7 @@ def test_what_is_no_key_log(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="takes a path, a file or lines, not int"):
         KeyLog(5)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="takes a path, a file or lines, not bytes"):
-        KeyLog(LINE.encode())
+        KeyLog(LINE.encode())  # type: ignore[arg-type]
     with pytest.raises(FileNotFoundError):
         KeyLog(tmp_path / "none")
     with pytest.raises(IsADirectoryError):

@@ -1,0 +1,61 @@
+"""The grammar of what is encrypted, on real bytes: build(parse(x)) == x for every message of the corpus."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import tlsgrammar
+from events import conversation, read_capture
+from events.conversation import Conversation
+from tlsgrammar.framing import HandshakeMessage
+from tlsgrammar.names import HandshakeType
+
+from .connections import FOLDER
+
+STACKS = sorted(path.stem for path in FOLDER.glob("*.json"))
+
+
+@pytest.fixture
+def messages(monkeypatch: pytest.MonkeyPatch) -> list[tuple[bytes, dict[str, Any]]]:
+    """The handshake messages that are decrypted from here on, each with the context that it is read in."""
+    found: list[tuple[bytes, dict[str, Any]]] = []
+    read = Conversation.decrypted_message
+
+    def listen(self: Conversation, side: Any, message: HandshakeMessage) -> Any:
+        params = self._decrypted_params or self._params
+        context = {key: params[key] for key in ("version", "cipher_suite", "dtls")}
+        found.append((message.data, context))
+        return read(self, side, message)
+
+    monkeypatch.setattr(conversation.Conversation, "decrypted_message", listen)
+    return found
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_messages_are_built_again(stack: str, messages: list[tuple[bytes, dict[str, Any]]]) -> None:
+    for _ in read_capture(FOLDER / f"{stack}.pcapng.gz"):
+        pass
+    kinds: Counter[str] = Counter()
+    for data, context in messages:
+        value, defects = tlsgrammar.read(tlsgrammar.Handshake, data, **context)
+        assert not defects
+        assert tlsgrammar.build(tlsgrammar.Handshake, value, **context) == data
+        name = HandshakeType(value["msg_type"]).name
+        kinds[name] += 1
+        for extension in extensions_of(value["body"]):
+            assert extension["body"] is not None, (name, extension)
+            kinds[f"{name}: {extension['extension_type']}"] += 1
+    assert kinds["finished"] >= 2
+
+
+def extensions_of(body: Any) -> Iterator[Any]:
+    """The extensions of a message, or of what it holds."""
+    if isinstance(body, dict):
+        yield from body.get("extensions") or ()
+        for entry in body.get("certificate_list") or ():
+            if isinstance(entry, dict):
+                yield from entry["extensions"]
