@@ -41,16 +41,22 @@ def tshark(path: Path, *options: str) -> str:
 def messages_by_tshark(path: Path, *options: str) -> dict[Side, Counter[int]]:
     """The types of the handshake messages that each side sends; in DTLS one for each fragment."""
     names = ["tcp.srcport", "udp.srcport", "tcp.dstport", "udp.dstport"]
-    types = ["tls.handshake.type", "dtls.handshake.type"]
+    types = ["tls.handshake.type", "dtls.handshake.type", "dtls.handshake.message_seq"]
     fields = [x for name in (*names, *types) for x in ("-e", name)]
     found: dict[Side, Counter[int]] = defaultdict(Counter)
     for line in tshark(path, *options, "-T", "fields", *fields).splitlines():
-        tcp_from, udp_from, tcp_to, udp_to, of_tls, of_dtls = line.split("\t")
+        tcp_from, udp_from, tcp_to, udp_to, of_tls, of_dtls, seqs = line.split("\t")
         source, destination = int(tcp_from or udp_from), int(tcp_to or udp_to)
         is_client = destination == 443
-        # What it cannot decrypt in DTLS it takes for a message of any type.
         several = Counter(map(int, filter(None, of_tls.split(","))))
-        several |= Counter(_KNOWN & set(map(int, filter(None, of_dtls.split(",")))))
+        # What it cannot decrypt in DTLS it takes for a message of any type and number.
+        several |= Counter(
+            {
+                int(kind)
+                for kind, seq in zip(of_dtls.split(","), seqs.split(","), strict=False)
+                if kind and int(seq) < 64 and int(kind) in _KNOWN
+            }
+        )
         side = (source if is_client else destination, is_client)
         if of_dtls:
             found[side] |= several
