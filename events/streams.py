@@ -712,16 +712,18 @@ class Analyzer:
         """Open an encrypted record, and those that have waited for the same secrets; read what they hold."""
         opener = self._opening()
         is_client = self._conversation.is_client(direction)
-        fragment = direction.records.passed
+        records = direction.records
+        fragment = record.fragment
+        if fragment is None and records.keep:
+            fragment = records.passed
         protected = None
         if fragment is not None:
             protected = ProtectedRecord(
                 record.type, record.version, fragment, record.fragment_offset
             )
-        tail = direction.records.tail
-        for opened in opener.take(is_client, protected, record.length, tail):
+        for opened in opener.take(is_client, protected, record.length, records.tail):
             self._opened(opened)
-        direction.records.keep = opener.wants(is_client)
+        records.keep = opener.wants(is_client)
         self._tell_unsupported(direction, record)
 
     def _tell_unsupported(self, direction: _Direction, record: Record) -> None:
