@@ -89,15 +89,15 @@ def streams_by_tshark(path: Path, *options: str) -> dict[int, set[bytes]]:
     return found
 
 
-def datagrams_by_tshark(path: Path, *options: str) -> dict[Side, bytes]:
-    """The application data of each side of DTLS."""
-    found: dict[Side, bytes] = defaultdict(bytes)
+def datagrams_by_tshark(path: Path, *options: str) -> dict[Side, list[bytes]]:
+    """The application data of each side of DTLS, datagram by datagram."""
+    found: dict[Side, list[bytes]] = defaultdict(list)
     fields = ["-e", "udp.srcport", "-e", "udp.dstport", "-e", "data.data"]
     for line in tshark(path, *options, "-Y", "dtls", "-T", "fields", *fields).splitlines():
         source, destination, data = line.split("\t")
         is_client = destination == "443"
         port = int(source if is_client else destination)
-        found[port, is_client] += bytes.fromhex(data.replace(",", ""))
+        found[port, is_client].append(bytes.fromhex(data.replace(",", "")))
     return found
 
 
@@ -126,9 +126,9 @@ def check(path: Path, raised: Iterable[Event], *options: str) -> tuple[int, int]
         sides = [data[port, True], data[port, False]]
         assert all(any(each in side for side in sides) for each in found), port
         count += sum(map(len, found))
-    for side, each in datagrams_by_tshark(path, *options).items():
-        assert each in data[side], side
-        count += len(each)
+    for side, datagrams in datagrams_by_tshark(path, *options).items():
+        assert all(each in data[side] for each in datagrams), side
+        count += sum(map(len, datagrams))
     return sum(map(len, data.values())), count
 
 

@@ -250,7 +250,12 @@ class RecordReader:
 
     @property
     def offset(self) -> int:
-        """How many bytes have been taken, in bytes from the start of the direction."""
+        """How many bytes have been taken, in bytes from the start of the direction; those of a record that is passed over
+        are, kept or not.
+        """
+        header = self._header
+        if header is not None and (self.pass_over or header[0] == _APPLICATION_DATA):
+            return self.arrived
         return self._base + self._at
 
     @property
