@@ -35,10 +35,14 @@ LETTERS = {
 }
 
 
-def is_read(talk: Talk) -> bool:
-    """Whether all application data come out, or, in QUIC, the handshake to its end."""
+def is_read(talk: Talk, secrets: KeyLog) -> bool:
+    """Whether all application data come out, or, in QUIC, the handshake to its end.
+
+    Args:
+        talk: a connection.
+        secrets: those of it and of all before it, one of which it may resume.
+    """
     wanted = ["ssl_decrypted_data", "ssl_handshake_message"]
-    secrets = KeyLog(talk.keylog.splitlines())
     analyzer: Analyzer | DatagramAnalyzer | QuicAnalyzer
     if talk.version.startswith("QUIC"):
         analyzer = QuicAnalyzer(secrets=secrets, wanted=wanted)
@@ -63,17 +67,15 @@ def table() -> str:
     unread: dict[tuple[str, str], set[str]] = defaultdict(set)
     connections = 0
     for name, make in STACKS.items():
-        log: list[str] = []
+        secrets = KeyLog()
         for made in make():
             talk = made.talk
             if talk is None:
                 continue
-            # A session that is resumed may have the secret of the first.
-            log.append(talk.keylog)
-            with_others = talk._replace(keylog="".join(log[-4:]))
+            secrets.add(talk.keylog)
             connections += 1
             key = talk.cipher_suite, talk.version
-            (read if is_read(talk) or is_read(with_others) else unread)[key].add(LETTERS[name])
+            (read if is_read(talk, secrets) else unread)[key].add(LETTERS[name])
     suites = sorted({suite for suite, _ in {**read, **unread}})
     lines = [
         f"{connections} connections, {len(suites)} cipher suites.",
