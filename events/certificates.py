@@ -42,6 +42,7 @@ class CertificateError(ValueError):
 
 class CertificateInfo(msgspec.Struct, frozen=True):
     r"""What stands in a certificate (RFC 5280 section 4), with Zeek's names. What cannot be read is None, or not in a list.
+    Of a raw public key in the place of a certificate (RFC 7250) only what says something of a key is there.
 
     Equal certificates may be one object: its lists are not to be changed.
 
@@ -105,7 +106,7 @@ def read_certificate(der: bytes) -> CertificateInfo:
     known, a time in no calendar, an extension with something else in it. Bytes behind it are not looked at.
 
     Args:
-        der: the certificate in DER (RFC 5280 section 4.1).
+        der: the certificate in DER (RFC 5280 section 4.1), or a SubjectPublicKeyInfo (RFC 7250 section 3).
 
     Raises:
         CertificateError: nothing of it can be read.
@@ -397,6 +398,8 @@ def _pieces(der: bytes) -> dict[str, bytes]:
     if not _elements(der):
         raise CertificateError("it is cut off")
     outer = _inside(der)
+    if [each.tag for each in outer] == [_SEQUENCE, _BIT_STRING]:
+        return {"key": der}  # a raw public key
     if not outer or outer[0].tag != _SEQUENCE:
         raise CertificateError("it does not begin with a TBSCertificate")
     inner = _elements(outer[0].content)

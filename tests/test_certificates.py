@@ -416,6 +416,29 @@ def test_names_of_many_types(which: str) -> None:
         assert assert_as_openssl_says(der).cn == text
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: ec.generate_private_key(ec.SECP384R1()),
+        ed25519.Ed25519PrivateKey.generate,
+        lambda: rsa.generate_private_key(65537, 2048),
+    ],
+    ids=["ecdsa", "ed25519", "rsa"],
+)
+def test_a_raw_public_key_has_what_a_certificate_says_of_its_key(make: Callable[[], Any]) -> None:
+    """RFC 7250 section 3."""
+    der = (
+        make()
+        .public_key()
+        .public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
+    whole = read_certificate(certificate(key=der))
+    of_key = ("key_alg", "key_type", "key_length", "exponent", "curve")
+    expected = CertificateInfo(**{name: getattr(whole, name) for name in of_key})
+    assert read_certificate(der) == expected
+    assert expected.key_length
+
+
 def test_version_1() -> None:
     assert fields(version=b"", extensions=b"") == {"version": 1, "ca": None}
 

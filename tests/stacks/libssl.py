@@ -36,6 +36,9 @@ PSK = bytes.fromhex("1a2b3c4d" * 8)
 _SET_DH_AUTO, _SET_GROUPS_LIST, _SET_MTU, _SET_SESS_CACHE_MODE = 118, 92, 17, 44
 _SET_MIN, _SET_MAX, _SET_MAX_SEND_FRAGMENT, _SET_SPLIT_SEND_FRAGMENT = 123, 124, 52, 125
 _HANDLE_TIMEOUT, _BIO_FLUSH, _BIO_QUERY_MTU = 74, 11, 40
+_SET_SERVERNAME_CB, _SET_STATUS_CB, _SET_STATUS_RESPONSE = 53, 63, 71
+_SET_HOST_NAME, _SET_STATUS_TYPE, _SET_SIGALGS_LIST = 55, 65, 98
+_EXT_CLIENT_HELLO, _EXT_TLS13_CERTIFICATE = 0x80, 0x1000
 _WANT_READ, _WANT_WRITE, _ZERO_RETURN = 2, 3, 6
 _RETRY_READ = 0x01 | 0x08
 
@@ -50,6 +53,7 @@ _PSK_SERVER = CFUNCTYPE(c_uint, c_void_p, c_char_p, POINTER(ctypes.c_char), c_ui
 _SRP = CFUNCTYPE(c_int, c_void_p, POINTER(c_int), c_void_p)
 
 _POINTERS = """TLS_client_method TLS_server_method DTLS_client_method DTLS_server_method SSL_CTX_new SSL_new BIO_new
+SSL_load_client_CA_file CRYPTO_memdup
 BIO_meth_new BIO_get_data SSL_get_current_cipher SSL_get1_session SSL_get0_peer_certificate"""
 
 
@@ -163,7 +167,41 @@ def _srp(ssl: int, alert: Any, argument: Any) -> int:
     return 0 if found > 0 else 2
 
 
+ALPN = b"http/1.1"
+SIGNATURES = b"RSA-PSS+SHA256:ECDSA+SHA256:RSA+SHA256"
+# A response that says nothing (RFC 6960 section 4.2.1: malformedRequest), and a timestamp that nobody has signed
+# (RFC 6962 section 3.2 and 3.3).
+OCSP_RESPONSE = bytes.fromhex("30030a0101")
+_ONE_SCT = b"\0" + bytes(range(32)) + (1_700_000_000_000).to_bytes(8, "big") + b"\0\0\4\3\0\4abcd"
+SCT = b"".join(len(x).to_bytes(2, "big") for x in (b"  " + _ONE_SCT, _ONE_SCT)) + _ONE_SCT
+
+
+def _named(ssl: int, alert: Any, argument: Any) -> int:
+    return 0  # SSL_TLSEXT_ERR_OK: the name is known, and the server says so
+
+
+def _status(ssl: int, argument: Any) -> int:
+    lib = library()
+    # The library frees it.
+    copy = lib.CRYPTO_memdup(OCSP_RESPONSE, c_size_t(len(OCSP_RESPONSE)), b"", 0)
+    lib.SSL_ctrl(c_void_p(ssl), _SET_STATUS_RESPONSE, len(OCSP_RESPONSE), c_void_p(copy))
+    return 0
+
+
+def _chosen(ssl: int, out: Any, size: Any, offered: Any, length: int, argument: Any) -> int:
+    ctypes.cast(out, POINTER(c_char_p))[0] = ALPN
+    ctypes.cast(size, POINTER(ctypes.c_ubyte))[0] = len(ALPN)
+    return 0
+
+
+def _any_timestamps(policy: int, timestamps: int, argument: Any) -> int:
+    return 1
+
+
 # They must live as long as the library may call them.
+_NAMED, _STATUS = _SRP(_named), CFUNCTYPE(c_int, c_void_p, c_void_p)(_status)
+_CHOSEN = CFUNCTYPE(c_int, c_void_p, c_void_p, c_void_p, c_void_p, c_uint, c_void_p)(_chosen)
+_ANY_TIMESTAMPS = CFUNCTYPE(c_int, c_void_p, c_void_p, c_void_p)(_any_timestamps)
 _BIO = _WRITE(_bio_write), _WRITE(_bio_read), _CTRL(_bio_ctrl)
 _SOON, _SECRET, _SECRET_FOR, _VERIFIER = (
     _TIMER(_soon), _PSK_CLIENT(_psk_client), _PSK_SERVER(_psk_server), _SRP(_srp),
@@ -187,6 +225,8 @@ class Context:
         fragment: the most that is put into a record.
         tickets: how many a server of TLS 1.3 sends.
         compression: the number of what certificates are compressed by.
+        extensions: whether it sends, answers and asks for the extensions that it does not send by itself.
+        raw_keys: whether certificates are raw public keys (RFC 7250).
     """
 
     def __init__(
@@ -207,9 +247,12 @@ class Context:
         fragment: int = 0,
         tickets: int = 2,
         compression: int = 0,
+        extensions: bool = False,
+        raw_keys: bool = False,
     ) -> None:
         lib = library()
         self.is_client, self.version = is_client, version
+        self.extensions, self.raw_keys = extensions, raw_keys
         self.keylog: list[str] = []
         datagrams = version.startswith("D")
         method = f"{'DTLS' if datagrams else 'TLS'}_{'client' if is_client else 'server'}_method"
@@ -247,6 +290,8 @@ class Context:
             lib.SSL_CTX_set_max_early_data(ctx, early)
             lib.SSL_CTX_set_recv_max_early_data(ctx, early)
             lib.SSL_CTX_set_num_tickets(ctx, c_size_t(tickets))
+        if extensions:
+            self._set_extensions()
         # It must live as long as the context.
         self._log = _KEYLOG(lambda ssl, line: self.keylog.append(line.decode()))
         lib.SSL_CTX_set_keylog_callback(ctx, self._log)
@@ -262,6 +307,25 @@ class Context:
             check(lib.SSL_CTX_set_srp_password(ctx, b"secret"), "srp")
         elif srp:
             check(lib.SSL_CTX_set_srp_username_callback(ctx, _VERIFIER), "srp")
+
+    def _set_extensions(self) -> None:
+        lib, ctx = library(), self.pointer
+        authorities = c_void_p(lib.SSL_load_client_CA_file(str(keys.folder() / "rsa.crt").encode()))
+        lib.SSL_CTX_set0_CA_list(ctx, authorities)
+        check(lib.SSL_CTX_ctrl(ctx, _SET_SIGALGS_LIST, 0, c_char_p(SIGNATURES)), "signatures")
+        if self.is_client:
+            lib.SSL_CTX_set_tlsext_max_fragment_length(ctx, 3)
+            protocols = b"".join(bytes([len(each)]) + each for each in (b"h2", ALPN))
+            lib.SSL_CTX_set_alpn_protos(ctx, protocols, len(protocols))
+            return
+        lib.SSL_CTX_callback_ctrl(ctx, _SET_SERVERNAME_CB, _NAMED)
+        lib.SSL_CTX_callback_ctrl(ctx, _SET_STATUS_CB, _STATUS)
+        lib.SSL_CTX_set_alpn_select_cb(ctx, _CHOSEN, None)
+        # For the last one of the certificates.
+        context = (_EXT_CLIENT_HELLO | _EXT_TLS13_CERTIFICATE).to_bytes(4, "big")
+        timestamps = context + b"\0\x12" + len(SCT).to_bytes(2, "big") + SCT
+        done = lib.SSL_CTX_use_serverinfo_ex(ctx, 2, timestamps, c_size_t(len(timestamps)))
+        check(done, "timestamps")
 
     def __del__(self) -> None:
         library().SSL_CTX_free(self.pointer)
@@ -298,6 +362,16 @@ class Endpoint:
             lib.SSL_set_accept_state(ssl)
         if session is not None:
             check(lib.SSL_set_session(ssl, c_void_p(session)), "session")
+        if context.extensions and context.is_client:
+            lib.SSL_ctrl(ssl, _SET_HOST_NAME, 0, c_char_p(b"server.example"))
+            lib.SSL_ctrl(ssl, _SET_STATUS_TYPE, 1, None)
+            check(lib.SSL_set_ct_validation_callback(ssl, _ANY_TIMESTAMPS, None), "timestamps")
+        if context.raw_keys:
+            if not hasattr(lib, "SSL_set1_server_cert_type"):
+                raise NotPossibleError("it has no raw public keys")
+            for side in ("client", "server"):
+                function = getattr(lib, f"SSL_set1_{side}_cert_type")
+                check(function(ssl, b"\x02", c_size_t(1)), "raw public keys")
 
     def _retry(self, result: int, what: str) -> None:
         error = library().SSL_get_error(self.pointer, result)

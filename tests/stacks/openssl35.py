@@ -1,5 +1,5 @@
 """Connections between two sides of a newer OpenSSL than that of the machine, for what is new in it: compressed certificates,
-and exchanges of keys by ML-KEM.
+raw public keys, and exchanges of keys by ML-KEM; and the extensions that are sent on request only.
 
 The library is the one that the environment variable LIBSSL names, of OpenSSL 3.5 or later; the package psycopg2-binary
 brings one along.
@@ -32,6 +32,12 @@ def cases() -> Iterator[Made]:
         yield from case(simple, name, psk=False, **options)
         yield from case(authenticated, f"client's too: {name}", "ec", **options)
         yield from case(authenticated, f"after the handshake: {name}", "rsa", True, **options)
+    options = {"extensions": True}
+    for later in (False, True):
+        name = f"all extensions, client's certificate {'later' if later else 'too'}"
+        yield from case(authenticated, name, "rsa", later, **options)
+        yield from case(authenticated, f"raw public keys: {name}", "ec", later, raw_keys=True)
+    yield from case(resumed, "resumed, all extensions", psk=False, **options)
     for group in ("X25519MLKEM768", "SecP256r1MLKEM768", "MLKEM512", "SecP384r1MLKEM1024"):
         yield from case(simple, group, psk=False, groups=group)
     # The hello is longer than a packet.

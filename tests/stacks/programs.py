@@ -1,5 +1,5 @@
 """Connections of programs that people use, with the secrets that they log themselves (SSLKEYLOGFILE): curl, chromium, and the
-clients of OpenSSL and GnuTLS. The server is Python's `ssl`; that of QUIC is aioquic.
+clients of OpenSSL, GnuTLS and NSS (which is Firefox's). The server is Python's `ssl`; that of QUIC is aioquic.
 
 A program that is not there is left out.
 """
@@ -166,10 +166,13 @@ def commands(port: int, profile: str) -> dict[str, tuple[list[str], bytes]]:
             [*("gnutls-cli", "--insecure", "--no-ca-verification"), "-p", str(port), "127.0.0.1"],
             request,
         ),
+        "tstclnt": (["tstclnt", "-D", "-o", "-4", "-h", "127.0.0.1", "-p", str(port)], request),
     }
 
 
 def _version(program: str) -> str:
+    if program == "tstclnt":
+        return "NSS"  # which does not say its version
     shown = subprocess.run([program, "version" if program == "openssl" else "--version"], capture_output=True, text=True)  # fmt: skip
     return " ".join(word for word in shown.stdout.split("\n")[0].split()[:2])
 
@@ -215,6 +218,9 @@ def over_tcp(program: str, version: ssl.TLSVersion) -> Iterator[Made]:
         yield Made(name, stack, wanted, None, "no connection")
     for number, one in enumerate(found):
         lines = [line for line in log.splitlines() if one.random in line.lower()]
+        if not lines:
+            yield Made(name, stack, wanted, None, "no secrets in its key log")
+            continue
         talk = Talk(
             f"{name} {number}" if number else name,
             stack,
@@ -281,6 +287,6 @@ def over_quic() -> Iterator[Made]:
 def make() -> Iterator[Made]:
     """All connections."""
     for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
-        for program in ("curl", "openssl", "gnutls-cli", "chromium"):
+        for program in ("curl", "openssl", "gnutls-cli", "tstclnt", "chromium"):
             yield from over_tcp(program, version)
     yield from over_quic()
