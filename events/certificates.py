@@ -6,6 +6,7 @@ damaged one as is left. The library cryptography reads them. Which messages hold
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import warnings
 import zlib
@@ -19,7 +20,14 @@ import msgspec
 from .meanings import Time
 from .shown import shown
 
-__all__ = ["CertificateError", "CertificateInfo", "decompressed", "read_certificate"]
+__all__ = [
+    "MAXIMUM_UNPACKED",
+    "CertificateError",
+    "CertificateInfo",
+    "decompressed",
+    "read_certificate",
+    "why_certificates_cannot_be_read",
+]
 
 # Identical certificates are read once, so many of the last ones, if they are not longer than so many bytes.
 _CACHED = 256
@@ -30,7 +38,7 @@ _TAKEN_APART = 2**14
 
 _EXPONENT = 4096  # bits of the exponent of an RSA key: Python does not print integers of any length
 
-_MAXIMUM = 2**20  # what compressed certificates unpack to, in bytes
+MAXIMUM_UNPACKED = 2**20  # what compressed certificates unpack to, in bytes
 _WINDOW_LOG = 23  # of zstd: the 8 MB that every decoder should have (RFC 8878 section 3.1.1.1.2)
 
 _NO_WARNINGS = ("ignore", None, Warning, re.compile(re.escape(__name__) + r"\Z"), 0)
@@ -156,6 +164,13 @@ def _library() -> Any:
             f"certificates were skipped because the library cryptography {why}", name="cryptography"
         ) from None
     return x509
+
+
+def why_certificates_cannot_be_read() -> str:
+    """Why none can be read, in words; empty where they can be. It does not import what reads them."""
+    if importlib.util.find_spec("cryptography") is not None:
+        return ""
+    return "certificates are not read, because the library cryptography is not installed; pip install cryptography"
 
 
 def _attempt(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -881,9 +896,9 @@ def decompressed(algorithm: int, compressed: bytes, uncompressed_length: int) ->
         name, unpack = _UNPACKERS[algorithm]
     except KeyError:
         raise CertificateError(f"compression algorithm {algorithm} is not known") from None
-    if not 0 <= uncompressed_length <= _MAXIMUM:
+    if not 0 <= uncompressed_length <= MAXIMUM_UNPACKED:
         raise CertificateError(
-            f"{uncompressed_length} bytes would come out, and no more than {_MAXIMUM} may"
+            f"{uncompressed_length} bytes would come out, and no more than {MAXIMUM_UNPACKED} may"
         )
     found, is_whole, is_all = unpack(compressed, uncompressed_length + 1)
     if len(found) > uncompressed_length:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.util
 import os
 import sys
 import warnings
@@ -147,17 +148,21 @@ def _main(arguments: Sequence[str] | None, console: Console) -> None:
         embedded_secrets=options.embedded_secrets,
         search_limit=options.search_limit,
     )
+    used_there = False  # whether processes had a use for the secrets
     try:
         # Standard input can only be read here.
         if jobs < 2 or "-" in options.files:
             for path in options.files:
                 _print_one(path, choices, lines, console, failed)
         else:
-            _print_several(jobs, options.files, choices, lines, console, failed)
+            used_there = _print_several(jobs, options.files, choices, lines, console, failed)
     except ImportError as error:
         failed(error)
     if secrets is not None:
         secrets.end()
+        if not (secrets.used or used_there):
+            logs = ", ".join(options.keylog)
+            console.remark(f"{logs}: no connection in these captures has its secrets there")
 
 
 class _Choices(TypedDict):
@@ -173,6 +178,12 @@ class _Choices(TypedDict):
 def _secrets(paths: Iterable[str], failed: _Failures) -> KeyLog | None:
     """The secrets of key logs; None where there are none that can be read."""
     logs = []
+    if paths and importlib.util.find_spec("cryptography") is None:
+        failed.once(
+            "captures are read without secrets, because the library cryptography is not installed; "
+            "pip install cryptography"
+        )
+        return None
     for path in paths:
         try:
             logs.append(KeyLog(path, on_error=failed.once))
@@ -210,8 +221,8 @@ def _print_several(
     lines: Callable[[Iterable[Event]], bytes],
     console: Console,
     failed: _Failures,
-) -> None:
-    """Print the events of several files, which are read in processes."""
+) -> bool:
+    """Print the events of several files, which are read in processes; whether the secrets were of use in one."""
     import multiprocessing
     from concurrent.futures import BrokenExecutor
 
@@ -224,16 +235,18 @@ def _print_several(
         workers = Workers(jobs, context, _begin_worker)
     except OSError as error:
         failed(Exception(f"{jobs} processes cannot be started: {error.strerror}"))
-        return
+        return False
+    used = False
     try:
         printed = read_captures(
             paths,
             executor=workers,
-            make_all=partial(_pieces, lines=lines),
+            make_all=partial(_pieces, lines=lines, secrets=choices["secrets"]),
             on_error=failed,
             **choices,
         )
-        for pieces, reported, not_read in printed:
+        for pieces, reported, not_read, used_there in printed:
+            used |= used_there
             for piece in pieces:
                 console.write(piece)
             console.flush()
@@ -245,6 +258,7 @@ def _print_several(
         failed(error)
     finally:
         workers.kill_workers()
+    return used
 
 
 def _begin_worker() -> None:
@@ -283,14 +297,17 @@ def _tell(
 
 
 def _pieces(
-    events: Iterator[Event], lines: Callable[[list[Event]], bytes]
-) -> tuple[list[bytes], list[ReporterError], list[str]]:
-    """Events as lines, so many in each piece; an error of each function that failed; and what was not read."""
+    events: Iterator[Event], lines: Callable[[list[Event]], bytes], secrets: KeyLog | None
+) -> tuple[list[bytes], list[ReporterError], list[str], bool]:
+    """Events as lines, so many in each piece; an error of each function that failed; what was not read; and whether the
+    secrets have been of use in this process.
+    """
     reported: dict[str, ReporterError] = {}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", NotRead)
         pieces = _in_pieces(events, lines, reported)
-    return pieces, list(reported.values()), [str(each.message) for each in caught]
+    used = secrets is not None and secrets.used
+    return pieces, list(reported.values()), [str(each.message) for each in caught], used
 
 
 def _in_pieces(

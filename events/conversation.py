@@ -27,10 +27,11 @@ from tlsgrammar.names import CONTENT_TYPES, VERSIONS, ContentType, HandshakeType
 from tlsgrammar.registry import CONTENT_TYPE, DEFAULT
 from tlsgrammar.versions import is_supported, is_tls13
 
-from .certificates import CertificateError, decompressed
+from .certificates import MAXIMUM_UNPACKED, CertificateError, decompressed
 from .mapping import tls as _tls  # noqa: F401  (fills the table that the walker reads)
 from .model import (
     Connection,
+    ConnectionStateRemove,
     Event,
     ProtocolViolation,
     SslDecryptedData,
@@ -138,13 +139,15 @@ class Side:
     Attributes:
         is_orig: whether it is the originator.
         encrypts: whether what it sends from here on is encrypted.
+        unpacked: how many bytes its compressed certificates have been unpacked to.
     """
 
-    __slots__ = ("encrypts", "is_orig")
+    __slots__ = ("encrypts", "is_orig", "unpacked")
 
     def __init__(self, is_orig: bool) -> None:
         self.is_orig = is_orig
         self.encrypts = False
+        self.unpacked = 0
 
 
 # What a NamedTuple does when it is called, without the call.
@@ -155,6 +158,7 @@ _APPLICATION_DATA = ContentType.application_data.value
 _CLIENT_HELLO = HandshakeType.client_hello.value
 _COMPRESSED_CERTIFICATE = HandshakeType.compressed_certificate.value
 _SERVER_HELLO = HandshakeType.server_hello.value
+_HELLOS = (HandshakeType.client_hello.value, HandshakeType.server_hello.value)
 _SERVER_HELLOS = (HandshakeType.server_hello.value, HandshakeType.hello_retry_request.value)
 
 
@@ -174,11 +178,13 @@ class Conversation:
         version: the negotiated one; None before that is known.
         ts: when what is read now arrived, in seconds since the epoch.
         secrets: what is known of its secrets; None where nobody has any.
+        silent: whether nothing more is raised unless its secrets come, which they may yet.
         walker: what knows which events are asked for.
         registry: that of the structures.
     """
 
     __slots__ = (
+        "_before_silence",
         "_cipher_suite",
         "_client",
         "_decrypted_params",
@@ -191,6 +197,7 @@ class Conversation:
         "originator_is_guess",
         "registry",
         "secrets",
+        "silent",
         "state",
         "ts",
         "version",
@@ -226,6 +233,8 @@ class Conversation:
 
             self.secrets = Secrets(options.key_log, self.registry, transport.dtls)
         self._out: list[Event] = []
+        self.silent = False
+        self._before_silence: list[Event] = []
 
     def is_client(self, side: Side) -> bool:
         """Whether a side is the TLS client."""
@@ -242,6 +251,8 @@ class Conversation:
     def taken(self) -> list[Event]:
         """The events that were raised since it was last asked."""
         raised, self._out = self._out, []
+        if self.silent:
+            raised, self._before_silence = self._before_silence, []
         return raised
 
     def raise_event(self, event: Event) -> None:
@@ -259,6 +270,11 @@ class Conversation:
             path: where that stands in the grammar.
         """
         self.raise_event(ProtocolViolation(self.c, side.is_orig, offset, path, reason, ts=self.ts))
+
+    @property
+    def held(self) -> int:
+        """How many bytes of memory are held, about."""
+        return 0 if self.secrets is None else self.secrets.held
 
     # In: who is who, and how far they are
 
@@ -291,16 +307,40 @@ class Conversation:
             self.state = following
             if following is State.ESTABLISHED:
                 self.raise_event(SslEstablished(self.c, ts=self.ts))
-                if fact is not Fact.ENCRYPTED_RECORD and self._finishes and not self._is_open:
-                    self.state = State.FINISHED
+                if fact is not Fact.ENCRYPTED_RECORD:
+                    self._finish_unless_open()
 
     @property
     def _is_open(self) -> bool:
         """Whether what is encrypted can be read, so that the conversation goes on."""
         return self.secrets is not None and self.secrets.known()
 
+    def _finish_unless_open(self) -> None:
+        """Raise nothing more once it is established, where that is asked for and what is encrypted cannot be read. Where
+        its secrets may yet come it is silent: what is raised until then is lost.
+        """
+        if not self._finishes or self.state is not State.ESTABLISHED or self._is_open:
+            return
+        if self.secrets is None or self.version is None:
+            self.state = State.FINISHED
+        elif not self.silent:
+            self.silent = True
+            self._before_silence, self._out = self._out, []
+
+    def speak(self) -> None:
+        """Raise events again: the secrets have come."""
+        self.silent = False
+        self._out, self._before_silence = self._before_silence, []
+
+    def give_up_waiting(self) -> None:
+        """Wait for secrets no more."""
+        if self.silent:
+            self.state = State.FINISHED
+
     def finish(self) -> None:
         """Take note that nothing more comes, or that nothing more is of interest."""
+        if self.state not in (State.BEGINNING, State.FINISHED):
+            self.raise_event(ConnectionStateRemove(self.c, ts=self.ts))
         self.state = State.FINISHED
 
     # In: what was sent
@@ -343,9 +383,15 @@ class Conversation:
                 self.secrets.message(value["msg_type"], value["body"], data)
 
     def content(
-        self, side: Side, content_type: int, content: bytes, header_offset: int, offset: int
+        self,
+        side: Side,
+        content_type: int,
+        content: bytes,
+        header_offset: int,
+        offset: int,
+        type_path: str = "",
     ) -> None:
-        """Read what a record holds that is no handshake data and not encrypted, and raise its events.
+        """Read what a record holds that is no handshake data, and raise its events.
 
         Args:
             side: who sent it.
@@ -353,6 +399,7 @@ class Conversation:
             content: its bytes.
             header_offset: where the record begins in the direction.
             offset: where its content does.
+            type_path: where in the grammar its type stands; by default in the header.
         """
         schema = self.registry.schema(CONTENT_TYPE, content_type, self._transport.where)
         if schema is not None:
@@ -360,7 +407,7 @@ class Conversation:
             self.structure(side, schema, name, content, offset)
         elif content_type != _APPLICATION_DATA:
             reason = f"unknown content type {content_type}"
-            self.violation(side, header_offset, reason, self._transport.type_path)
+            self.violation(side, header_offset, reason, type_path or self._transport.type_path)
 
     def structure(
         self, side: Side, schema: Construct, name: str, content: bytes, offset: int
@@ -392,6 +439,10 @@ class Conversation:
 
     def encrypted_record(self, side: Side, content_type: int, length: int) -> None:
         """Raise the events of an encrypted record."""
+        if self.silent:
+            if not self._is_open:
+                return
+            self.speak()
         if self.state is not State.ESTABLISHED:
             one, other = self._sides
             if one.encrypts and other.encrypts:
@@ -400,8 +451,7 @@ class Conversation:
             self._out.append(
                 SslEncryptedData(self.c, side.is_orig, content_type, length, ts=self.ts)
             )
-        if self._finishes and self.state is State.ESTABLISHED and not self._is_open:
-            self.state = State.FINISHED
+        self._finish_unless_open()
 
     def probable_handshake_message(self, side: Side, length: int) -> None:
         """Raise the event of an encrypted record in the handshake of TLS 1.3."""
@@ -426,7 +476,9 @@ class Conversation:
         if msg_type == _COMPRESSED_CERTIFICATE and value["body"] is not None:
             self._unpack(side, value["body"], name, message, params)
         self.hear(Handshake, value, side, name, malformed, params=params, within=message)
-        if not malformed and value["body"] is not None:
+        if msg_type in _HELLOS and self._is_tls13:
+            self.violation(side, message.offset(0), "a hello after the handshake of TLS 1.3")
+        elif not malformed and value["body"] is not None:
             if msg_type == _SERVER_HELLO:
                 self._learn_again(value["body"])
             self._tell_secrets(value, message.data)
@@ -442,7 +494,14 @@ class Conversation:
                     SslDecryptedData(self.c, side.is_orig, content.type, content.data, ts=self.ts)
                 )
         elif content.data:
-            self.content(side, content.type, content.data, content.offset, content.offset)
+            offset, path = content.offset, "TLSInnerPlaintext.type"
+            self.content(side, content.type, content.data, offset, offset, path)
+
+    @property
+    def _is_tls13(self) -> bool:
+        """Whether the keys of TLS 1.3 have been agreed upon, so that no other hello may come."""
+        version = None if self.secrets is None else self.secrets.version
+        return version is not None and version.is_tls13
 
     def _unpack(
         self, side: Side, body: Any, name: str, message: HandshakeMessage, params: Container
@@ -451,10 +510,14 @@ class Conversation:
         if self.walker.visit(Certificate) is None:
             return
         try:
+            length = body["uncompressed_length"]
+            if side.unpacked + length > MAXIMUM_UNPACKED:
+                raise CertificateError(
+                    f"no more than {MAXIMUM_UNPACKED} bytes of compressed certificates are unpacked for one side"
+                )
+            side.unpacked += length
             unpacked = decompressed(
-                body["algorithm"],
-                body["compressed_certificate_message"],
-                body["uncompressed_length"],
+                body["algorithm"], body["compressed_certificate_message"], length
             )
         except CertificateError as error:
             path = "CompressedCertificate.compressed_certificate_message"

@@ -154,7 +154,7 @@ class DatagramAnalyzer:
     def held(self) -> int:
         """How many bytes of memory are held for what has not arrived whole, about."""
         waiting = 0 if self._opener is None else self._opener.held
-        return self._originator.held + self._responder.held + waiting
+        return self._originator.held + self._responder.held + waiting + self._conversation.held
 
     def deliver(
         self, datagram: bytes, is_orig: bool, ts: float | None = None, missing: int = 0
@@ -222,6 +222,23 @@ class DatagramAnalyzer:
         conversation.finish()
         return conversation.taken()
 
+    def catch_up(self, ts: float | None = None) -> list[Event]:
+        """Read what has waited for secrets that have come since. Delivering more does so by itself.
+
+        Args:
+            ts: when.
+        """
+        conversation = self._conversation
+        secrets = conversation.secrets
+        if self._opener is None or self.finished or secrets is None or not secrets.known():
+            return []
+        conversation.ts = ts
+        if conversation.silent:
+            conversation.speak()
+        for opened in self._opener.late():
+            self._opened(opened)
+        return conversation.taken()
+
     def end(self, ts: float | None = None) -> list[Event]:
         """Take note that no more datagrams come.
 
@@ -231,14 +248,16 @@ class DatagramAnalyzer:
         conversation = self._conversation
         if conversation.state is State.FINISHED:
             return []
+        late = self.catch_up(ts)
         conversation.ts = ts
         for label, sender in ((True, self._originator), (False, self._responder)):
             pending = sender.fragments.pending
+            pending += sum([each.pending for each in sender.decrypted.values()])
             if pending:
                 reason = f"the data ends with {pending} handshake messages that are not whole"
                 conversation.violation(sender, self.offsets[label], reason)
         conversation.finish()
-        return conversation.taken()
+        return late + conversation.taken()
 
     @property
     def _may_be_early_data(self) -> bool:
@@ -308,6 +327,8 @@ class DatagramAnalyzer:
         if secrets.unsupported and not sender.unread and secrets.known():
             conversation.violation(sender, offset, secrets.unsupported)
             self._originator.unread = self._responder.unread = True
+        if conversation.silent and not self._opener.waits:
+            conversation.give_up_waiting()
 
     def _opened(self, opened: Opened) -> None:
         conversation = self._conversation

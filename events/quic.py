@@ -232,10 +232,11 @@ class _Encrypted:
         cryptos: the CRYPTO data that are sent in Handshake and in 1-RTT packets, by whether the client sends them.
         held: packets that wait for their secret.
         holds: whether any may.
+        tried_with: what was known when they were tried last.
         unread: the sides of which it has been told that something cannot be read.
     """
 
-    __slots__ = ("cryptos", "held", "holds", "opener", "unread")
+    __slots__ = ("cryptos", "held", "holds", "opener", "tried_with", "unread")
 
     def __init__(self, opener: PacketOpener, limit: int) -> None:
         self.opener = opener
@@ -246,6 +247,7 @@ class _Encrypted:
         }
         self.held: list[_Waiting] = []
         self.holds = True
+        self.tried_with: object = None
         self.unread: set[bool] = set()
 
     @property
@@ -482,16 +484,30 @@ class QuicAnalyzer:
             self._read(each, out)
         return out
 
+    def catch_up(self, ts: float | None = None) -> list[Event]:
+        """Read what has waited for secrets that have come since. Delivering more does so by itself.
+
+        Args:
+            ts: when.
+        """
+        out: list[Event] = []
+        for connection in self._connections:
+            connection.conversation.ts = ts
+            self._open_held(connection)
+            out += connection.conversation.taken()
+        return out
+
     def end(self, ts: float | None = None) -> list[Event]:
         """Take note that no more datagrams come.
 
         Returns:
             A `ProtocolViolation` for each direction of a connection with a message that is not whole.
         """
-        out: list[Event] = []
+        out = self.catch_up(ts)
         for connection in self._connections:
             connection.conversation.ts = ts
             self._report_missing(connection)
+            connection.conversation.finish()
             out += connection.conversation.taken()
         self._connections = []
         self.idle = True
@@ -511,6 +527,9 @@ class QuicAnalyzer:
         """
         out: list[Event] = []
         self._report(reason, True, self.offsets[True], ts, out)
+        for connection in self._connections:
+            connection.conversation.finish()
+            out += connection.conversation.taken()
         self._connections.clear()
         self.end(ts)
         return out
@@ -852,19 +871,34 @@ class QuicAnalyzer:
             connection.conversation.ts = datagram.ts
             belongs = self._open(_Waiting(packet, datagram, connection.version), connection)
             out += connection.conversation.taken()
+            if connection.conversation.state is State.FINISHED:
+                self._forget(connection, over=True)
             if belongs:
                 return
 
     def _open(self, waiting: _Waiting, connection: _Connection) -> bool:
         """Open a packet, and those that have waited for the same secrets; whether it belongs to the connection."""
-        encrypted, secrets = connection.encrypted, connection.conversation.secrets
+        self._open_held(connection)
+        encrypted = connection.encrypted
         assert encrypted is not None
-        assert secrets is not None
-        if encrypted.held and secrets.known():
-            held, encrypted.held = encrypted.held, []
-            for each in held:
-                self._open_one(each, connection, encrypted)
-        return self._open_one(waiting, connection, encrypted)
+        belongs = self._open_one(waiting, connection, encrypted)
+        if connection.conversation.silent and not encrypted.holds:
+            connection.conversation.give_up_waiting()
+        return belongs
+
+    def _open_held(self, connection: _Connection) -> None:
+        """Open the packets that have waited for secrets, if those have come."""
+        encrypted, conversation = connection.encrypted, connection.conversation
+        if encrypted is None or conversation.secrets is None or not conversation.secrets.known():
+            return
+        if conversation.silent:
+            conversation.speak()
+        if not encrypted.held or encrypted.tried_with == conversation.secrets.known_now:
+            return
+        encrypted.tried_with = conversation.secrets.known_now
+        held, encrypted.held = encrypted.held, []
+        for each in held:
+            self._open_one(each, connection, encrypted)
 
     def _open_one(self, waiting: _Waiting, connection: _Connection, encrypted: _Encrypted) -> bool:
         packet, datagram, version = waiting
@@ -987,6 +1021,7 @@ class QuicAnalyzer:
             reason = f"{why}: nothing more of this one is read"
             client = chosen_one.client
             conversation.violation(client, self.offsets[client.label], reason)
+        conversation.finish()
         out += conversation.taken()
         self._forget(chosen_one, over=False)
 
@@ -994,14 +1029,24 @@ class QuicAnalyzer:
         """Say what is missing of messages that have begun, once."""
         last = connection.attempts[-1].crypto
         of_client = [attempt.crypto for attempt in connection.attempts]
-        for side, crypto in (
+        begun = [
             *((connection.client, each) for each in of_client),
             (connection.server, connection.crypto),
-        ):
+        ]
+        for side, crypto in begun:
             missing = crypto.missing(established and (crypto is last or side is connection.server))
-            if missing:
-                crypto.lost = True
-                connection.conversation.violation(side, self.offsets[side.label], missing)
+            self._report_lost(connection, side, crypto, missing)
+        if connection.encrypted is not None and not established:
+            for (is_client, _), crypto in connection.encrypted.cryptos.items():
+                side = connection.client if is_client else connection.server
+                self._report_lost(connection, side, crypto, crypto.missing(False))
+
+    def _report_lost(
+        self, connection: _Connection, side: _Endpoint, crypto: _Crypto, missing: str
+    ) -> None:
+        if missing:
+            crypto.lost = True
+            connection.conversation.violation(side, self.offsets[side.label], missing)
 
 
 def _destination(packet: Packet) -> Any:

@@ -267,7 +267,7 @@ class Analyzer:
     def held(self) -> int:
         """How many bytes of memory are held for what has not arrived whole, about."""
         waiting = 0 if self._opener is None else self._opener.held
-        return self._originator.held + self._responder.held + waiting
+        return self._originator.held + self._responder.held + waiting + self._conversation.held
 
     def deliver(self, data: bytes, is_orig: bool, ts: float | None = None) -> list[Event]:
         """Take the next bytes of a direction.
@@ -288,6 +288,8 @@ class Analyzer:
             data = bytes(data)  # what is kept of it must not change
         conversation.ts = ts
         if direction.reading in _OF_RECORDS:
+            if self._opener is not None and not direction.records.keep:
+                direction.records.keep = self._opener.wants(conversation.is_client(direction))
             if direction.records.feed(data):
                 self._read(direction)
         else:
@@ -372,6 +374,23 @@ class Analyzer:
         conversation.finish()
         return conversation.taken()
 
+    def catch_up(self, ts: float | None = None) -> list[Event]:
+        """Read what has waited for secrets that have come since. Delivering more does so by itself.
+
+        Args:
+            ts: when.
+        """
+        conversation = self._conversation
+        secrets = conversation.secrets
+        if self._opener is None or self.finished or secrets is None or not secrets.known():
+            return []
+        conversation.ts = ts
+        if conversation.silent:
+            conversation.speak()
+        for opened in self._opener.late():
+            self._opened(opened)
+        return conversation.taken()
+
     def end(self, ts: float | None = None) -> list[Event]:
         """Take note that the connection is over.
 
@@ -382,11 +401,15 @@ class Analyzer:
         conversation = self._conversation
         if self.finished:
             return []
+        late = self.catch_up(ts)
         conversation.ts = ts
         for direction in (self._originator, self._responder):
             if direction.reading is _Reading.BEGINNING:
                 self._recognise(direction, last=True)
-                self._read(direction)
+            elif direction.resync is not None:
+                direction.resync.waits = False
+                self._try_candidates(direction, direction.resync)
+            self._read(direction)
         for direction in (self._originator, self._responder):
             if direction.reading in _OF_RECORDS and conversation.state is not State.BEGINNING:
                 pending = direction.records.pending
@@ -395,8 +418,9 @@ class Analyzer:
                 if pending:
                     reason = f"the data ends in the middle of {pending}"
                     conversation.violation(direction, direction.records.offset, reason)
+            self._interrupt_decrypted(direction, direction.arrived)
         conversation.finish()
-        return conversation.taken()
+        return late + conversation.taken()
 
     def _peer(self, direction: _Direction) -> _Direction:
         return self._responder if direction is self._originator else self._originator
@@ -716,15 +740,18 @@ class Analyzer:
         fragment = record.fragment
         if fragment is None and records.keep:
             fragment = records.passed
+        tail = records.tail if records.tail_offset == record.fragment_offset else b""
         protected = None
         if fragment is not None:
             protected = ProtectedRecord(
                 record.type, record.version, fragment, record.fragment_offset
             )
-        for opened in opener.take(is_client, protected, record.length, records.tail):
+        for opened in opener.take(is_client, protected, record.length, tail):
             self._opened(opened)
         records.keep = opener.wants(is_client)
         self._tell_unsupported(direction, record)
+        if self._conversation.silent and not opener.waits:
+            self._conversation.give_up_waiting()
 
     def _tell_unsupported(self, direction: _Direction, record: Record) -> None:
         secrets = self._conversation.secrets
@@ -805,6 +832,11 @@ class Analyzer:
         search = direction.resync
         assert search is not None
         search.feed(data)
+        is_client = self._conversation.is_client(direction)
+        self._opening().earn(is_client, len(data))
+        self._try_candidates(direction, search)
+
+    def _try_candidates(self, direction: _Direction, search: RecordSearch) -> None:
         conversation = self._conversation
         is_client = conversation.is_client(direction)
         while (candidate := search.next()) is not None:

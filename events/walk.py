@@ -54,6 +54,7 @@ from .model import (
     MODERN,
     OWN,
     QUIC,
+    ROWS,
     SECRETS,
     Connection,
     Event,
@@ -256,9 +257,9 @@ def known_events(registry: Registry = DEFAULT) -> list[str]:
     return [*_LISTED, *sorted({row.event.name for row in rows} - _LISTED.keys())]
 
 
-_ALL: tuple[type[Event], ...] = (*DOCUMENTED, *OWN, *MODERN, *QUIC, *SECRETS)
+_ALL: tuple[type[Event], ...] = (*DOCUMENTED, *OWN, *MODERN, *QUIC, *SECRETS, *ROWS)
 _LISTED = {event.name: event for event in _ALL}
-_LATER = frozenset((*MODERN, *QUIC, *SECRETS))
+_ON_REQUEST = frozenset((*MODERN, *QUIC, *SECRETS, *ROWS))
 
 
 def check_wanted(
@@ -303,8 +304,8 @@ class Walker:
     """The walk over structures for a set of events.
 
     Args:
-        wanted: the names of the events that are asked for; all but those of `MODERN`, `QUIC` and
-            `SECRETS` where it is None.
+        wanted: the names of the events that are asked for; all but those that are raised on
+            request only where it is None.
         registry: that of the structures.
 
     Attributes:
@@ -338,7 +339,9 @@ class Walker:
         """Whether the events of a class are asked for."""
         wanted = self._wants.get(event)
         if wanted is None:
-            wanted = event not in _LATER if self._wanted is None else event.name in self._wanted
+            wanted = (
+                event not in _ON_REQUEST if self._wanted is None else event.name in self._wanted
+            )
             self._wants[event] = wanted
         return wanted
 

@@ -144,9 +144,19 @@ __all__ = [
     "load_extensions",
     "names",
     "parse",
+    "quic",
     "read",
     "record",
     "registry",
     "sslv2",
     "versions",
 ]
+
+
+def __getattr__(name: str) -> object:
+    # It takes time to import, and few need it.
+    if name == "quic":
+        import importlib
+
+        return importlib.import_module(".quic", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -62,6 +62,7 @@ class Registry(OpenTypes):
         # The key exchange of a cipher suite whose name does not tell, and those whose parameters are signed, and that
         # are preceded by an identity.
         self._key_exchanges: dict[int, str] = {}
+        self._protections: dict[int, str] = {}
         self._signed: set[str] = set()
         self._with_identity: set[str] = set()
 
@@ -70,6 +71,7 @@ class Registry(OpenTypes):
         copied = Registry()
         self.copy_to(copied)
         copied._key_exchanges.update(self._key_exchanges)
+        copied._protections.update(self._protections)
         copied._signed.update(self._signed)
         copied._with_identity.update(self._with_identity)
         return copied
@@ -196,7 +198,13 @@ class Registry(OpenTypes):
             self.changed()
 
     def register_cipher_suite(
-        self, code: int, name: str, *, key_exchange: str | None = None, replace: bool = False
+        self,
+        code: int,
+        name: str,
+        *,
+        key_exchange: str | None = None,
+        protection: str | None = None,
+        replace: bool = False,
     ) -> None:
         """Make a cipher suite known.
 
@@ -204,10 +212,12 @@ class Registry(OpenTypes):
             code: its code point, 0 to 65535.
             name: its name, as `TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256`.
             key_exchange: the name of its key exchange, where its own name does not begin with it.
+            protection: the name of a known suite that protects records in the same way, where its own name does not say
+                how it does: `TLS_AES_128_GCM_SHA256`.
             replace: take the code point and the name from the suites that hold them.
 
         Raises:
-            ValueError: the code point or the name is taken, or no such key exchange is registered.
+            ValueError: the code point or the name is taken, or no such key exchange or suite is registered.
             TypeError: the code point is not an integer.
         """
         _check_code("cipher suite", name, code, 2**16)
@@ -216,10 +226,17 @@ class Registry(OpenTypes):
             raise ValueError(
                 f"cipher suite {name!r}: no key exchange {key_exchange!r} is registered{nearest(key_exchange, known)}"
             )
+        if protection is not None:
+            try:
+                self.code_of(names.CIPHER_SUITES, protection)
+            except KeyError as error:
+                raise ValueError(f"cipher suite {name!r}: {error.args[0]}") from None
         with changing:
             self.add_name(names.CIPHER_SUITES, code, name, replace=replace)
             others = {c: of for c, of in self._key_exchanges.items() if c != code}
             self._key_exchanges = others if key_exchange is None else {**others, code: key_exchange}
+            others = {c: of for c, of in self._protections.items() if c != code}
+            self._protections = others if protection is None else {**others, code: protection}
             self.changed()
 
     def register_name(self, of: Names, code: int, name: str, *, replace: bool = False) -> None:
@@ -304,6 +321,14 @@ class Registry(OpenTypes):
     def key_exchange_of(self, cipher_suite: int) -> str | None:
         """The key exchange that a cipher suite was registered with, if its name does not tell."""
         return self._key_exchanges.get(cipher_suite)
+
+    def protection_of(self, cipher_suite: int) -> str:
+        """The name that says how a cipher suite protects records: its own, or that of the one that it was registered
+        with.
+        """
+        return self._protections.get(cipher_suite) or self.name_of(
+            names.CIPHER_SUITES, cipher_suite
+        )
 
     def is_signed(self, key_exchange: str | None) -> bool:
         """Whether a signature stands behind the server's parameters of a key exchange."""

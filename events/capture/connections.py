@@ -457,8 +457,8 @@ class Connections:
             chunks = side.stream.finish()
             if chunks:
                 self._deliver(side, chunks, ts, events)
-        if flow.analyzer is not None and not is_open:
-            events += flow.analyzer.end(ts)
+        if flow.analyzer is not None:
+            events += flow.analyzer.catch_up(ts) if is_open else flow.analyzer.end(ts)
         flow.closed = closed
         self._done(flow)
 

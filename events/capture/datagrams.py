@@ -9,7 +9,7 @@ handshake is over; before that, the client tries again. (For QUIC, its analyzer 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -55,6 +55,8 @@ class _Analyzer(Protocol):
     ) -> list[Event]: ...
 
     def give_up(self, reason: str, ts: float | None = None) -> list[Event]: ...
+
+    def catch_up(self, ts: float | None = None) -> list[Event]: ...
 
     def end(self, ts: float | None = None) -> list[Event]: ...
 
@@ -172,6 +174,9 @@ class _Done:
         return []
 
     def give_up(self, reason: str, ts: float | None = None) -> list[Event]:
+        return []
+
+    def catch_up(self, ts: float | None = None) -> list[Event]:
         return []
 
     def end(self, ts: float | None = None) -> list[Event]:
@@ -353,8 +358,13 @@ class DatagramFlows:
             flow.random = client_random(datagram)
         return analyzer
 
-    def end(self) -> None:
+    def end(self) -> Iterable[Event]:
         """Take note that the capture is over. What a flow was in the middle of then, nobody knows to be missing."""
+        if self._options.key_log is not None:
+            for flow in self._of_interest:
+                for analyzer in flow.analyzers:
+                    if analyzer is not None:
+                        yield from analyzer.catch_up(flow.last_time)
         self._flows.clear()
         for kept in self._kept:
             kept.clear()

@@ -64,7 +64,9 @@ class Embedded:
                 self._tell("the library cryptography is not installed; pip install cryptography")
 
     def end(self) -> None:
-        """Take note that there are no more."""
+        """Take note that there are no more, and that what a key log lacks has not come."""
+        if self.options.key_log is not None:
+            self.options.key_log.end()
         left_out = self._capture.secrets_left_out
         if left_out and self._keylog is not None:
             self._told = False

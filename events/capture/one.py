@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Unpack
 
-from ..model import Event
+from ..certificates import why_certificates_cannot_be_read
+from ..model import Event, X509Certificate
 from ..not_read import NotRead
 from ..options import Choices, Options, chosen
 from .clock import Clock
@@ -54,6 +55,10 @@ def read_capture(
     capture = open_capture(path, progress)
     name = os.fsdecode(path)
     check_link_type(name, capture)
+    if options.names is not None and X509Certificate.name in options.names:
+        why = why_certificates_cannot_be_read()
+        if why:
+            _warn(f"{name}: {why}")
     embedded = Embedded(name, capture, options, _warn)
     return chain.from_iterable(_events(frames(name, capture, _warn), embedded))
 
@@ -91,10 +96,8 @@ def _events(
                 yield events
                 events = []
     except CaptureError:
-        yield connections.end()
-        flows.end()
+        yield from (connections.end(), flows.end())
         embedded.end()
         raise
-    yield connections.end()
-    flows.end()
+    yield from (connections.end(), flows.end())
     embedded.end()

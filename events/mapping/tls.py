@@ -30,7 +30,12 @@ from tlsgrammar.extensions.groups import (
     KeyShareServerHello,
 )
 from tlsgrammar.extensions.negotiation import SelectedVersion
-from tlsgrammar.extensions.psk import OfferedPsks, PskKeyExchangeModes, SelectedPsk
+from tlsgrammar.extensions.psk import (
+    OfferedPsks,
+    PskKeyExchangeModes,
+    SelectedPsk,
+    SessionTicket,
+)
 from tlsgrammar.handshake import (
     CertificateExtension,
     CertificateRequestExtension,
@@ -59,6 +64,7 @@ from tlsgrammar.names import (
 from tlsgrammar.registry import DEFAULT
 
 from ..certificates import CertificateError, read_certificate
+from ..fingerprints import ja3, ja3s, ja4
 from ..model import (
     Event,
     ProtocolViolation,
@@ -67,6 +73,7 @@ from ..model import (
     SslAlert,
     SslCertificateRequest,
     SslChangeCipherSpec,
+    SslClientFingerprints,
     SslClientHello,
     SslDhClientParams,
     SslDhServerParams,
@@ -83,6 +90,7 @@ from ..model import (
     SslExtensionPreSharedKeyServerHello,
     SslExtensionPskKeyExchangeModes,
     SslExtensionServerName,
+    SslExtensionSessionTicket,
     SslExtensionSignatureAlgorithm,
     SslExtensionSignatureAlgorithmsCert,
     SslExtensionSignedCertificateTimestamp,
@@ -91,6 +99,7 @@ from ..model import (
     SslHeartbeat,
     SslRsaClientPms,
     SslServerCurve,
+    SslServerFingerprint,
     SslServerHello,
     SslServerSignature,
     SslSessionTicketHandshake,
@@ -232,6 +241,11 @@ def ssl_extension_signed_certificate_timestamp(
     )
 
 
+@raises(SslExtensionSessionTicket, SessionTicket)
+def ssl_extension_session_ticket(ticket: Any, at: Occasion) -> SslExtensionSessionTicket:
+    return SslExtensionSessionTicket(at.c, at.is_client, ticket["ticket"], ts=at.ts)
+
+
 @raises(SslExtensionSupportedVersions, SupportedVersions)
 def ssl_extension_supported_versions(body: Any, at: Occasion) -> SslExtensionSupportedVersions:
     return SslExtensionSupportedVersions(at.c, at.is_client, body["versions"], ts=at.ts)
@@ -291,6 +305,18 @@ def ssl_client_hello(hello: Any, at: Occasion) -> SslClientHello | None:
         hello["cipher_suites"],
         ts=at.ts,
     )
+
+
+@raises(SslClientFingerprints, ClientHello)
+def ssl_client_fingerprints(hello: Any, at: Occasion) -> SslClientFingerprints | None:
+    if at.malformed:
+        return None
+    return SslClientFingerprints(at.c, at.is_orig, ja3(hello), ja4(hello), ts=at.ts)
+
+
+@raises(SslServerFingerprint, ServerHello)
+def ssl_server_fingerprint(hello: Any, at: Occasion) -> SslServerFingerprint:
+    return SslServerFingerprint(at.c, at.is_orig, ja3s(hello), ts=at.ts)
 
 
 @raises(SslServerHello, ServerHello)

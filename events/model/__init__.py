@@ -65,10 +65,18 @@ from .quic import (
     QUICUnhandledVersion,
     QUICZeroRTTPacket,
 )
+from .rows import (
+    ROWS,
+    ConnectionStateRemove,
+    SslClientFingerprints,
+    SslExtensionSessionTicket,
+    SslServerFingerprint,
+)
 from .secrets import SECRETS, SslDecryptedData, X509Certificate
 
 __all__ = [
     "Connection",
+    "ConnectionStateRemove",
     "DOCUMENTED",
     "Event",
     "MODERN",
@@ -82,12 +90,14 @@ __all__ = [
     "QUICRetryPacket",
     "QUICUnhandledVersion",
     "QUICZeroRTTPacket",
+    "ROWS",
     "ReporterError",
     "SECRETS",
     "SignatureAndHashAlgorithm",
     "SslAlert",
     "SslCertificateRequest",
     "SslChangeCipherSpec",
+    "SslClientFingerprints",
     "SslClientHello",
     "SslDecryptedData",
     "SslDhClientParams",
@@ -107,6 +117,7 @@ __all__ = [
     "SslExtensionPreSharedKeyServerHello",
     "SslExtensionPskKeyExchangeModes",
     "SslExtensionServerName",
+    "SslExtensionSessionTicket",
     "SslExtensionSignatureAlgorithm",
     "SslExtensionSignatureAlgorithmsCert",
     "SslExtensionSignedCertificateTimestamp",
@@ -117,6 +128,7 @@ __all__ = [
     "SslProbableEncryptedHandshakeMessage",
     "SslRsaClientPms",
     "SslServerCurve",
+    "SslServerFingerprint",
     "SslServerHello",
     "SslServerSignature",
     "SslSessionTicketHandshake",

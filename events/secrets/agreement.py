@@ -6,7 +6,7 @@ here needs the library cryptography before a secret is found.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from tlsgrammar import Registry
@@ -21,7 +21,7 @@ from tlsgrammar.names import CIPHER_SUITES, HandshakeType
 from tlsgrammar.versions import is_tls13
 
 from .keylog import KeyLog, Label
-from .suites import Suite, suite
+from .suites import Suite, hash_size, suite
 
 if TYPE_CHECKING:
     from .records import Agreed, Protection, Version
@@ -36,6 +36,7 @@ _SESSION_TICKET = 35
 
 _CLIENT_HELLO = HandshakeType.client_hello.value
 _SERVER_HELLO = HandshakeType.server_hello.value
+_HELLOS = frozenset({_CLIENT_HELLO, _SERVER_HELLO})
 _NEW_SESSION_TICKET = HandshakeType.new_session_ticket.value
 _CLIENT_KEY_EXCHANGE = HandshakeType.client_key_exchange.value
 
@@ -123,6 +124,8 @@ class Secrets:
             body: what its body was parsed to.
             data: its bytes.
         """
+        if self.version is not None and self.version.is_tls13 and msg_type in _HELLOS:
+            return  # TLS 1.3 has no second handshake
         if msg_type == _CLIENT_HELLO:
             self._client_hello(body)
         elif self.client_random is None:
@@ -150,11 +153,16 @@ class Secrets:
         self._session_id = hello["legacy_session_id"]
         self._ticket = extension_data(hello, _SESSION_TICKET) or b""
         self.offers_early_data = has_extension(hello, _EARLY_DATA)
-        self.offered = tuple(hello["cipher_suites"]) if self.offers_early_data else ()
+        self.offered = self._of_tls13(hello["cipher_suites"]) if self.offers_early_data else ()
         # Over datagrams messages are hashed with a header that is not here.
         wanted = self._keylog.has_pre_master_secrets and not self._dtls
         self._transcript = [] if wanted else None
         self._transcript_size = 0
+
+    def _of_tls13(self, codes: Iterable[int]) -> tuple[int, ...]:
+        """The cipher suites of TLS 1.3 among those that a client offers, each once."""
+        suites = {code: suite(code, self._registry) for code in codes}
+        return tuple(code for code, of in suites.items() if of is not None and of.tls13)
 
     def _server_hello(self, hello: Any) -> None:
         from .records import Agreed, Version
@@ -189,6 +197,16 @@ class Secrets:
 
     # Out
 
+    @property
+    def held(self) -> int:
+        """How many bytes of memory are held, about."""
+        return self._transcript_size if self._transcript is not None else 0
+
+    @property
+    def known_now(self) -> object:
+        """What may open something: it differs whenever that may have changed."""
+        return self._keylog.generation, self.version, self.suite, self.agreement
+
     def known(self) -> bool:
         """Whether there is any secret of the conversation, so far."""
         if self.client_random is None:
@@ -216,20 +234,19 @@ class Secrets:
             level: `EARLY`, `HANDSHAKE` or `APPLICATION`.
         """
         label = _LABELS.get((is_client, level))
-        return None if label is None else self.find(label)
+        secret = None if label is None else self.find(label)
+        if secret is None or level == EARLY or self.suite is None:
+            return secret
+        # Of the last line of a file that grows, perhaps only the beginning is there.
+        return secret if len(secret) == hash_size(self.suite.prf) else None
 
     def suites_of_early_data(self, secret: bytes) -> Iterator[Suite]:
         """The cipher suites that early data may be protected with, which is said in no hello: those that the client offers
         whose hash is as long as the secret.
         """
-        from .schedule import HASHES
-
         for code in self.offered:
             found = suite(code, self._registry)
-            made_of = None if found is None else HASHES.get(found.prf)
-            if found is None or made_of is None or not found.tls13:
-                continue
-            if made_of.digest_size == len(secret):
+            if found is not None and hash_size(found.prf) == len(secret):
                 yield found
 
 
@@ -257,30 +274,33 @@ class TrafficSecrets:
         """The secret of a level; None where it is not known, so far, or has been forgotten.
 
         Args:
-            level: of those after `APPLICATION` the last that was asked for, or the next.
+            level: it; each step beyond the one that was reached last takes time.
         """
         if level < APPLICATION:
             return self._secrets.traffic_secret(self._is_client, level)
         if self._last is None:
             self._last = self._secrets.traffic_secret(self._is_client, APPLICATION)
-        if self._last is None or level == self._level:
-            return self._last
-        return self._next() if level == self._level + 1 else None
+        if level < self._level:
+            return None
+        secret = self._last
+        for _ in range(level - self._level):
+            secret = self._after(secret)
+        return secret
 
     def reach(self, level: int) -> None:
         """Take note that a level has been reached, so that those before it are of no use."""
         while self._level < level:
-            self._last = self._next()
+            self._last = self._after(self._last)
             self._level += 1
 
-    def _next(self) -> bytes | None:
-        from .schedule import HASHES, expand_label
+    def _after(self, secret: bytes | None) -> bytes | None:
+        from .schedule import expand_label
 
-        secret, suite, version = self._last, self._secrets.suite, self._secrets.version
+        suite, version = self._secrets.suite, self._secrets.version
         if secret is None or suite is None or version is None:
             return None
-        size = HASHES[suite.prf].digest_size
         update = self._update or version.update
+        size = hash_size(suite.prf)
         return expand_label(suite.prf, secret, update, size, prefix=version.prefix)
 
 

@@ -42,23 +42,74 @@ class Opened(NamedTuple):
     content: Content | None
 
 
+class _Numbered(NamedTuple):
+    """What a record holds, and which one it is."""
+
+    epoch: int
+    number: int
+    content: Content
+
+
+_WINDOW = 1024
+
+
+class _Window:
+    """Which of the last records of an epoch have been seen (RFC 6347 section 4.1.2.6). Those before them count as new:
+    rather twice than not at all.
+    """
+
+    __slots__ = ("_highest", "_seen")
+
+    def __init__(self) -> None:
+        self._highest = -1
+        self._seen = 0  # a bit for each record: the lowest for the highest number
+
+    def is_new(self, number: int) -> bool:
+        """Whether a record has not been seen; it has from now on."""
+        ahead = number - self._highest
+        if ahead > 0:
+            self._highest = number
+            self._seen = ((self._seen << ahead) | 1) & (2**_WINDOW - 1) if ahead < _WINDOW else 1
+            return True
+        bit = 1 << -ahead
+        if ahead <= -_WINDOW:
+            return True
+        is_new = not self._seen & bit
+        self._seen |= bit
+        return is_new
+
+
 class DatagramOpener:
     """Opens the records of a flow.
 
     Args:
         secrets: those of its conversation.
+
+    Attributes:
+        waits: whether everything is held so far that waits for its secrets.
     """
 
-    __slots__ = ("_epochs", "_held", "_held_size", "_holds", "_secrets", "_sides")
+    __slots__ = (
+        "_epochs",
+        "_held",
+        "_held_size",
+        "_secrets",
+        "_seen",
+        "_sides",
+        "_tried_with",
+        "waits",
+    )
 
     def __init__(self, secrets: Secrets) -> None:
         self._secrets = secrets
         # Up to DTLS 1.2, what was agreed upon before an epoch; in DTLS 1.3, the keys of each side.
         self._epochs: dict[int, Agreement] = {}
         self._sides: dict[bool, _Epochs] = {}
-        self._holds = True
+        self.waits = True
         self._held: list[tuple[bool, DatagramRecord, int]] = []
         self._held_size = 0
+        self._tried_with: object = None  # what was known when those were tried last
+        self._seen: dict[tuple[bool, int], _Window] = {}
 
     @property
     def held(self) -> int:
@@ -67,7 +118,7 @@ class DatagramOpener:
 
     def let_go(self) -> None:
         """Hold nothing any more of what waits for its secrets."""
-        self._holds = False
+        self.waits = False
         self._held, self._held_size = [], 0
 
     def take(self, is_client: bool, record: DatagramRecord, offset: int) -> Iterator[Opened]:
@@ -81,8 +132,8 @@ class DatagramOpener:
         yield from self.late()
         known, content = self._open(is_client, record, offset)
         if known:
-            yield Opened(is_client, record, offset, content)
-        elif self._holds and not self._secrets.unsupported:
+            yield from self._once(is_client, record, offset, content)
+        elif self.waits and not self._secrets.unsupported:
             if not self._held:
                 self._secrets.keylog.may_wait(self)
             self._held.append((is_client, record, offset))
@@ -94,18 +145,39 @@ class DatagramOpener:
         """What has become of records that have waited for secrets, if those have come."""
         if not self._held or not self._secrets.known():
             return
+        known_now = self._secrets.known_now
+        if known_now == self._tried_with:
+            return
+        self._tried_with = known_now
         held, self._held, self._held_size = self._held, [], 0
         for is_client, record, offset in held:
             known, content = self._open(is_client, record, offset)
             if known:
-                yield Opened(is_client, record, offset, content)
+                yield from self._once(is_client, record, offset, content)
             else:
                 self._held.append((is_client, record, offset))
                 self._held_size += _RECORD_SIZE + len(record.fragment)
 
+    def _once(
+        self, is_client: bool, record: DatagramRecord, offset: int, numbered: _Numbered | None
+    ) -> Iterator[Opened]:
+        """What has become of a record, unless it is one that a network has sent twice."""
+        if numbered is None:
+            yield Opened(is_client, record, offset, None)
+            return
+        key = is_client, numbered.epoch
+        window = self._seen.get(key)
+        if window is None:
+            # Of the epoch before this one something may come late.
+            recent = numbered.epoch - 1
+            self._seen = {at: seen for at, seen in self._seen.items() if at[1] >= recent}
+            window = self._seen[key] = _Window()
+        if window.is_new(numbered.number):
+            yield Opened(is_client, record, offset, numbered.content)
+
     def _open(
         self, is_client: bool, record: DatagramRecord, offset: int
-    ) -> tuple[bool, Content | None]:
+    ) -> tuple[bool, _Numbered | None]:
         """Whether the secret of a record is known, and what it holds."""
         if record.unified or self._secrets.version is None:
             side = self._sides.get(is_client)
@@ -121,12 +193,14 @@ class DatagramOpener:
             record.type, record.version, record.fragment, offset, record.cid
         )
         content = protection.open(protected, number)
-        if content is not None and record.epoch not in self._epochs:
+        if content is None:
+            return True, None
+        if record.epoch not in self._epochs:
             self._epochs = {
                 **{epoch: of for epoch, of in self._epochs.items() if epoch == record.epoch - 1},
                 record.epoch: agreement,
             }
-        return True, content
+        return True, _Numbered(record.epoch, record.sequence_number, content)
 
 
 class _Epochs:
@@ -141,7 +215,7 @@ class _Epochs:
         # By epoch; of early data those of each suite that may be meant.
         self._made: dict[int, list[DatagramProtection]] = {}
 
-    def open(self, record: DatagramRecord, offset: int) -> tuple[bool, Content | None]:
+    def open(self, record: DatagramRecord, offset: int) -> tuple[bool, _Numbered | None]:
         """Whether the secret of a record is known, and what it holds."""
         known = False
         for epoch in self._may_be(record.epoch):
@@ -155,7 +229,7 @@ class _Epochs:
                     self._traffic.reach(_level(epoch))
                     recent = epoch - _EPOCH_BITS
                     self._made = {at: made for at, made in self._made.items() if at > recent}
-                return True, content
+                return True, _Numbered(epoch, protection.last_number, content)
         return known, None
 
     def _may_be(self, bits: int) -> list[int]:

@@ -1,54 +1,26 @@
 """Key logs: the secrets that endpoints write down (RFC 9850).
 
-What may live here: how a key log is read, and what is kept of it. What is made of secrets is for others. Nothing here is
-printed, logged or told of but labels and numbers of lines.
+What may live here: which secrets there are, and who waits for some. How lines are read is for `lines`, how a file is for
+`followed`; what is made of secrets is for others. Nothing here is printed, logged or told of but labels and numbers.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import stat
 import threading
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import IO, Any, Protocol, TypeAlias, cast
 
 from ..not_read import NotRead
+from .followed import BEGINS_AGAIN, Followed
+from .lines import LABELS, Label, Lines
 
 __all__ = ["KeyLog", "Label"]
 
-
-class Label:
-    """The labels of the secrets that are used (RFC 9850 section 3); that of a whole pre-master secret is older."""
-
-    MASTER_SECRET = "CLIENT_RANDOM"
-    CLIENT_EARLY = "CLIENT_EARLY_TRAFFIC_SECRET"
-    CLIENT_HANDSHAKE = "CLIENT_HANDSHAKE_TRAFFIC_SECRET"
-    SERVER_HANDSHAKE = "SERVER_HANDSHAKE_TRAFFIC_SECRET"
-    CLIENT_APPLICATION = "CLIENT_TRAFFIC_SECRET_0"
-    SERVER_APPLICATION = "SERVER_TRAFFIC_SECRET_0"
-    PRE_MASTER_SECRET = "RSA"
-
-
-# How long what a secret is found by is, in bytes, and the secret itself: the master secret of TLS 1.2 has 48 (RFC 5246
-# section 8.1), the secrets of TLS 1.3 are as long as a hash.
-_RANDOM, _ENCRYPTED = 32, 8
-_HASH_SIZES = range(16, 65)
-_LABELS: dict[str, tuple[int, range]] = {
-    Label.MASTER_SECRET: (_RANDOM, range(48, 49)),
-    Label.CLIENT_EARLY: (_RANDOM, _HASH_SIZES),
-    Label.CLIENT_HANDSHAKE: (_RANDOM, _HASH_SIZES),
-    Label.SERVER_HANDSHAKE: (_RANDOM, _HASH_SIZES),
-    Label.CLIENT_APPLICATION: (_RANDOM, _HASH_SIZES),
-    Label.SERVER_APPLICATION: (_RANDOM, _HASH_SIZES),
-    Label.PRE_MASTER_SECRET: (_ENCRYPTED, range(48, 49)),
-}
-
-_LONG = 1024  # no line that can be read has as many bytes
-_PIECE = 2**20  # so many bytes of a file are read at once
-_TOLD = 100  # so many lines that cannot be read are told of, and how many more there are
+_PIECE = 2**20  # so many bytes of an open file are read at once
 _SESSIONS = 2**16  # so many sessions are remembered that may be resumed
 _WAITING = 256  # so many connections may wait for their secrets at once
 
@@ -66,14 +38,16 @@ class KeyLog:
     """The secrets of connections, from a key log in the format that NSS began (RFC 9850): `SSLKEYLOGFILE`.
 
     A file may grow while it is in use: what is added to it is read when a secret is asked for that is not there. Lines
-    may be added by `add` as well.
+    may be added by `add` as well, by any thread.
 
         >>> from events import KeyLog
         >>> KeyLog(["# a comment", f"CLIENT_RANDOM {'00' * 32} {'11' * 48}"])
         <KeyLog: 1 secret>
 
+    Where it is sent to another process, the secrets of a file stay in the file; those of lines go along.
+
     Args:
-        source: the path of a file, an open file, in text or binary mode, or lines.
+        source: the path of a file; an open file, in text or binary mode; lines; or the text of a key log.
         also: other key logs, in which is looked for what is not in this one.
         name: what it is called where something is told of it; the path, where there is one.
         on_error: told, in words, of each line that cannot be read, and of a file that no longer can be; `NotRead`
@@ -82,6 +56,7 @@ class KeyLog:
     Raises:
         OSError: the file cannot be opened.
         TypeError: the source is nothing of that.
+        ValueError: the source is an open file whose text cannot be decoded.
     """
 
     def __init__(
@@ -95,30 +70,32 @@ class KeyLog:
         self._on_error = on_error
         # By the random of the client: labels and secrets in turn, which takes the least memory.
         self._secrets: dict[bytes, tuple[Any, ...]] = {}
+        self._count = 0
+        self._changes = 0
+        self._added: KeyLog | None = None
         self._name = name
-        self._line = 0
-        self._bad = 0
-        # What has come of a line whose end has not; and whether it is too long to be read.
-        self._tail = b""
-        self._too_long = False
-        self._path: str | None = None
-        self._identity: tuple[int, int] | None = None
-        self._position = 0
+        self._lines = Lines(self._take, self._tell)
+        self._followed: Followed | None = None
         self._file: IO[Any] | None = None
         self._sessions: dict[bytes, bytes] = {}
         self._waiting: deque[Waiting] = deque()
         self._pre_masters = False
+        self._troubled = False
         self._also: tuple[KeyLog, ...] = (also,) if isinstance(also, KeyLog) else tuple(also)
-        self._reading = threading.Lock()
-        if isinstance(source, str | os.PathLike):
-            self._path = os.path.abspath(os.fspath(source))
-            self._name = name or str(os.fspath(source))
-            self._read_path()
+        self._reading = threading.RLock()  # whoever is told of something may ask
+        self._used = False
+        if isinstance(source, str) and _is_text(source):
+            self.add(source)
+        elif isinstance(source, str | os.PathLike):
+            path = os.fspath(source)
+            self._name = name or path
+            self._followed = Followed(os.path.abspath(path) if path else path)
+            self._read_followed(self._followed)
         elif hasattr(source, "read"):
             self._file = cast("IO[Any]", source)
             self._name = name or str(getattr(source, "name", ""))
             self._read_file()
-        elif isinstance(source, bytes) or not isinstance(source, Iterable):
+        elif isinstance(source, bytes | Mapping) or not isinstance(source, Iterable):
             raise TypeError(f"KeyLog() takes a path, a file or lines, not {type(source).__name__}")
         else:
             for line in source:
@@ -131,17 +108,16 @@ class KeyLog:
 
     def __len__(self) -> int:
         """How many secrets there are."""
-        own = sum([len(each) for each in self._secrets.values()]) // 2
-        return own + sum([len(each) for each in self._also])
+        return self._count + sum([len(each) for each in self._also])
 
     def __bool__(self) -> bool:
         """Always, because more may come."""
         return True
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A file is opened by the process that takes it, once; secrets are never put into a file.
-        secrets = {} if self._path is not None else self._secrets
-        return _again, (self._path, secrets, self._pre_masters, self._also)
+        if self._followed is None:
+            return _again, (None, self._secrets, self._count, self._pre_masters, self._also)
+        return _again, (self._followed.path, {}, 0, False, self._also)
 
     # Reading
 
@@ -150,14 +126,27 @@ class KeyLog:
 
         Args:
             lines: whole lines; the end of the last one may be missing.
+
+        Raises:
+            TypeError: they are neither text nor bytes.
         """
+        if not isinstance(lines, str | bytes | bytearray):
+            raise TypeError(f"add() takes text or bytes, not {type(lines).__name__}")
         data = lines.encode(errors="replace") if isinstance(lines, str) else bytes(lines)
-        self._take(data + b"\n" if not data.endswith(b"\n") else data)
+        if self._followed is not None or self._file is not None:
+            # Not among the lines of the file, the last of which may be growing.
+            if self._added is None:
+                self._added = KeyLog(name=self._name, on_error=self._on_error)
+                self._also = (self._added, *self._also)
+            self._added.add(data)
+            return
+        with self._reading:
+            self._lines.feed(data if data.endswith(b"\n") else data + b"\n")
 
     def end(self) -> None:
-        """Take note that nothing more comes: what the last line lacks is told of."""
-        if self._tail or self._too_long:
-            self._take(b"\n")
+        """Say what the last line lacks, as if nothing more came. More may come all the same."""
+        with self._reading:
+            self._lines.finish()
         for other in self._also:
             other.end()
 
@@ -168,23 +157,38 @@ class KeyLog:
             client_random: of the ClientHello; for `RSA` the first 8 bytes of the encrypted pre-master secret.
             label: one of `Label`.
         """
-        known = self._secrets.get(client_random, ())
-        if label not in known and self._read_on():
-            known = self._secrets.get(client_random, ())
-        if label in known:
-            secret: bytes = known[known.index(label) + 1]
-            return secret
+        found = self._find(client_random, label)
+        if found is None and self._read_on():
+            found = self._find(client_random, label)
+        if found is not None:
+            self._used = True
+            return found
         for other in self._also:
             found = other.find(client_random, label)
             if found is not None:
                 return found
         return None
 
+    def _find(self, client_random: bytes, label: str) -> bytes | None:
+        known = self._secrets.get(client_random, ())
+        labels = known[::2]
+        return known[2 * labels.index(label) + 1] if label in labels else None
+
     def knows(self, client_random: bytes) -> bool:
         """Whether there is any secret of a connection, so far."""
         if client_random in self._secrets or (self._read_on() and client_random in self._secrets):
             return True
         return any(other.knows(client_random) for other in self._also)
+
+    @property
+    def used(self) -> bool:
+        """Whether any secret of it has been of use so far, in this process."""
+        return self._used or any(other.used for other in self._also)
+
+    @property
+    def generation(self) -> int:
+        """A number that changes with every secret that is added."""
+        return self._changes + sum([each.generation for each in self._also])
 
     @property
     def has_pre_master_secrets(self) -> bool:
@@ -194,7 +198,7 @@ class KeyLog:
     @property
     def is_empty(self) -> bool:
         """Whether there is no secret, and no file from which some may come."""
-        own = self._secrets or self._path is not None or self._file is not None
+        own = self._secrets or self._followed is not None or self._file is not None
         return not own and all(other.is_empty for other in self._also)
 
     def remember(self, session: bytes, client_random: bytes) -> None:
@@ -206,9 +210,10 @@ class KeyLog:
             client_random: of the connection.
         """
         if session and not self.is_empty:
-            self._sessions[_digest(session)] = client_random
-            if len(self._sessions) > _SESSIONS:
-                del self._sessions[next(iter(self._sessions))]
+            with self._reading:
+                self._sessions[_digest(session)] = client_random
+                if len(self._sessions) > _SESSIONS:
+                    del self._sessions[next(iter(self._sessions))]
 
     def resumed(self, session: bytes) -> bytes | None:
         """The random of the client whose connection has the master secret of a session; None where it is not known."""
@@ -222,114 +227,63 @@ class KeyLog:
 
     def _read_on(self) -> bool:
         """Read what has been added to the file; whether anything has."""
-        if self._path is None and self._file is None:
+        followed, file = self._followed, self._file
+        if file is None and (followed is None or followed.over):
             return False
+        before = self._count
         with self._reading:
             try:
-                if self._path is not None:
-                    return self._read_path()
-                return self._file is not None and self._read_file()
+                if followed is not None:
+                    self._read_followed(followed)
+                else:
+                    self._read_file()
             except (OSError, ValueError) as error:
-                self._path = self._file = None
-                self._tell(f"it cannot be read any more: {error.__class__.__name__}")
+                self._file = None
+                trouble = type(error).__name__
+            else:
+                self._troubled = False
+                return self._count != before
+        # A file may come back, as where it is replaced.
+        if not self._troubled:
+            self._troubled = True
+            self._tell(f"it cannot be read any more: {trouble}")
         return False
 
-    def _read_path(self) -> bool:
-        assert self._path is not None
-        status = os.stat(self._path)
-        identity = (status.st_dev, status.st_ino)
-        if stat.S_ISREG(status.st_mode) and identity == self._identity:
-            if status.st_size == self._position:
-                return False
-            if status.st_size < self._position:  # it was emptied
-                self._position = 0
-        elif self._identity is not None:  # another file has its name
-            self._position = 0
-        self._identity = identity
-        if self._position == 0:
-            self._tail, self._too_long, self._line = b"", False, 0
-        with open(self._path, "rb", buffering=0) as file:
-            if self._position:
-                file.seek(self._position)
-            while piece := file.read(_PIECE):
-                self._position += len(piece)
-                self._take(piece)
-        if not stat.S_ISREG(status.st_mode):
-            self._path = None  # a pipe can be read once
-            self.end()
-        self._take_tail()
-        return True
+    def _read_followed(self, followed: Followed) -> None:
+        some = False
+        for piece in followed.read_on():
+            if piece is BEGINS_AGAIN:
+                self._lines.begin_again()
+            else:
+                some = True
+                self._lines.feed(piece)
+        if followed.over:
+            self._lines.finish()
+        elif some:
+            self._lines.look_at_tail()
 
-    def _read_file(self) -> bool:
+    def _read_file(self) -> None:
         assert self._file is not None
         some = False
-        while piece := self._file.read(_PIECE):
+        while piece := _piece(self._file):
             some = True
-            self._take(piece.encode(errors="replace") if isinstance(piece, str) else piece)
-        self._take_tail()
-        return some
+            self._lines.feed(piece.encode(errors="replace") if isinstance(piece, str) else piece)
+        if some:
+            self._lines.look_at_tail()
 
-    def _take_tail(self) -> None:
-        """Take the secret of a line whose end has not come, perhaps because it is the last one of the file."""
-        if self._tail and not self._too_long:
-            self._entry(self._tail, certain=False)
-
-    def _take(self, data: bytes) -> None:
-        """Take bytes of a key log."""
-        data = self._tail + data
-        *lines, self._tail = data.split(b"\n")
-        for line in lines:
-            self._line += 1
-            if self._too_long or len(line) > _LONG:
-                self._too_long = False
-                if not line.lstrip().startswith(b"#"):
-                    self._bad_line("it is too long")
-            else:
-                self._entry(line)
-        if len(self._tail) > _LONG:
-            self._too_long, self._tail = True, b""
-
-    def _entry(self, line: bytes, *, certain: bool = True) -> None:
-        """Take a line; where it is not certain that it is whole, what is wrong with it is not told."""
-        parts = line.split()
-        if not parts or parts[0].startswith(b"#"):
-            return
-        label = parts[0].decode("latin-1")
-        sizes = _LABELS.get(label)
-        if sizes is None:
-            if certain and not label.replace("_", "").isalnum():
-                self._bad_line("it does not begin with a label")
-            return
-        # The label itself is kept, and not another string of the same letters for each line.
-        label = _SAME[label]
-        if len(parts) != 3:
-            if certain:
-                self._bad_line(f"{label} takes two numbers in hexadecimal")
-            return
-        of_key, of_secret = sizes
-        try:
-            key, secret = bytes.fromhex(parts[1].decode()), bytes.fromhex(parts[2].decode())
-        except ValueError:
-            if certain:
-                self._bad_line(f"what follows {label} is not hexadecimal")
-            return
-        if len(key) != of_key or len(secret) not in of_secret:
-            if certain:
-                self._bad_line(f"what follows {label} is too long or too short")
-            return
+    def _take(self, key: bytes, label: str, secret: bytes) -> None:
         self._pre_masters |= label == Label.PRE_MASTER_SECRET
         known = self._secrets.get(key, ())
-        if label in known:
-            at = known.index(label)
+        labels = known[::2]
+        if label in labels:
+            at = 2 * labels.index(label)
+            if known[at + 1] == secret:
+                return
             known = known[:at] + known[at + 2 :]
+            self._count -= 1
         self._secrets[key] = (*known, label, secret)
-
-    def _bad_line(self, reason: str) -> None:
-        self._bad += 1
-        if self._bad < _TOLD:
-            self._tell(f"line {self._line} cannot be read: {reason}")
-        elif self._bad == _TOLD:
-            self._tell(f"line {self._line} cannot be read either; others are not told of any more")
+        self._count += 1
+        self._changes += 1
 
     def _tell(self, reason: str) -> None:
         message = f"{self._name or 'the key log'}: {reason}"
@@ -339,11 +293,26 @@ class KeyLog:
             warnings.warn(message, NotRead, stacklevel=2)
 
 
+def _is_text(source: str) -> bool:
+    """Whether a string is the text of a key log, rather than a path. An error that quotes a path would tell a secret."""
+    return "\n" in source or source.partition(" ")[0] in LABELS
+
+
+def _piece(file: IO[Any]) -> Any:
+    """The next piece of an open file; None where it has none now.
+
+    Raises:
+        ValueError: it cannot be decoded, or is closed.
+    """
+    try:
+        return file.read(_PIECE)
+    except UnicodeDecodeError:
+        pass  # which holds what could not be decoded
+    raise ValueError("the key log is no text in the encoding of the file; open it in binary mode")
+
+
 def _digest(session: bytes) -> bytes:
     return hashlib.blake2b(session, digest_size=16).digest()
-
-
-_SAME = {label: label for label in _LABELS}
 
 
 _of_paths: dict[str, KeyLog] = {}
@@ -352,18 +321,24 @@ _of_paths: dict[str, KeyLog] = {}
 def _again(
     path: str | None,
     secrets: dict[bytes, tuple[Any, ...]],
+    count: int,
     pre_masters: bool,
     also: tuple[KeyLog, ...],
 ) -> KeyLog:
-    """The key log that another process has."""
+    """The key log that another process has. What cannot be read of a file has been told where it was opened."""
     if path is None:
         made = KeyLog(also=also)
-        made._secrets = secrets
-        made._pre_masters = pre_masters
+        made._secrets, made._count, made._pre_masters = secrets, count, pre_masters
         return made
     if path not in _of_paths:
-        # What cannot be read of it has been told there.
-        _of_paths[path] = KeyLog(path, on_error=_say_nothing)
+        try:
+            _of_paths[path] = KeyLog(path, on_error=_say_nothing)
+        except OSError as error:
+            reason = (
+                f"{path}: it cannot be opened here: {type(error).__name__}; its secrets are missing"
+            )
+            warnings.warn(reason, NotRead, stacklevel=2)
+            return KeyLog(also=also)
     return KeyLog(also=(_of_paths[path], *also))
 
 

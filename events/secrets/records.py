@@ -88,12 +88,8 @@ class Protection(Protocol):
     """What protects the records of one side, with one set of keys."""
 
     @property
-    def slow(self) -> bool:
-        """Whether opening takes much longer than the library needs elsewhere."""
-
-    @property
-    def can_try(self) -> bool:
-        """Whether a record can be opened although those before it are missing."""
+    def cost(self) -> int:
+        """How many times as long as AES-GCM it takes for each byte, about."""
 
     def open(self, record: ProtectedRecord, number: int) -> Content | None:
         """What a record holds, with a sequence number; None where it does not authenticate."""
@@ -110,15 +106,20 @@ class Protection(Protocol):
             tail: the last bytes of that, as many as there are; all of it will do.
         """
 
+    def lose(self) -> None:
+        """Take note that nobody knows how many bytes of records have gone by."""
+
 
 class _Stateless:
     """What protects each record by itself."""
 
-    slow = False
-    can_try = True
+    cost = 1
     ready = True
 
     def pass_by(self, length: int, tail: bytes) -> None:
+        pass
+
+    def lose(self) -> None:
         pass
 
 
@@ -129,7 +130,7 @@ class _Aead13(_Stateless):
         self._aead = ciphers.aead(suite.cipher, key)
         self._iv = iv
         self._authenticates_header = version.authenticates_header
-        self.slow = _is_slow(suite)
+        self.cost = suite.cipher.cost
 
     def open(self, record: ProtectedRecord, number: int) -> Content | None:
         header = None
@@ -157,7 +158,7 @@ class _Aead12(_Stateless):
         self._iv = iv
         self._explicit_size = suite.cipher.explicit_size
         self._tag_size = suite.cipher.tag_size
-        self.slow = _is_slow(suite)
+        self.cost = suite.cipher.cost
 
     def open(self, record: ProtectedRecord, number: int) -> Content | None:
         parts = split(record.fragment, self._explicit_size, self._tag_size)
@@ -190,15 +191,13 @@ class _Macs:
 class _Stream:
     """A stream cipher, or none, and a MAC (RFC 5246 section 6.2.3.1)."""
 
-    slow = False
-    ready = True
-
     def __init__(self, suite: Suite, key: bytes, macs: _Macs) -> None:
+        self.cost = suite.cipher.cost
+        self.ready = True
         self._update = ciphers.rc4(key) if suite.cipher.algorithm else None
         self._macs = macs
         # The stream goes on: a record is decrypted once, with however many numbers it is tried.
         self._last: tuple[ProtectedRecord, bytes] | None = None
-        self.can_try = self._update is None
 
     def open(self, record: ProtectedRecord, number: int) -> Content | None:
         plaintext = record.fragment
@@ -221,6 +220,9 @@ class _Stream:
                 length -= _PIECE
         self._last = None
 
+    def lose(self) -> None:
+        self.ready = self._update is None
+
 
 _PIECE = 2**16
 
@@ -229,8 +231,6 @@ class _Block:
     """A block cipher in CBC mode and a MAC, over what is encrypted or over that which is to be (RFC 5246 section 6.2.3.2,
     RFC 7366). Up to TLS 1.0 the last block of a record is the IV of the next one.
     """
-
-    slow = False
 
     def __init__(
         self, suite: Suite, keys: schedule.KeyBlock, macs: _Macs, *, implicit: bool, etm: bool
@@ -242,7 +242,9 @@ class _Block:
         self._implicit = implicit
         self._macs = macs
         self._etm = etm
-        self.can_try = True
+        self.cost = suite.cipher.cost
+        # A record is decrypted once, with however many numbers it is tried.
+        self._last: tuple[ProtectedRecord, bytes | None, bytes] | None = None
         ciphers.cbc(self._algorithm, self._key, bytes(self._size))
 
     def open(self, record: ProtectedRecord, number: int) -> Content | None:
@@ -262,7 +264,7 @@ class _Block:
         explicit, blocks, _ = parts
         if len(blocks) % self._size:
             return None
-        data = block_content(ciphers.cbc(self._algorithm, self._key, iv or explicit)(blocks))
+        data = self._decrypted(record, iv or explicit, blocks)
         if data is None:
             return None
         if not self._etm:
@@ -274,19 +276,28 @@ class _Block:
                 return None
         return _content(record, data, len(explicit))
 
+    def _decrypted(self, record: ProtectedRecord, iv: bytes, blocks: bytes) -> bytes | None:
+        """The content of its blocks, without the padding; None where that is malformed."""
+        last = self._last
+        if last is None or last[0] is not record or last[2] != iv:
+            decrypt = ciphers.cbc(self._algorithm, self._key, iv)
+            last = self._last = record, block_content(decrypt(blocks)), iv
+        return last[1]
+
     @property
     def ready(self) -> bool:
         return self._iv is not None
 
+    def lose(self) -> None:
+        if self._implicit:
+            self._iv = None
+
     def pass_by(self, length: int, tail: bytes) -> None:
+        self._last = None
         if self._implicit:
             parts = split(tail, 0, self._macs.size if self._etm else 0)
             parts = None if parts is None else split(parts[1], 0, self._size)
             self._iv = None if parts is None else parts[2]
-
-
-def _is_slow(suite: Suite) -> bool:
-    return suite.cipher.mode == "GCM" and suite.cipher.algorithm != "AES"
 
 
 def _content(record: ProtectedRecord, plaintext: bytes, explicit_size: int) -> Content | None:
@@ -317,6 +328,7 @@ class DatagramProtection:
 
     Attributes:
         expected: the sequence number that comes next, if none is lost.
+        last_number: that of the record that was opened last.
     """
 
     def __init__(self, suite: Suite, secret: bytes, version: Version) -> None:
@@ -326,6 +338,7 @@ class DatagramProtection:
         )
         self._mask = ciphers.masks(suite.cipher.algorithm, key)
         self.expected = 0
+        self.last_number = -1
 
     def open(self, record: DatagramRecord, offset: int) -> Content | None:
         """What a record under a unified header holds; None where it does not authenticate.
@@ -346,6 +359,7 @@ class DatagramProtection:
         content = self._aead.open_with(header, protected, number)
         if content is not None:
             self.expected = max(self.expected, number + 1)
+            self.last_number = number
         return content
 
 

@@ -1,13 +1,14 @@
 """Records in a stream: which keys open them, and which number each has.
 
-What may live here: that, for the two directions of one connection. Records come in order; which message changes the keys
-is told by whoever reads them.
+What may live here: that, for the two directions of one connection. Records come in order; whoever reads them says which
+message changes the keys.
 
 The goal: every record is opened for which there is a secret, whatever is missing around it. The plan: each direction has
 keys and the number of its next record. Where those do not open a record, the next keys may (a message that says so is
-missing), or another number (records are missing); so few of both are tried that it takes no longer than in proportion to
-what there is. The traps: secrets may come late, so that records are held, a few; early data may be refused, and nobody
-says so; the keys of early data do not say which cipher they are for.
+missing), or another number (records are missing). Trying is paid for: each try costs what it takes, a direction has so
+much to spend, and earns more with what arrives, so that the time stays in proportion to the bytes. The traps: secrets may
+come late, so that records are held, a few, and with them what was missing between them; early data may be refused, and
+nobody says so; the keys of early data do not say which cipher they are for.
 """
 
 from __future__ import annotations
@@ -34,13 +35,14 @@ _FINISHED = HandshakeType.finished.value
 _END_OF_EARLY_DATA = HandshakeType.end_of_early_data.value
 _KEY_UPDATE = HandshakeType.key_update.value
 
-# What may be tried besides what is expected: in all at first, and more with each record; and how much more it counts
-# where it takes longer. And how many numbers are tried for one record.
-_TRIES = 4096
-_TRIES_PER_RECORD = 2
-_SLOW_COUNTS = 64
+# What a direction may spend on tries, in the time that AES-GCM takes for a byte: at first and at most; for each try,
+# besides its bytes; and how much of the cost of what arrives it earns.
+_MAXIMUM_BUDGET = 2**27
+_FIXED_COST = 8192
+_EARNED = 4
 _MAXIMUM_DOUBT = 2048
 _LEAST_SIZE = 22  # of a record and its header, in bytes
+_GENERATIONS = 4  # so many updates of keys may be missing in a row
 # What is held of a direction until its secrets come, in bytes; and so much is held for each record besides.
 _MAXIMUM_HELD = 2**14
 _RECORD_SIZE = 200
@@ -79,6 +81,11 @@ class StreamOpener:
         """How many bytes of memory are held, about."""
         return sum([line.held_size for line in (self._client, self._server) if line is not None])
 
+    @property
+    def waits(self) -> bool:
+        """Whether everything is held so far that waits for its secrets."""
+        return all(line is None or line.holds for line in (self._client, self._server))
+
     def let_go(self) -> None:
         """Hold nothing any more of what waits for its secrets."""
         for line in (self._client, self._server):
@@ -112,17 +119,17 @@ class StreamOpener:
 
     def late(self) -> Iterator[Opened]:
         """What has become of records that have waited for secrets, if those have come."""
-        lines = (self._client, self._server)
-        if not any(line is not None and line.held for line in lines):
-            return
-        late = [
-            (each.arrival, line, each.record)
-            for line in lines
+        waiting = [
+            (each.arrival, line, each)
+            for line in (self._client, self._server)
             if line is not None
             for each in line.late()
         ]
-        for _, line, record in sorted(late, key=itemgetter(0)):
-            yield from line.take(record)
+        for _, line, each in sorted(waiting, key=itemgetter(0)):
+            if each.record is not None:
+                yield from line.take(each.record)
+            else:
+                line.miss(each)
 
     def change_cipher_spec(self, is_client: bool) -> None:
         """Take note of a ChangeCipherSpec, up to TLS 1.2: what comes next is protected with what was agreed upon last."""
@@ -162,6 +169,17 @@ class StreamOpener:
         if line is not None:
             line.lose(length // _LEAST_SIZE + 1)
 
+    def earn(self, is_client: bool, length: int) -> None:
+        """Take note that bytes of a direction have arrived in which a record is looked for.
+
+        Args:
+            is_client: whether the client sent them.
+            length: how many bytes.
+        """
+        line = self._line(is_client)
+        if line is not None:
+            line.earn(length)
+
     def find(self, is_client: bool, record: ProtectedRecord, before: bytes) -> Opened | None:
         """Open what may be the next record, after bytes that are missing; None where it is not, as far as is known.
 
@@ -175,13 +193,30 @@ class StreamOpener:
 
 
 class _Held(NamedTuple):
-    """A record that waits for its secret, the number that it has with the keys that those before it have, and which one
-    it is of those that wait in both directions.
+    """A record that waits for its secret, or what was missing among those.
+
+    Attributes:
+        arrival: which one it is of all that are held in both directions.
+        record: it; None for what is missing.
+        length: of the fragment of a record that is missing.
+        tail: the last bytes of that, as many as there are.
+        lost: how many records are missing at most; 0 where it is one, of this length.
     """
 
-    record: ProtectedRecord
-    number: int
     arrival: int
+    record: ProtectedRecord | None
+    length: int = 0
+    tail: bytes = b""
+    lost: int = 0
+
+
+class _Position(NamedTuple):
+    """Where a direction is."""
+
+    low: int
+    high: int
+    unseen: int
+    missed: int | None
 
 
 class _Line:
@@ -190,18 +225,20 @@ class _Line:
     Attributes:
         low, high: the number of its next record is between these; nearly always they are the same.
         unseen: how many of its last records have not been opened, so that the keys may have changed in them.
-        held: records that wait for their secret.
+        held: what waits for a secret.
+        holds: whether any more is held.
     """
 
     __slots__ = (
-        "_holds",
+        "_budget",
+        "_held_from",
         "_is_client",
         "_missed",
         "_secrets",
-        "_tries",
         "held",
         "held_size",
         "high",
+        "holds",
         "low",
         "unseen",
     )
@@ -209,15 +246,15 @@ class _Line:
     def __init__(self, secrets: Secrets, is_client: bool) -> None:
         self._secrets = secrets
         self._is_client = is_client
-        self._tries = _TRIES
+        self._budget = _MAXIMUM_BUDGET
         self.low = self.high = 0
         self.unseen = 0
-        self._holds = True
-        self._missed = (
-            0  # bytes that went by with the keys that are expected, before those were known
-        )
+        # The bytes that went by with the keys that are expected, before those were known; None where nobody knows.
+        self._missed: int | None = 0
+        self.holds = True
         self.held: list[_Held] = []
         self.held_size = 0
+        self._held_from = _Position(0, 0, 0, 0)  # where the first of those was
 
     # The keys, which differ by version
 
@@ -240,72 +277,96 @@ class _Line:
 
     def wants(self) -> bool:
         """Whether there is a secret for the next record, or it may be held."""
-        return self._holds or self._secrets.known()
+        return self.holds or self._secrets.known()
 
     def take(self, record: ProtectedRecord) -> Iterator[Opened]:
         """Take the next record."""
-        self._tries = min(self._tries + _TRIES_PER_RECORD, _TRIES)
-        content, certain = self._open(record)
+        self.earn(len(record.fragment))
+        content, certain = self._open(record, is_next=True)
         if content is not None:
-            self._let_held_go()
+            self._drop_held()  # what opens it is not what they wait for
             yield Opened(self._is_client, record, content)
             return
         if self.current() is None and not self._secrets.unsupported:
-            self._hold(record)
-        self.skip(len(record.fragment), record.fragment, counted=not certain)
+            self._hold(_Held(self._secrets.arrival(), record))
+        self._skip(len(record.fragment), record.fragment, counted=not certain)
         if certain:
             yield Opened(self._is_client, record, None)
 
-    def late(self) -> list[_Held]:
-        """What has waited, if its secret has come; the first of it is what comes next then."""
-        if not self.held or self.current() is None:
-            return []
-        held, self.held, self.held_size = self.held, [], 0
-        self.low = self.high = held[0].number
-        self.unseen = 0
-        return held
+    def skip(self, length: int, tail: bytes) -> None:
+        """Take note of a record that is missing.
+
+        Args:
+            length: of its fragment.
+            tail: the last bytes of that, as many as there are.
+        """
+        if self.held:
+            self._hold(_Held(self._secrets.arrival(), None, length, tail))
+        self._skip(length, tail)
 
     def lose(self, records: int) -> None:
         """Take note that so many records are missing at most."""
+        if self.held:
+            self._hold(_Held(self._secrets.arrival(), None, lost=records))
+        current = self.current()
+        if current is not None:
+            current.lose()
+        else:
+            self._missed = None
         self.high = min(self.high + records, self.low + _MAXIMUM_DOUBT)
         self.unseen = min(self.unseen + records, _MAXIMUM_DOUBT)
+
+    def miss(self, held: _Held) -> None:
+        """Take note of what was missing, once what was held before it has been taken."""
+        if held.lost:
+            self.lose(held.lost)
+        else:
+            self.skip(held.length, held.tail)
 
     def find(self, record: ProtectedRecord, before: bytes) -> Opened | None:
         """Open what may be the next record."""
         current = self.current()
         if current is not None:
             current.pass_by(len(before), before)  # the IV of a record may be there
-        self._tries = min(self._tries + _TRIES_PER_RECORD, _TRIES)
-        content, _ = self._open(record)
+        content, _ = self._open(record, is_next=False)
         return None if content is None else Opened(self._is_client, record, content)
 
     def changed(self) -> None:
         """The keys have changed: numbers begin again."""
-        self.low = self.high = self.unseen = self._missed = 0
+        self.low = self.high = self.unseen = 0
+        self._missed = 0
+
+    # What waits for its secret
+
+    def late(self) -> list[_Held]:
+        """What has waited, if its secret has come; the first of it is what comes next then."""
+        if not self.held or self.current() is None:
+            return []
+        held, self.held, self.held_size = self.held, [], 0
+        self.low, self.high, self.unseen, self._missed = self._held_from
+        return held
 
     def let_go(self) -> None:
         """Hold nothing, from now on."""
-        self._holds = False
-        self._let_held_go()
+        self.holds = False
+        self._drop_held()
 
-    def _let_held_go(self) -> None:
-        self._missed += sum([len(each.record.fragment) for each in self.held])
+    def _drop_held(self) -> None:
         self.held, self.held_size = [], 0
 
-    def _hold(self, record: ProtectedRecord) -> None:
-        """Hold a record until its secret comes."""
-        size = _RECORD_SIZE + len(record.fragment)
+    def _hold(self, what: _Held) -> None:
+        size = _RECORD_SIZE + (0 if what.record is None else len(what.record.fragment))
         if self.held_size + size > _MAXIMUM_HELD:
             self.let_go()
-        if not self._holds:
-            self._missed += len(record.fragment)
+        if not self.holds:
             return
         if not self.held:
             self._secrets.keylog.may_wait(self)
-        self.held.append(_Held(record, self.high, self._secrets.arrival()))
+            self._held_from = _Position(self.low, self.high, self.unseen, self._missed)
+        self.held.append(what)
         self.held_size += size
 
-    def skip(self, length: int, tail: bytes, *, counted: bool = True) -> None:
+    def _skip(self, length: int, tail: bytes, *, counted: bool = True) -> None:
         """Take note of a record that is not opened.
 
         Args:
@@ -316,57 +377,77 @@ class _Line:
         current = self.current()
         if current is not None:
             current.pass_by(length, tail)
+        elif self._missed is not None:
+            self._missed += length
         self.high += 1
         if counted or self.high - self.low > _MAXIMUM_DOUBT:
             self.low += 1
         self.unseen = min(self.unseen + 1, _MAXIMUM_DOUBT)
 
-    def _open(self, record: ProtectedRecord) -> tuple[Content | None, bool]:
-        """What a record holds; None where nothing opens it. And whether that is so although there are all secrets."""
+    # Opening
+
+    def _open(self, record: ProtectedRecord, *, is_next: bool) -> tuple[Content | None, bool]:
+        """What a record holds; None where nothing opens it. And whether that is so although there are all secrets.
+
+        Args:
+            record: it.
+            is_next: whether it is known to be a record of the direction, and the next one.
+        """
         current = self.current()
         certain = current is not None and current.ready
-        if current is not None:
-            content = self._with(current, record)
-            if content is not None:
-                return content, True
+        # What one record may not have is left for others.
+        keep = self._budget // 2
+        if current is not None and current.ready:
+            free = is_next and self.low == self.high
+            numbers = (self.high, *range(self.low, self.high))
+            for number in numbers:
+                content = self._try(current, record, number, keep, free=free)
+                if content is not None:
+                    self._opened(current, record, number)
+                    return content, True
+                if self._budget <= keep:
+                    break
         for index, protection in enumerate(self.following()):
             if protection is None:
                 certain = False
                 continue
             for number in range(self.unseen + 1):
-                content = self._try(protection, record, number)
+                content = self._try(protection, record, number, keep)
                 if content is not None:
                     self.follow(index)
-                    protection.pass_by(len(record.fragment), record.fragment)
-                    self.low = self.high = number + 1
-                    self.unseen = 0
+                    self._opened(protection, record, number)
                     return content, True
-                if self._tries <= 0:
+                if self._budget <= keep:
                     break
         return None, certain
 
-    def _with(self, current: Protection, record: ProtectedRecord) -> Content | None:
-        """What a record holds with the keys that are expected."""
-        number = self.high
-        if self.high != self.low and not current.can_try:
-            return None
-        content = current.open(record, number)
-        if content is None:
-            for number in range(self.low, self.high):
-                content = self._try(current, record, number)
-                if content is not None or self._tries <= 0:
-                    break
-        if content is not None:
-            current.pass_by(len(record.fragment), record.fragment)
-            self.low = self.high = number + 1
-            self.unseen = 0
-        return content
+    def _opened(self, protection: Protection, record: ProtectedRecord, number: int) -> None:
+        protection.pass_by(len(record.fragment), record.fragment)
+        self.low = self.high = number + 1
+        self.unseen = 0
 
-    def _try(self, protection: Protection, record: ProtectedRecord, number: int) -> Content | None:
-        if self._tries <= 0 or (number and not protection.can_try):
-            return None
-        self._tries -= _SLOW_COUNTS if protection.slow else 1
+    def _try(
+        self,
+        protection: Protection,
+        record: ProtectedRecord,
+        number: int,
+        keep: int,
+        *,
+        free: bool = False,
+    ) -> Content | None:
+        if not free:
+            if self._budget <= keep or not protection.ready:
+                return None
+            self._budget -= _FIXED_COST + len(record.fragment) * protection.cost
         return protection.open(record, number)
+
+    def earn(self, length: int) -> None:
+        """Take note that so many bytes have arrived."""
+        if self._budget < _MAXIMUM_BUDGET:
+            current = self.current()
+            cost = 1 if current is None else current.cost
+            earned = _EARNED * (_FIXED_COST + length * cost)
+            self._budget = min(self._budget + earned, _MAXIMUM_BUDGET)
 
 
 class _Line13(_Line):
@@ -394,7 +475,7 @@ class _Line13(_Line):
     def take(self, record: ProtectedRecord) -> Iterator[Opened]:
         if record.type == _APPLICATION_DATA:
             yield from super().take(record)
-        elif _is_plain(record):
+        elif self._level < APPLICATION and _is_plain(record):
             # Not encrypted, although what came before is: refused early data, or an alert before there are keys.
             content = Content(record.type, record.fragment, record.offset)
             yield Opened(self._is_client, record, content)
@@ -412,7 +493,8 @@ class _Line13(_Line):
             self.changed()
 
     def _levels(self) -> range:
-        return range(self._level + 1, max(self._level + 2, APPLICATION + 1))
+        missing = _GENERATIONS if self.unseen else 1
+        return range(self._level + 1, max(self._level + 1, APPLICATION) + missing)
 
     def _go_to(self, level: int) -> None:
         self._traffic.reach(level)
@@ -450,8 +532,7 @@ def _is_plain(record: ProtectedRecord) -> bool:
 class _OfEarlyData:
     """What protects early data: one of the ciphers that the client offers, as the first record tells."""
 
-    slow = False
-    can_try = True
+    cost = 5  # one for each of the ciphers of TLS 1.3
     ready = True
 
     def __init__(self, secrets: Secrets, secret: bytes) -> None:
@@ -472,6 +553,9 @@ class _OfEarlyData:
     def pass_by(self, length: int, tail: bytes) -> None:
         pass
 
+    def lose(self) -> None:
+        pass
+
 
 class _Line12(_Line):
     """One direction, up to TLS 1.2: a ChangeCipherSpec has the keys change to those that were agreed upon last."""
@@ -485,15 +569,18 @@ class _Line12(_Line):
     def change(self) -> None:
         """Take note of a ChangeCipherSpec."""
         self._agreement = self._secrets.agreement
-        self._let_held_go()
+        self._drop_held()
         self.changed()
 
     def current(self) -> Protection | None:
         if self._agreement is None:
             return None
         protection = self._agreement.protection(self._is_client)
-        if protection is not None and self._missed:
-            protection.pass_by(self._missed, b"")
+        if protection is not None and self._missed != 0:
+            if self._missed is None:
+                protection.lose()
+            elif not self.held:
+                protection.pass_by(self._missed, b"")
             self._missed = 0
         return protection
 

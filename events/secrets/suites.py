@@ -11,10 +11,9 @@ import re
 from typing import NamedTuple
 
 from tlsgrammar import Registry
-from tlsgrammar.names import CIPHER_SUITES
 from tlsgrammar.registry import DEFAULT
 
-__all__ = ["AEAD", "BLOCK", "CIPHERS", "STREAM", "Cipher", "Kind", "Suite", "suite"]
+__all__ = ["AEAD", "BLOCK", "CIPHERS", "STREAM", "Cipher", "Kind", "Suite", "hash_size", "suite"]
 
 
 class Kind(enum.Enum):
@@ -40,6 +39,7 @@ class Cipher(NamedTuple):
         explicit_size: of the part of the nonce that stands in the record, up to TLS 1.2.
         tag_size: of the authentication tag of an AEAD.
         nonce_size: of the nonce of an AEAD, in TLS 1.3.
+        cost: how many times as long as AES-GCM it takes for each byte, with its MAC, about.
     """
 
     algorithm: str
@@ -50,42 +50,54 @@ class Cipher(NamedTuple):
     explicit_size: int = 0
     tag_size: int = 0
     nonce_size: int = 12
+    cost: int = 1
 
 
-def _aead(algorithm: str, mode: str, key_size: int, tag_size: int = 16) -> Cipher:
-    return Cipher(algorithm, mode, AEAD, key_size, 4, 8, tag_size)  # RFC 5288 section 3
+def _aead(algorithm: str, mode: str, key_size: int, tag_size: int = 16, cost: int = 1) -> Cipher:
+    return Cipher(algorithm, mode, AEAD, key_size, 4, 8, tag_size, cost=cost)  # RFC 5288 section 3
+
+
+_IN_PYTHON = 800  # GHASH
 
 
 # By what stands for it in the name of a suite.
 CIPHERS: dict[str, Cipher] = {
     "AES_128_GCM": _aead("AES", "GCM", 16),
     "AES_256_GCM": _aead("AES", "GCM", 32),
-    "AES_128_CCM": _aead("AES", "CCM", 16),
-    "AES_256_CCM": _aead("AES", "CCM", 32),
-    "AES_128_CCM_8": _aead("AES", "CCM", 16, 8),
-    "AES_256_CCM_8": _aead("AES", "CCM", 32, 8),
-    "CAMELLIA_128_GCM": _aead("Camellia", "GCM", 16),
-    "CAMELLIA_256_GCM": _aead("Camellia", "GCM", 32),
-    "ARIA_128_GCM": _aead("ARIA", "GCM", 16),
-    "ARIA_256_GCM": _aead("ARIA", "GCM", 32),
-    "SM4_GCM": _aead("SM4", "GCM", 16),
-    "CHACHA20_POLY1305": Cipher("ChaCha20", "Poly1305", AEAD, 32, 12, 0, 16),  # RFC 7905
+    "AES_128_CCM": _aead("AES", "CCM", 16, cost=3),
+    "AES_256_CCM": _aead("AES", "CCM", 32, cost=3),
+    "AES_128_CCM_8": _aead("AES", "CCM", 16, 8, cost=3),
+    "AES_256_CCM_8": _aead("AES", "CCM", 32, 8, cost=3),
+    "CAMELLIA_128_GCM": _aead("Camellia", "GCM", 16, cost=_IN_PYTHON),
+    "CAMELLIA_256_GCM": _aead("Camellia", "GCM", 32, cost=_IN_PYTHON),
+    "ARIA_128_GCM": _aead("ARIA", "GCM", 16, cost=_IN_PYTHON),
+    "ARIA_256_GCM": _aead("ARIA", "GCM", 32, cost=_IN_PYTHON),
+    "SM4_GCM": _aead("SM4", "GCM", 16, cost=_IN_PYTHON),
+    "CHACHA20_POLY1305": Cipher("ChaCha20", "Poly1305", AEAD, 32, 12, 0, 16, cost=2),  # RFC 7905
     # Integrity without confidentiality (RFC 9150).
-    "SHA256": Cipher("HMAC", "SHA256", AEAD, 32, tag_size=32, nonce_size=32),
-    "SHA384": Cipher("HMAC", "SHA384", AEAD, 48, tag_size=48, nonce_size=48),
-    "AES_128_CBC": Cipher("AES", "CBC", BLOCK, 16, 16),
-    "AES_256_CBC": Cipher("AES", "CBC", BLOCK, 32, 16),
-    "CAMELLIA_128_CBC": Cipher("Camellia", "CBC", BLOCK, 16, 16),
-    "CAMELLIA_256_CBC": Cipher("Camellia", "CBC", BLOCK, 32, 16),
-    "ARIA_128_CBC": Cipher("ARIA", "CBC", BLOCK, 16, 16),
-    "ARIA_256_CBC": Cipher("ARIA", "CBC", BLOCK, 32, 16),
-    "SEED_CBC": Cipher("SEED", "CBC", BLOCK, 16, 16),
-    "SM4_CBC": Cipher("SM4", "CBC", BLOCK, 16, 16),
-    "3DES_EDE_CBC": Cipher("TripleDES", "CBC", BLOCK, 24, 8),
-    "IDEA_CBC": Cipher("IDEA", "CBC", BLOCK, 16, 8),
-    "RC4_128": Cipher("ARC4", "", STREAM, 16),
-    "NULL": Cipher("", "", STREAM, 0),
+    "SHA256": Cipher("HMAC", "SHA256", AEAD, 32, tag_size=32, nonce_size=32, cost=5),
+    "SHA384": Cipher("HMAC", "SHA384", AEAD, 48, tag_size=48, nonce_size=48, cost=5),
+    "AES_128_CBC": Cipher("AES", "CBC", BLOCK, 16, 16, cost=10),
+    "AES_256_CBC": Cipher("AES", "CBC", BLOCK, 32, 16, cost=10),
+    "CAMELLIA_128_CBC": Cipher("Camellia", "CBC", BLOCK, 16, 16, cost=20),
+    "CAMELLIA_256_CBC": Cipher("Camellia", "CBC", BLOCK, 32, 16, cost=20),
+    "ARIA_128_CBC": Cipher("ARIA", "CBC", BLOCK, 16, 16, cost=40),
+    "ARIA_256_CBC": Cipher("ARIA", "CBC", BLOCK, 32, 16, cost=40),
+    "SEED_CBC": Cipher("SEED", "CBC", BLOCK, 16, 16, cost=40),
+    "SM4_CBC": Cipher("SM4", "CBC", BLOCK, 16, 16, cost=40),
+    "3DES_EDE_CBC": Cipher("TripleDES", "CBC", BLOCK, 24, 8, cost=130),
+    "IDEA_CBC": Cipher("IDEA", "CBC", BLOCK, 16, 8, cost=40),
+    "RC4_128": Cipher("ARC4", "", STREAM, 16, cost=10),
+    "NULL": Cipher("", "", STREAM, 0, cost=5),
 }
+
+_HASH_SIZES = {"SHA256": 32, "SHA384": 48, "SM3": 32}
+
+
+def hash_size(name: str) -> int:
+    """How long the hash of a key schedule is, in bytes; 0 for one that is not known."""
+    return _HASH_SIZES.get(name, 0)
+
 
 MAC_SIZES = {"MD5": 16, "SHA": 20, "SHA256": 32, "SHA384": 48}
 
@@ -120,7 +132,7 @@ class Suite(NamedTuple):
 
 
 # draft-agl-tls-chacha20poly1305-04: another construction, under names that came to be those of RFC 7905.
-_OLD_CHACHA20 = Cipher("ChaCha20", "Poly1305 of the draft", AEAD, 32, 0, 0, 16)
+_OLD_CHACHA20 = Cipher("ChaCha20", "Poly1305 of the draft", AEAD, 32, 0, 0, 16, cost=5)
 
 _ONE_OF_THEM = "|".join(sorted(CIPHERS, key=len, reverse=True))
 _NAME = re.compile(
@@ -137,7 +149,7 @@ def suite(code: int | None, registry: Registry = DEFAULT) -> Suite | None:
     """
     if code is None:
         return None
-    match = _NAME.fullmatch(registry.name_of(CIPHER_SUITES, code))
+    match = _NAME.fullmatch(registry.protection_of(code))
     if match is None:
         return None
     cipher = CIPHERS[match["cipher"]]

@@ -46,16 +46,20 @@ class RecordSearch:
 
     Args:
         offset: where in the direction the first byte stands that is fed.
+
+    Attributes:
+        candidates: how many there have been.
+        waits: whether the rest of a record may come. Once that is unset, a place whose record is not whole is passed over.
     """
 
-    __slots__ = ("_at", "_base", "_data", "candidates")
+    __slots__ = ("_at", "_base", "_data", "candidates", "waits")
 
     def __init__(self, offset: int) -> None:
         self._data = bytearray()
         self._base = offset
         self._at = 0  # where the next place to look at is
         self.candidates = 0
-        """How many there have been."""
+        self.waits = True
 
     @property
     def arrived(self) -> int:
@@ -91,14 +95,17 @@ class RecordSearch:
                 return None
             at = self._at = found.start()
             if len(data) - at < _RECORD_HEADER_SIZE:
-                return None
+                return None  # and no other follows
             content_type, version, length = _record_header(data, at)
             if not length or length > _MAXIMUM_LENGTH:
                 self._at += 1
                 continue
             begin = at + _RECORD_HEADER_SIZE
             if len(data) - begin < length:
-                return None
+                if self.waits:
+                    return None
+                self._at += 1
+                continue
             self._at += 1
             self.candidates += 1
             return Candidate(

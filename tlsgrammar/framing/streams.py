@@ -216,13 +216,15 @@ class RecordReader:
         keep: whether those fragments are wanted all the same, as `passed`: somebody may have the keys.
         passed: the fragment of the last record, where it was passed over and kept; None where it was neither, or bytes
             of it are missing.
-        tail: where bytes of it are missing, the last ones, as many as have come behind those, up to 64.
+        tail: the last bytes of a fragment that has not come whole, as many as are known, up to 64.
+        tail_offset: where that fragment begins in the direction.
     """
 
     __slots__ = (
         "_at",
         "_base",
         "_data",
+        "_gapped",
         "_header",
         "_missing",
         "_read_header",
@@ -230,6 +232,7 @@ class RecordReader:
         "pass_over",
         "passed",
         "tail",
+        "tail_offset",
     )
 
     def __init__(self, protocol: Protocol, offset: int = 0) -> None:
@@ -237,6 +240,8 @@ class RecordReader:
         self.keep = False
         self.passed: bytes | None = None
         self.tail = b""
+        self.tail_offset = -1
+        self._gapped = False  # whether bytes are missing of the record that has been begun
         self._read_header: Callable[[bytes | bytearray, int, int], _Header | None] = (
             _sslv2_header if protocol is Protocol.SSLV2 else _tls_header
         )
@@ -281,6 +286,8 @@ class RecordReader:
                 self._missing -= len(data)
                 self._base += len(data)
                 self._data = b""
+                if self._gapped:
+                    self.tail = bytes((self.tail + data)[-_TAIL:])
                 return False
             self._data = data
             return True
@@ -334,6 +341,7 @@ class RecordReader:
             self._header = header
             self._at = at
             self.passed = None
+            self.tail = b""
             if passed_over and not self.keep:
                 self._missing = length
         left = len(self._data) - self._at
@@ -342,10 +350,14 @@ class RecordReader:
             taken = min(self._missing, left)
             self._missing -= taken
             self._at += taken
+            if taken:
+                last = self._data[max(self._at - min(taken, _TAIL), 0) : self._at]
+                self.tail = bytes(((self.tail if self._gapped else b"") + last)[-_TAIL:])
             if self._missing:
                 return None
             self._missing = None
-            self.tail = bytes(self._data[max(self._at - min(taken, _TAIL), 0) : self._at])
+            self._gapped = False
+            self.tail_offset = self._base + self._at - length
         else:
             if left < length:
                 return None
@@ -380,6 +392,8 @@ class RecordReader:
             return False
         self._missing -= length
         self._base += length
+        self._gapped = True
+        self.tail = b""
         return True
 
     def rest(self) -> bytes:

@@ -123,6 +123,10 @@ class Console:
     def tell(self, message: object) -> None:
         """Say on standard error, in one line, what went wrong; after all that was printed before."""
         self.failed = True
+        self.remark(message)
+
+    def remark(self, message: object) -> None:
+        """Say on standard error, in one line, what may be of interest; after all that was printed before."""
         self.flush()
         _to_standard_error(f"{self._program}: {on_one_line(str(message))}")
 

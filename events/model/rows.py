@@ -1,0 +1,82 @@
+"""The events that a row per connection needs beside Zeek's SSL/TLS events.
+
+What may live here: their shape. They are raised where they are asked for by name, like those of `later`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from .connection import Connection, Event
+
+__all__ = [
+    "ROWS",
+    "ConnectionStateRemove",
+    "SslClientFingerprints",
+    "SslExtensionSessionTicket",
+    "SslServerFingerprint",
+]
+
+
+class SslClientFingerprints(Event, frozen=True):
+    """The fingerprints of a ClientHello.
+
+    Attributes:
+        is_orig: whether the originator sent it.
+        ja3, ja4: as `events.ja3` and `events.ja4` have them.
+    """
+
+    name: ClassVar[str] = "ssl_client_fingerprints"
+    c: Connection
+    is_orig: bool
+    ja3: str
+    ja4: str
+
+
+class SslServerFingerprint(Event, frozen=True):
+    """The fingerprint of a ServerHello or HelloRetryRequest.
+
+    Attributes:
+        is_orig: whether the originator sent it.
+        ja3s: as `events.ja3s` has it.
+    """
+
+    name: ClassVar[str] = "ssl_server_fingerprint"
+    c: Connection
+    is_orig: bool
+    ja3s: str
+
+
+class SslExtensionSessionTicket(Event, frozen=True):
+    """The session_ticket extension of a ClientHello (RFC 5077 section 3.2).
+
+    Attributes:
+        is_client: whether the TLS client sent it.
+        ticket: the ticket that the client offers; empty where it has none.
+    """
+
+    name: ClassVar[str] = "ssl_extension_session_ticket"
+    c: Connection
+    is_client: bool
+    ticket: bytes
+
+
+class ConnectionStateRemove(Event, frozen=True):
+    """A connection is over: closed, silent for long, or given up. It is the last event of the connection.
+
+    Zeek has an event of this name for every connection. Here it is raised for those in which TLS was looked for, if
+    nothing else has said that they are over: `disable_analyzer_after_detection` ends a connection with `ssl_established`.
+    Nor is it raised for what is open when a capture ends.
+    """
+
+    name: ClassVar[str] = "connection_state_remove"
+    c: Connection
+
+
+ROWS: tuple[type[Event], ...] = (
+    SslClientFingerprints,
+    SslServerFingerprint,
+    SslExtensionSessionTicket,
+    ConnectionStateRemove,
+)
+"""They."""
