@@ -20,7 +20,7 @@ from construct import Construct, Container
 
 from tlsgrammar import Certificate, Handshake, Registry
 from tlsgrammar.framing import HandshakeMessage
-from tlsgrammar.handshake import negotiated_version
+from tlsgrammar.handshake import RAW_PUBLIC_KEY, certificate_type, negotiated_version
 from tlsgrammar.language.api import parameters, reader
 from tlsgrammar.language.errors import summary
 from tlsgrammar.names import CONTENT_TYPES, VERSIONS, ContentType, HandshakeType
@@ -155,6 +155,7 @@ _tuple = tuple.__new__
 
 _read_handshake = reader(Handshake)
 _APPLICATION_DATA = ContentType.application_data.value
+_CERTIFICATE = HandshakeType.certificate.value
 _CLIENT_HELLO = HandshakeType.client_hello.value
 _COMPRESSED_CERTIFICATE = HandshakeType.compressed_certificate.value
 _SERVER_HELLO = HandshakeType.server_hello.value
@@ -191,6 +192,7 @@ class Conversation:
         "_finishes",
         "_out",
         "_params",
+        "_raw_keys",
         "_sides",
         "_transport",
         "c",
@@ -227,6 +229,8 @@ class Conversation:
         self._params = _parameters(self.registry, None, None, transport.dtls)
         # Of what is decrypted, where that has begun another handshake: it changes nothing outside.
         self._decrypted_params: Container | None = None
+        # Whose Certificate holds a raw public key: the client's, or not.
+        self._raw_keys: tuple[bool, ...] = ()
         self.secrets: Secrets | None = None
         if options.key_log is not None:
             from .secrets.agreement import Secrets
@@ -352,7 +356,10 @@ class Conversation:
             What it was parsed to; None where it ended before its own lengths say, so that where it says it ends cannot
             be trusted.
         """
-        value, defects = _read_handshake(message.data, self._params)
+        params = self._params
+        if self._raw_keys and message.data[0] == _CERTIFICATE:
+            params = self._params_of(side)
+        value, defects = _read_handshake(message.data, params)
         malformed = bool(defects) and any(defect.ends_early for defect in defects)
         msg_type = value["msg_type"]
         is_hello = msg_type == _CLIENT_HELLO or msg_type in _SERVER_HELLOS
@@ -361,7 +368,7 @@ class Conversation:
             self._client = side if from_client else self._peer(side)
             self.note(side, Fact.HELLO)
         name = self.walker.message_name(msg_type)
-        self.hear(Handshake, value, side, name, malformed, within=message)
+        self.hear(Handshake, value, side, name, malformed, params=params, within=message)
         if is_hello and value["body"] is not None and not malformed:
             try:
                 self._learn(side, value["body"], not from_client, message.offset(0))
@@ -595,19 +602,35 @@ class Conversation:
             self._params = _parameters(
                 self.registry, version, self._cipher_suite, self._transport.dtls
             )
+            self._raw_keys = tuple(
+                of_client
+                for of_client in (True, False)
+                if certificate_type(hello, of_client) == RAW_PUBLIC_KEY
+            )
             tls13 = is_tls13(version)
             self.note(side, Fact.SERVER_HELLO_TLS13 if tls13 else Fact.SERVER_HELLO_TLS12)
+
+    def _params_of(self, side: Side) -> Container:
+        """The context to read the Certificate of a side with."""
+        if self.is_client(side) not in self._raw_keys:
+            return self._params
+        dtls = self._transport.dtls
+        return _parameters(self.registry, self.version, self._cipher_suite, dtls, RAW_PUBLIC_KEY)
 
 
 _MAXIMUM_KEPT = 4096
 
 
 def _parameters(
-    registry: Registry, version: int | None, cipher_suite: int | None, dtls: bool
+    registry: Registry,
+    version: int | None,
+    cipher_suite: int | None,
+    dtls: bool,
+    certificate_type: int | None = None,
 ) -> Container:
     """The context to read structures with, which many connections share."""
     known: dict[Any, Container] = registry.derived.setdefault("parameters", {})
-    key = (version, cipher_suite, dtls)
+    key = (version, cipher_suite, dtls, certificate_type)
     if key in known:
         return known[key]
     if len(known) >= _MAXIMUM_KEPT:
@@ -618,6 +641,7 @@ def _parameters(
             "version": version,
             "cipher_suite": cipher_suite,
             "dtls": dtls,
+            "certificate_type": certificate_type,
         }
     )
     return made

@@ -944,12 +944,16 @@ class QuicAnalyzer:
         assert packet.type is not None
         crypto = encrypted.cryptos[is_client, packet.type]
         offset = datagram.base + payload.offset
+        # Frames in packets with a short header stand in nothing that could be told with them.
+        is_heard = packet.value is not None and conversation.walker.visit(Frame) is not None
         try:
             for _, end, frame in read_frames(payload.data):
                 if frame["type"] == FrameType.CRYPTO:
                     data = frame["frame"]["crypto_data"]
                     piece = Piece(frame["frame"]["offset"], data, offset + end - len(data))
                     _read_crypto(conversation, side, crypto, piece, decrypted=True)
+                if is_heard:
+                    conversation.hear(Frame, frame, side, "HandshakePacket", packet=packet.value)
         except GrammarError as error:
             # Extensions may have frames that are not known; that is told once.
             if is_client not in encrypted.unread:

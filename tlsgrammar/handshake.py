@@ -254,6 +254,23 @@ CertificateTLS12 = structure(
     "certificate_list" / vector(ASN1Cert, 0, 2**24 - 1),
 )
 
+declare_parameter("certificate_type", names.CERTIFICATE_TYPES)
+
+RAW_PUBLIC_KEY = 2
+
+
+@reads("params")
+def _has_raw_public_key(context: Any) -> bool:
+    return bool(context["_params"].get("certificate_type") == RAW_PUBLIC_KEY)
+
+
+# It stands in the place of the whole list, up to TLS 1.2; in TLS 1.3 in that of the first certificate.
+RawPublicKeyTLS12 = structure(
+    "RawPublicKeyTLS12",
+    "RFC 7250 section 3",
+    "ASN1_subjectPublicKeyInfo" / opaque(1, 2**24 - 1),
+)
+
 CertificateExtension = Extension("certificate")
 
 CertificateEntry = structure(
@@ -272,8 +289,11 @@ CertificateTLS13 = structure(
 
 Certificate = message(
     "Certificate",
-    "RFC 8446 section 4.4.2, RFC 5246 section 7.4.2",
-    by_version(tls12=CertificateTLS12, tls13=CertificateTLS13),
+    "RFC 8446 section 4.4.2, RFC 5246 section 7.4.2, RFC 7250 section 3",
+    by_version(
+        tls12=IfThenElse(_has_raw_public_key, RawPublicKeyTLS12, CertificateTLS12),
+        tls13=CertificateTLS13,
+    ),
 )
 
 # The signature algorithms are new in TLS 1.2.
@@ -417,6 +437,20 @@ def extension_data(hello: Any, extension_type: int) -> bytes | None:
         if each["extension_type"] == extension_type:
             data: bytes = each["extension_data"]
             return data
+    return None
+
+
+_CERTIFICATE_TYPES = {True: 19, False: 20}
+
+
+def certificate_type(hello: Any, of_client: bool) -> int | None:
+    """The type of the certificate that a side will send (RFC 7250 section 4), by a parsed ServerHello; None where it says
+    nothing of it.
+    """
+    for each in hello["extensions"] or ():
+        if each["extension_type"] == _CERTIFICATE_TYPES[of_client] and each["body"] is not None:
+            chosen: int = each["body"]["certificate_type"]
+            return chosen
     return None
 
 

@@ -47,6 +47,7 @@ from tlsgrammar.handshake import (
     HelloRetryRequestExtension,
     NewSessionTicketExtension,
     NewSessionTicketTLS12,
+    RawPublicKeyTLS12,
     ServerHelloExtension,
 )
 from tlsgrammar.key_exchange import (
@@ -412,6 +413,12 @@ def x509_certificate(message: Any, at: Occasion) -> list[Event]:
         for index, der in enumerate(message["certificate_list"])
         for event in _x509_certificate(at, index, der, f"Certificate.certificate_list[{index}]")
     ]
+
+
+@raises(X509Certificate, RawPublicKeyTLS12)
+def x509_certificate_raw(message: Any, at: Occasion) -> list[Event]:
+    key = message["ASN1_subjectPublicKeyInfo"]
+    return _x509_certificate(at, 0, key, "Certificate.ASN1_subjectPublicKeyInfo")
 
 
 @raises(X509Certificate, CertificateTLS13)

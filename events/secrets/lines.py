@@ -64,7 +64,17 @@ class Lines:
         tell: told, in words, what cannot be read.
     """
 
-    __slots__ = ("_bad", "_begins", "_finished", "_is_other", "_number", "_tail", "_take", "_tell", "_too_long")
+    __slots__ = (
+        "_bad",
+        "_begins",
+        "_finished",
+        "_is_other",
+        "_number",
+        "_tail",
+        "_take",
+        "_tell",
+        "_too_long",
+    )
 
     def __init__(
         self, take: Callable[[bytes, str, bytes], None], tell: Callable[[str], None]

@@ -16,6 +16,7 @@ from . import libssl
 from .openssl3 import authenticated, early, resumed, simple
 from .talk import Made, attempt
 
+SIGNED = "ECDHE-ECDSA-AES128-GCM-SHA256"
 COMPRESSIONS = {1: "zlib", 2: "brotli", 3: "zstd"}
 
 
@@ -38,6 +39,10 @@ def cases() -> Iterator[Made]:
         yield from case(authenticated, name, "rsa", later, **options)
         yield from case(authenticated, f"raw public keys: {name}", "ec", later, raw_keys=True)
     yield from case(resumed, "resumed, all extensions", psk=False, **options)
+    for version in ("TLSv12", "DTLSv12"):
+        name = f"{version} raw public keys, client's too"
+        make = partial(authenticated, name, version, "ec", ciphers=SIGNED, raw_keys=True)
+        yield from attempt(name, stack, version, make)
     for group in ("X25519MLKEM768", "SecP256r1MLKEM768", "MLKEM512", "SecP384r1MLKEM1024"):
         yield from case(simple, group, psk=False, groups=group)
     # The hello is longer than a packet.
