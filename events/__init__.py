@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING
 from .capture import CaptureError, read_capture, read_captures
 from .certificates import CertificateInfo
 from .datagrams import DatagramAnalyzer
+from .fingerprints import ja3, ja3s, ja4, ja4_r, ja4_ro
 from .meanings import Meaning, SecondsSinceEpoch, Text
 from .model import (
     DOCUMENTED,
     MODERN,
     QUIC,
+    ROWS,
     SECRETS,
     Connection,
+    ConnectionStateRemove,
     Event,
     ProtocolViolation,
     PSKIdentity,
@@ -25,13 +28,16 @@ from .model import (
     QUICHandshakePacket,
     QUICInitialPacket,
     QUICRetryPacket,
+    QUICShortHeaderPacket,
     QUICUnhandledVersion,
+    QUICUnreadPacket,
     QUICZeroRTTPacket,
     ReporterError,
     SignatureAndHashAlgorithm,
     SslAlert,
     SslCertificateRequest,
     SslChangeCipherSpec,
+    SslClientFingerprints,
     SslClientHello,
     SslDecryptedData,
     SslDhClientParams,
@@ -51,6 +57,7 @@ from .model import (
     SslExtensionPreSharedKeyServerHello,
     SslExtensionPskKeyExchangeModes,
     SslExtensionServerName,
+    SslExtensionSessionTicket,
     SslExtensionSignatureAlgorithm,
     SslExtensionSignatureAlgorithmsCert,
     SslExtensionSignedCertificateTimestamp,
@@ -61,6 +68,7 @@ from .model import (
     SslProbableEncryptedHandshakeMessage,
     SslRsaClientPms,
     SslServerCurve,
+    SslServerFingerprint,
     SslServerHello,
     SslServerSignature,
     SslSessionTicketHandshake,
@@ -77,12 +85,16 @@ from .walk import Occasion, known_events, raises
 if TYPE_CHECKING:
     from .capture.workers import Workers
     from .quic import QuicAnalyzer
+    from .rows import CertificateRow, ConnectionRow, QuicRow, Row, Rows, read_connections
 
 __all__ = [
     "Analyzer",
     "CaptureError",
     "CertificateInfo",
+    "CertificateRow",
     "Connection",
+    "ConnectionRow",
+    "ConnectionStateRemove",
     "DOCUMENTED",
     "DatagramAnalyzer",
     "Event",
@@ -99,16 +111,23 @@ __all__ = [
     "QUICHandshakePacket",
     "QUICInitialPacket",
     "QUICRetryPacket",
+    "QUICShortHeaderPacket",
     "QUICUnhandledVersion",
+    "QUICUnreadPacket",
     "QUICZeroRTTPacket",
     "QuicAnalyzer",
+    "QuicRow",
+    "ROWS",
     "ReporterError",
+    "Row",
+    "Rows",
     "SECRETS",
     "SecondsSinceEpoch",
     "SignatureAndHashAlgorithm",
     "SslAlert",
     "SslCertificateRequest",
     "SslChangeCipherSpec",
+    "SslClientFingerprints",
     "SslClientHello",
     "SslDecryptedData",
     "SslDhClientParams",
@@ -128,6 +147,7 @@ __all__ = [
     "SslExtensionPreSharedKeyServerHello",
     "SslExtensionPskKeyExchangeModes",
     "SslExtensionServerName",
+    "SslExtensionSessionTicket",
     "SslExtensionSignatureAlgorithm",
     "SslExtensionSignatureAlgorithmsCert",
     "SslExtensionSignedCertificateTimestamp",
@@ -138,6 +158,7 @@ __all__ = [
     "SslProbableEncryptedHandshakeMessage",
     "SslRsaClientPms",
     "SslServerCurve",
+    "SslServerFingerprint",
     "SslServerHello",
     "SslServerSignature",
     "SslSessionTicketHandshake",
@@ -145,12 +166,18 @@ __all__ = [
     "Text",
     "Workers",
     "X509Certificate",
+    "ja3",
+    "ja3s",
+    "ja4",
+    "ja4_r",
+    "ja4_ro",
     "json_line",
     "json_lines",
     "known_events",
     "raises",
     "read_capture",
     "read_captures",
+    "read_connections",
     "text_line",
     "text_lines",
 ]
@@ -160,14 +187,20 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
+# These take time to import, and few need them.
+_LATER = {
+    "QuicAnalyzer": ".quic",
+    "Workers": ".capture.workers",
+    **dict.fromkeys(
+        ("CertificateRow", "ConnectionRow", "QuicRow", "Row", "Rows", "read_connections"), ".rows"
+    ),
+}
+
+
 def __getattr__(name: str) -> object:
-    # These take time to import, and few need them.
-    if name == "QuicAnalyzer":
-        from .quic import QuicAnalyzer
+    module = _LATER.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
 
-        return QuicAnalyzer
-    if name == "Workers":
-        from .capture.workers import Workers
-
-        return Workers
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(module, __name__), name)

@@ -37,7 +37,7 @@ from tlsgrammar.quic import (
 
 from .conversation import Conversation, Fact, Side, State, Transport
 from .mapping import quic as mapping
-from .model import Connection, Event
+from .model import Connection, Event, QUICShortHeaderPacket, QUICUnreadPacket
 from .options import Choices, Options, chosen
 from .uids import uid
 
@@ -207,14 +207,16 @@ class _Endpoint(Side):
     Attributes:
         label: whether the caller calls it the originator.
         cid: the connection id that it has chosen for itself.
+        short_packets: how many packets with a short header it has sent, where they are counted.
     """
 
-    __slots__ = ("cid", "label")
+    __slots__ = ("cid", "label", "short_packets")
 
     def __init__(self, label: bool) -> None:
         super().__init__(label)
         self.label = label
         self.cid = b""
+        self.short_packets = 0
 
 
 _Key = tuple[bool, bytes]
@@ -404,6 +406,7 @@ class QuicAnalyzer:
         "_connections",
         "_count",
         "_counted_at",
+        "_counts_short",
         "_held",
         "_last",
         "_options",
@@ -425,6 +428,9 @@ class QuicAnalyzer:
         options = chosen(c, options, choices)
         _protection()
         self._options = options
+        self._counts_short = options.names is not None and (
+            QUICShortHeaderPacket.name in options.names
+        )
         self._c = Connection() if c is None else c
         self._count = 0
         self._counted_at = 0
@@ -574,6 +580,8 @@ class QuicAnalyzer:
                 out += connection.conversation.taken()
         end = packets[-1].end if packets else 0
         if end < len(datagram.data) and 0 < datagram.data[end] < 0x80:  # not padding
+            if self._counts_short:
+                self._count_short(datagram, end, last, out)
             self._one_rtt(datagram.data[end:], datagram, last, out)
             if self._options.secrets is not None:
                 self._open_one_rtt(datagram, end, last, out)
@@ -649,6 +657,8 @@ class QuicAnalyzer:
             connection = self._open_with(others, packet, datagram, tries, out)
             if connection is None:
                 self._hold(datagram)
+                for each in self._known(packet, label)[:1]:
+                    self._unread(packet, each, datagram, out)
             return connection, False
         attempt = _Attempt(self._options.handshake_limit, cid, token, version)
         attempt.keys[version] = keys
@@ -659,6 +669,19 @@ class QuicAnalyzer:
         self._know(connection, label, cid)
         self._opened(packet, opened, connection, attempt, datagram, out)
         return connection, again is None
+
+    def _unread(
+        self, packet: Packet, connection: _Connection, datagram: _Datagram, out: list[Event]
+    ) -> None:
+        """Tell of an Initial packet that nothing opens, although a connection has its connection id."""
+        conversation, value = connection.conversation, packet.value
+        conversation.ts = datagram.ts
+        is_orig = connection.sender(datagram.label).is_orig
+        to, cid = value["destination_connection_id"], value["source_connection_id"]
+        conversation.raise_event(
+            QUICUnreadPacket(conversation.c, is_orig, value["version"], to, cid, ts=datagram.ts)
+        )
+        out += conversation.taken()
 
     def _open_with(
         self,
@@ -805,6 +828,23 @@ class QuicAnalyzer:
             conversation.ts = datagram.ts
             _hear_of(packet, conversation, sides[datagram.label is client_label])
             out += conversation.taken()
+
+    def _count_short(
+        self, datagram: _Datagram, start: int, last: _Connection | None, out: list[Event]
+    ) -> None:
+        """Tell of the first, second, fourth, eighth ... packet with a short header that a side sends."""
+        among = self._connections if last is None else [last]
+        for connection in among:
+            cid = connection.sender(not datagram.label).cid
+            if len(among) == 1 or (cid and datagram.data.startswith(cid, start + 1)):
+                sender, conversation = connection.sender(datagram.label), connection.conversation
+                sender.short_packets = count = sender.short_packets + 1
+                if not count & (count - 1):
+                    conversation.raise_event(
+                        QUICShortHeaderPacket(conversation.c, sender.is_orig, count, ts=datagram.ts)
+                    )
+                    out += conversation.taken()
+                return
 
     def _one_rtt(
         self, packet: bytes, datagram: _Datagram, last: _Connection | None, out: list[Event]

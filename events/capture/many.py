@@ -21,12 +21,12 @@ from .one import read_capture
 if TYPE_CHECKING:  # not needed to read one capture, and slow to import
     from concurrent.futures import Executor, Future
 
-__all__ = ["UnknownInWorkerError", "read_captures"]
+__all__ = ["UnknownInWorkerError", "WorkerChoices", "read_captures", "read_through"]
 
 T = TypeVar("T")
 
 
-class _Choices(TypedDict, total=False):
+class WorkerChoices(TypedDict, total=False):
     """Those of `Choices` that can travel to another process."""
 
     disable_analyzer_after_detection: bool
@@ -56,7 +56,7 @@ def read_captures(
     on_error: Callable[[CaptureError], None] | None = ...,
     ahead: int = ...,
     extensions: Registry | Callable[[], Registry] | None = ...,
-    **choices: Unpack[_Choices],
+    **choices: Unpack[WorkerChoices],
 ) -> Iterator[Event]: ...
 
 
@@ -70,7 +70,7 @@ def read_captures(
     on_error: Callable[[CaptureError], None] | None = ...,
     ahead: int = ...,
     extensions: Registry | Callable[[], Registry] | None = ...,
-    **choices: Unpack[_Choices],
+    **choices: Unpack[WorkerChoices],
 ) -> Iterator[T]: ...
 
 
@@ -84,7 +84,7 @@ def read_captures(
     on_error: Callable[[CaptureError], None] | None = ...,
     ahead: int = ...,
     extensions: Registry | Callable[[], Registry] | None = ...,
-    **choices: Unpack[_Choices],
+    **choices: Unpack[WorkerChoices],
 ) -> Iterator[T]: ...
 
 
@@ -97,7 +97,7 @@ def read_captures(
     on_error: Callable[[CaptureError], None] | None = None,
     ahead: int = _AHEAD,
     extensions: Registry | Callable[[], Registry] | None = None,
-    **choices: Unpack[_Choices],
+    **choices: Unpack[WorkerChoices],
 ) -> Iterator[Any]:
     """The events of many captures: those of the first, then those of the second, and so on.
 
@@ -130,6 +130,59 @@ def read_captures(
     """
     if make is not None and make_all is not None:
         raise TypeError("read_captures() takes either make= or make_all=")
+    through: Through = _as_they_are
+    if make is not None:
+        through = partial(_each, make=make)
+    elif make_all is not None:
+        through = partial(_all, make_all=make_all)
+    return read_through(
+        paths,
+        through,
+        executor=executor,
+        on_error=on_error,
+        ahead=ahead,
+        extensions=extensions,
+        **choices,
+    )
+
+
+Through = Callable[[str, Iterator[Event]], Iterable[Any]]
+"""What to make of a capture: it takes its path and its events, and what it gives is given out, one by one."""
+
+
+def _as_they_are(path: str, events: Iterator[Event]) -> Iterable[Event]:
+    return events
+
+
+def _each(path: str, events: Iterator[Event], make: Callable[[Event], Any]) -> Iterable[Any]:
+    return map(make, events)
+
+
+def _all(
+    path: str, events: Iterator[Event], make_all: Callable[[Iterator[Event]], Any]
+) -> Iterable[Any]:
+    yield make_all(events)
+
+
+def read_through(
+    paths: Iterable[str | os.PathLike[str]],
+    through: Through,
+    *,
+    executor: Executor | None = None,
+    on_error: Callable[[CaptureError], None] | None = None,
+    progress: Callable[[int], None] | None = None,
+    ahead: int = _AHEAD,
+    extensions: Registry | Callable[[], Registry] | None = None,
+    **choices: Unpack[WorkerChoices],
+) -> Iterator[Any]:
+    """What is made of captures, of the first, then of the second, and so on. Without an executor each thing is given out
+    as soon as it is made.
+
+    Args:
+        paths, executor, on_error, ahead, extensions, choices: as for `read_captures`, and so is what is raised.
+        through: what to make of a capture.
+        progress: as for `read_capture`; not called with an executor.
+    """
     if executor is not None and isinstance(extensions, Registry):
         raise TypeError(
             "a registry does not travel to the processes of an executor; give a function that makes it, "
@@ -139,31 +192,27 @@ def read_captures(
     options = Options(extensions=registry, **choices)
     if options.key_log is not None:
         choices["secrets"] = options.key_log
-    if executor is None and make_all is None:
-        return _each_as_it_comes(paths, make, on_error, options)
     if executor is None:
-        task = partial(_read_one, make=make, make_all=make_all, options=options)
-        return _of_tasks(map(task, (os.fspath(path) for path in paths)), on_error)
+        return _here(paths, through, on_error, progress, options)
     made_by = extensions if callable(extensions) else None
     known = _what_is_known(DEFAULT if registry is None else registry)
-    task = partial(
-        _read_in_worker, make=make, make_all=make_all, choices=choices, made_by=made_by, known=known
-    )
+    task = partial(_read_in_worker, through=through, choices=choices, made_by=made_by, known=known)
     results = _in_order(executor, task, (os.fspath(path) for path in paths), ahead)
     return _of_tasks(results, on_error)
 
 
-def _each_as_it_comes(
+def _here(
     paths: Iterable[str | os.PathLike[str]],
-    make: Callable[[Event], Any] | None,
+    through: Through,
     on_error: Callable[[CaptureError], None] | None,
+    progress: Callable[[int], None] | None,
     options: Options,
 ) -> Iterator[Any]:
-    """The events of captures that are read here, however many there are."""
+    """What is made of captures that are read here, however much that is."""
     errors: list[CaptureError] = []
-    for path in paths:
-        capture = _Capture(os.fspath(path), options)
-        yield from capture if make is None else map(make, capture)
+    for path in (os.fspath(each) for each in paths):
+        capture = _Capture(path, options, progress)
+        yield from through(path, iter(capture))
         if capture.error is not None:
             (on_error or errors.append)(capture.error)
     _raise_together(errors)
@@ -193,32 +242,21 @@ _Result = tuple[list[Any], CaptureError | None]
 class _Capture:
     """The events of a capture, to its end or to where it breaks off; `error` says why it does."""
 
-    def __init__(self, path: str, options: Options) -> None:
+    def __init__(
+        self, path: str, options: Options, progress: Callable[[int], None] | None = None
+    ) -> None:
         self.error: CaptureError | None = None
         self._path = path
         self._options = options
+        self._progress = progress
 
     def __iter__(self) -> Iterator[Event]:
         try:
-            yield from read_capture(self._path, options=self._options)
+            yield from read_capture(self._path, options=self._options, progress=self._progress)
         except CaptureError as error:
             self.error = error
         except MemoryError:
             self.error = CaptureError(self._path, "there is not enough memory to read it on")
-
-
-def _read_one(
-    path: str,
-    make: Callable[[Event], Any] | None,
-    make_all: Callable[[Iterator[Event]], Any] | None,
-    options: Options,
-) -> _Result:
-    """The task: what is made of one capture, and the error that ended it."""
-    capture = _Capture(path, options)
-    if make_all is not None:
-        made = make_all(iter(capture))
-        return [made], capture.error
-    return list(capture if make is None else map(make, capture)), capture.error
 
 
 class UnknownInWorkerError(Exception):
@@ -236,13 +274,14 @@ _made: dict[Callable[[], Registry], Registry] = {}
 
 def _read_in_worker(
     path: str,
-    make: Callable[[Event], Any] | None,
-    make_all: Callable[[Iterator[Event]], Any] | None,
-    choices: _Choices,
+    through: Through,
+    choices: WorkerChoices,
     made_by: Callable[[], Registry] | None,
     known: frozenset[str],
 ) -> _Result:
-    """The task, in a process that may not have registered what the one that asks has."""
+    """The task, in a process that may not have registered what the one that asks has: what is made of one capture, and
+    the error that ended it.
+    """
     registry = None
     if made_by is not None:
         if made_by not in _made:
@@ -257,7 +296,9 @@ def _read_in_worker(
             f"not known to the process that reads {path}: {', '.join(sorted(unknown))}; register it in a package with "
             f"an entry point, or give extensions= a function that makes the registry"
         )
-    return _read_one(path, make, make_all, Options(extensions=registry, **choices))
+    capture = _Capture(path, Options(extensions=registry, **choices))
+    made = list(through(path, iter(capture)))
+    return made, capture.error
 
 
 def _in_order(

@@ -68,6 +68,8 @@ from .quic import (
 from .rows import (
     ROWS,
     ConnectionStateRemove,
+    QUICShortHeaderPacket,
+    QUICUnreadPacket,
     SslClientFingerprints,
     SslExtensionSessionTicket,
     SslServerFingerprint,
@@ -88,7 +90,9 @@ __all__ = [
     "QUICHandshakePacket",
     "QUICInitialPacket",
     "QUICRetryPacket",
+    "QUICShortHeaderPacket",
     "QUICUnhandledVersion",
+    "QUICUnreadPacket",
     "QUICZeroRTTPacket",
     "ROWS",
     "ReporterError",

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from ..meanings import QuicVersion
 from .connection import Connection, Event
 
 __all__ = [
     "ROWS",
     "ConnectionStateRemove",
+    "QUICShortHeaderPacket",
+    "QUICUnreadPacket",
     "SslClientFingerprints",
     "SslExtensionSessionTicket",
     "SslServerFingerprint",
@@ -73,10 +76,41 @@ class ConnectionStateRemove(Event, frozen=True):
     c: Connection
 
 
+class QUICShortHeaderPacket(Event, frozen=True):
+    """A packet with a short header (1-RTT): the first, second, fourth, eighth and so on of a side.
+
+    Attributes:
+        is_orig: whether the originator sent it.
+        count: which one it is, from 1.
+    """
+
+    name: ClassVar[str] = "QUIC::short_header_packet"
+    c: Connection
+    is_orig: bool
+    count: int
+
+
+class QUICUnreadPacket(Event, frozen=True):
+    """An Initial packet with the connection id of a known connection, which its keys do not open.
+
+    Attributes:
+        is_orig, version, dcid, scid: as of `QUICInitialPacket`.
+    """
+
+    name: ClassVar[str] = "QUIC::unread_packet"
+    c: Connection
+    is_orig: bool
+    version: QuicVersion
+    dcid: bytes
+    scid: bytes
+
+
 ROWS: tuple[type[Event], ...] = (
     SslClientFingerprints,
     SslServerFingerprint,
     SslExtensionSessionTicket,
     ConnectionStateRemove,
+    QUICShortHeaderPacket,
+    QUICUnreadPacket,
 )
 """They."""

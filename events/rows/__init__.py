@@ -1,0 +1,10 @@
+"""From events to rows: a row per connection, as Zeek's logs have it.
+
+What may live here: events in, rows out. How rows are printed is for `output`.
+"""
+
+from .captures import read_connections
+from .model import CertificateRow, ConnectionRow, QuicRow, Row
+from .rows import Rows
+
+__all__ = ["CertificateRow", "ConnectionRow", "QuicRow", "Row", "Rows", "read_connections"]

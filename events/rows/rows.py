@@ -1,0 +1,190 @@
+"""Rows of connections, as their events come.
+
+What may live here: which events belong to which row, and when a row is complete. What an event adds to a row is said in a
+module for each kind of row.
+
+A row of ssl.log or quic.log is complete with `ssl_established`, for nothing follows that belongs into it; or, where
+messages have been read that are always encrypted, with the end of the connection, which `connection_state_remove` tells.
+What is known of connections that have a row is a bounded number of names, so that what follows does not begin another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable
+
+from tlsgrammar import Registry
+from tlsgrammar.registry import DEFAULT
+
+from ..model import (
+    ConnectionStateRemove,
+    Event,
+    QUICRetryPacket,
+    SslEstablished,
+    X509Certificate,
+)
+from .certificate import certificate_row
+from .connection import HEARS, OpenConnection
+from .model import CertificateRow, ConnectionRow, QuicRow, Row
+from .quic import HEARS as QUIC_HEARS
+from .quic import OpenQuic
+
+__all__ = ["Rows", "events_of"]
+
+_KINDS: dict[type[Row], frozenset[type[Event]]] = {
+    ConnectionRow: frozenset((*HEARS, ConnectionStateRemove)),
+    QuicRow: frozenset((*QUIC_HEARS, SslEstablished, ConnectionStateRemove)),
+    CertificateRow: frozenset((X509Certificate,)),
+}
+
+_MAXIMUM_OPEN = 100_000
+_MAXIMUM_OVER = 100_000
+_MAXIMUM_CERTIFICATES = 2**18
+
+
+def events_of(kinds: Collection[type[Row]]) -> frozenset[str]:
+    """The names of the events that rows are made of, for `wanted=`.
+
+    Args:
+        kinds: the classes of the rows.
+
+    Raises:
+        TypeError: one is no class of rows.
+    """
+    for kind in kinds:
+        if kind not in _KINDS:
+            raise TypeError(f"kinds= takes ConnectionRow, QuicRow and CertificateRow, not {kind!r}")
+    return frozenset(event.name for kind in kinds for event in _KINDS[kind])
+
+
+class Rows:
+    """Makes rows of events, wherever those come from.
+
+        >>> import events
+        >>> rows = events.Rows()
+        >>> analyzer = events.Analyzer(wanted=rows.wanted)
+        >>> for event in analyzer.deliver(bytes.fromhex("15030100020228"), is_orig=False):
+        ...     assert not rows.take(event)
+        >>> [row] = rows.end()
+        >>> row.last_alert, row.ssl_history
+        ('handshake_failure', 'l')
+
+    Args:
+        kinds: which rows: `ConnectionRow`, `QuicRow`, `CertificateRow`.
+        extensions: the registry with the names; the default one where it is None.
+        file: what the rows say that their capture is.
+
+    Attributes:
+        wanted: the names of the events that the rows are made of. Others change nothing.
+
+    Raises:
+        TypeError: one of `kinds` is no class of rows.
+    """
+
+    def __init__(
+        self,
+        kinds: Collection[type[Row]] = (ConnectionRow,),
+        *,
+        extensions: Registry | None = None,
+        file: str | None = None,
+    ) -> None:
+        self.wanted = events_of(kinds)
+        self._registry = DEFAULT if extensions is None else extensions
+        self._file = file
+        self._connections = ConnectionRow in kinds
+        self._quic = QuicRow in kinds
+        self._certificates = CertificateRow in kinds
+        self._open: dict[Hashable, OpenConnection] = {}
+        self._open_quic: dict[Hashable, OpenQuic] = {}
+        # The connections that have their row, and the certificates that do; of each the oldest first.
+        self._over: dict[Hashable, None] = {}
+        self._seen: dict[str, None] = {}
+
+    def take(self, event: Event) -> list[Row]:
+        """Take an event.
+
+        Returns:
+            The rows that it completed; mostly none.
+        """
+        kind = type(event)
+        c = event.c
+        key: Hashable = c.uid or c
+        out: list[Row] = []
+        if kind is ConnectionStateRemove:
+            self._complete(key, out)
+            self._over.pop(key, None)
+            return out
+        if isinstance(event, X509Certificate) and self._certificates:
+            self._certificate(event, out)
+        if key in self._over:
+            return out
+        if self._connections:
+            hear = HEARS.get(kind)
+            if hear is not None:
+                of = self._open.get(key)
+                if of is None:
+                    of = self._open[key] = OpenConnection(c, event.ts)
+                    self._limit(self._open, out)
+                hear(of, event)
+        if self._quic:
+            self._hear_quic(key, event, out)
+        if kind is SslEstablished:
+            self._established(key, out)
+        return out
+
+    def end(self) -> list[Row]:
+        """Take note that no more events come.
+
+        Returns:
+            The rows of the connections that are still open, in the order in which they began.
+        """
+        out: list[Row] = []
+        for key in list({**self._open, **self._open_quic}):
+            self._complete(key, out)
+        return out
+
+    def _complete(self, key: Hashable, out: list[Row]) -> None:
+        """Give the rows of a connection out, as they are."""
+        connection = self._open.pop(key, None)
+        if connection is not None:
+            out.append(connection.row(self._registry, self._file))
+        quic = self._open_quic.pop(key, None)
+        if quic is not None and quic.is_quic:
+            out.append(quic.row(self._file))
+
+    def _established(self, key: Hashable, out: list[Row]) -> None:
+        connection = self._open.get(key)
+        if connection is not None and connection.is_read:
+            return  # its secrets are known: it goes on
+        self._complete(key, out)
+        self._over[key] = None
+        if len(self._over) > _MAXIMUM_OVER:
+            del self._over[next(iter(self._over))]
+
+    def _hear_quic(self, key: Hashable, event: Event, out: list[Row]) -> None:
+        kind = type(event)
+        hear = QUIC_HEARS.get(kind)
+        if hear is None:
+            return
+        of = self._open_quic.get(key)
+        if of is None:
+            of = self._open_quic[key] = OpenQuic(event.c, event.ts)
+            self._limit(self._open_quic, out)
+        hear(of, event)
+        if kind is QUICRetryPacket:
+            del self._open_quic[key]
+            out.append(of.row(self._file))
+
+    def _certificate(self, event: X509Certificate, out: list[Row]) -> None:
+        row = certificate_row(event, from_client=event.is_orig, file=self._file)
+        if row.fingerprint not in self._seen:
+            self._seen[row.fingerprint] = None
+            if len(self._seen) > _MAXIMUM_CERTIFICATES:
+                del self._seen[next(iter(self._seen))]
+            out.append(row)
+
+    def _limit(
+        self, among: dict[Hashable, OpenConnection] | dict[Hashable, OpenQuic], out: list[Row]
+    ) -> None:
+        """Give out the oldest row that is open, where there are too many."""
+        if len(among) > _MAXIMUM_OPEN:
+            self._complete(next(iter(among)), out)
