@@ -531,3 +531,9 @@ def test_what_a_server_sends_in_the_datagram_of_its_hello(name: str) -> None:
     assert not violations(raised)
     assert messages_in(raised) == messages_in(apart)
     assert records_in(raised) == records_in(apart)
+
+
+def test_early_data_in_the_datagram_of_the_client_hello() -> None:
+    each = flow("wolfssl", "DTLSv13 early data refused")
+    raised = read(coalesced(each, also_hellos=True), secrets("wolfssl"))
+    assert records_in(raised) == records_in_all(each, len(each.chunks))
