@@ -182,28 +182,48 @@ class DatagramAnalyzer:
             conversation.settle_originator(sender, is_originator=not is_server)
         base = self.offsets[is_orig]
         self.offsets[is_orig] += len(datagram)
-        records, error = read_records(
-            datagram,
-            cid_length=self._cid_length(sender),
-            unified=is_tls13(conversation.version) or self._may_be_early_data,
-            registry=conversation.registry,
-        )
+        layout = self._layout(sender)
+        records, error = self._cut(datagram, 0, layout)
         if not self._recognised and (not records or error is not None):
             return []
+        if not records and not missing:
+            return []
+        self._recognised = True
+        at = 0
+        while at < len(records) and not self.finished:
+            record = records[at]
+            at += 1
+            if record.fragment:
+                self._record(sender, record, base)
+            if not record.epoch and layout != (layout := self._layout(sender)):
+                # It was the hello that says how what stands behind it is to be read.
+                end = record.fragment_offset + len(record.fragment)
+                records, error = self._cut(datagram, end, layout)
+                at = 0
         if missing:
             offset = len(datagram) if error is None else error.offset
             error = GrammarError(f"{missing} bytes of a datagram were not captured", offset)
-        elif not records:
-            return []
-        self._recognised = True
-        for record in records:
-            if self.finished:
-                break
-            if record.fragment:
-                self._record(sender, record, base)
         if error is not None and not self.finished:
             conversation.violation(sender, base + error.offset, error.reason, error.path)
         return conversation.taken()
+
+    def _layout(self, sender: _Sender) -> tuple[int | None, bool]:
+        """How long the connection ids are that a side sends, and whether there may be unified headers."""
+        unified = is_tls13(self._conversation.version) or self._may_be_early_data
+        return self._cid_length(sender), unified
+
+    def _cut(
+        self, datagram: bytes, start: int, layout: tuple[int | None, bool]
+    ) -> tuple[list[DatagramRecord], GrammarError | None]:
+        """The records of a datagram, from where one begins, and what is wrong behind them."""
+        cid_length, unified = layout
+        return read_records(
+            datagram,
+            start=start,
+            cid_length=cid_length,
+            unified=unified,
+            registry=self._conversation.registry,
+        )
 
     def give_up(self, reason: str, ts: float | None = None) -> list[Event]:
         """Give up on the flow.

@@ -79,6 +79,15 @@ class _Window:
         return is_new
 
 
+class _Held(NamedTuple):
+    """A record that waits for its secret, and the epoch that its side had reached when it came."""
+
+    is_client: bool
+    record: DatagramRecord
+    offset: int
+    since: int
+
+
 class DatagramOpener:
     """Opens the records of a flow.
 
@@ -106,7 +115,7 @@ class DatagramOpener:
         self._epochs: dict[int, Agreement] = {}
         self._sides: dict[bool, _Epochs] = {}
         self.waits = True
-        self._held: list[tuple[bool, DatagramRecord, int]] = []
+        self._held: list[_Held] = []
         self._held_size = 0
         self._tried_with: object = None  # what was known when those were tried last
         self._seen: dict[tuple[bool, int], _Window] = {}
@@ -136,8 +145,9 @@ class DatagramOpener:
         elif self.waits and not self._secrets.unsupported:
             if not self._held:
                 self._secrets.keylog.may_wait(self)
-            self._held.append((is_client, record, offset))
-            self._held_size += _RECORD_SIZE + len(record.fragment)
+            side = self._sides.get(is_client)
+            since = _FIRST_EPOCH if side is None else side.last
+            self._hold(_Held(is_client, record, offset, since))
             if self._held_size > _MAXIMUM_HELD:
                 self.let_go()
 
@@ -150,13 +160,16 @@ class DatagramOpener:
             return
         self._tried_with = known_now
         held, self._held, self._held_size = self._held, [], 0
-        for is_client, record, offset in held:
-            known, content = self._open(is_client, record, offset)
+        for each in held:
+            known, content = self._open(*each)
             if known:
-                yield from self._once(is_client, record, offset, content)
+                yield from self._once(each.is_client, each.record, each.offset, content)
             else:
-                self._held.append((is_client, record, offset))
-                self._held_size += _RECORD_SIZE + len(record.fragment)
+                self._hold(each)
+
+    def _hold(self, held: _Held) -> None:
+        self._held.append(held)
+        self._held_size += _RECORD_SIZE + len(held.record.fragment)
 
     def _once(
         self, is_client: bool, record: DatagramRecord, offset: int, numbered: _Numbered | None
@@ -176,14 +189,19 @@ class DatagramOpener:
             yield Opened(is_client, record, offset, numbered.content)
 
     def _open(
-        self, is_client: bool, record: DatagramRecord, offset: int
+        self, is_client: bool, record: DatagramRecord, offset: int, since: int | None = None
     ) -> tuple[bool, _Numbered | None]:
-        """Whether the secret of a record is known, and what it holds."""
+        """Whether the secret of a record is known, and what it holds.
+
+        Args:
+            is_client, record, offset: as of `take`.
+            since: of one that has been held, the epoch that its side had reached when it came.
+        """
         if record.unified or self._secrets.version is None:
             side = self._sides.get(is_client)
             if side is None:
                 side = self._sides[is_client] = _Epochs(self._secrets, is_client)
-            return side.open(record, offset)
+            return side.open(record, offset, side.last if since is None else since)
         agreement = self._epochs.get(record.epoch, self._secrets.agreement)
         protection = None if agreement is None else agreement.protection(is_client)
         if agreement is None or protection is None:
@@ -204,39 +222,53 @@ class DatagramOpener:
 
 
 class _Epochs:
-    """What protects the records of one side of DTLS 1.3, by epoch."""
+    """What protects the records of one side of DTLS 1.3, by epoch.
 
-    __slots__ = ("_last", "_made", "_secrets", "_traffic")
+    Attributes:
+        last: the highest that a record has been opened of.
+    """
+
+    __slots__ = ("_first", "_made", "_secrets", "_traffic", "last")
 
     def __init__(self, secrets: Secrets, is_client: bool) -> None:
         self._secrets = secrets
         self._traffic = TrafficSecrets(secrets, is_client)
-        self._last = _FIRST_EPOCH  # the highest that a record has been opened of
+        self.last = _FIRST_EPOCH
+        self._first = _FIRST_EPOCH if is_client else _FIRST_EPOCH + 1  # early data is the client's
         # By epoch; of early data those of each suite that may be meant.
         self._made: dict[int, list[DatagramProtection]] = {}
 
-    def open(self, record: DatagramRecord, offset: int) -> tuple[bool, _Numbered | None]:
-        """Whether the secret of a record is known, and what it holds."""
-        known = False
-        for epoch in self._may_be(record.epoch):
-            for protection in self._protections(epoch):
-                known = True
+    def open(
+        self, record: DatagramRecord, offset: int, since: int
+    ) -> tuple[bool, _Numbered | None]:
+        """Whether the secret of a record is known, whichever epoch it is of, and what it holds.
+
+        Args:
+            record: it.
+            offset: where its fragment stands in the direction.
+            since: the highest epoch that a record had been opened of when it came.
+        """
+        known = True
+        for epoch in self._may_be(record.epoch, min(since, self.last)):
+            protections = self._protections(epoch)
+            known = known and bool(protections)
+            for protection in protections:
                 content = protection.open(record, offset)
                 if content is None:
                     continue
-                if epoch > self._last:
-                    self._last = epoch
+                if epoch > self.last:
+                    self.last = epoch
                     self._traffic.reach(_level(epoch))
                     recent = epoch - _EPOCH_BITS
                     self._made = {at: made for at, made in self._made.items() if at > recent}
                 return True, _Numbered(epoch, protection.last_number, content)
         return known, None
 
-    def _may_be(self, bits: int) -> list[int]:
+    def _may_be(self, bits: int, since: int) -> list[int]:
         """The epochs that a record may be of, of whose epoch there are two bits; the likeliest first."""
-        near = range(max(_FIRST_EPOCH, self._last - 2), self._last + 6)
+        near = range(max(self._first, since - 2), self.last + 6)
         same = [epoch for epoch in near if epoch % _EPOCH_BITS == bits % _EPOCH_BITS]
-        return sorted(same, key=lambda epoch: abs(epoch - self._last))
+        return sorted(same, key=lambda epoch: abs(epoch - self.last))
 
     def _protections(self, epoch: int) -> list[DatagramProtection]:
         """What may protect the records of an epoch; nothing while its secret is not known."""

@@ -71,10 +71,8 @@ class _Level:
         self._prefix = "quicv2" if version == VERSION_2 else "quic"
         key = expand_label(suite.prf, secret, f"{self._prefix} hp", suite.cipher.key_size)
         self._mask = ciphers.masks(suite.cipher.algorithm, key)
-        self._keys = _Keys(suite, secret, self._prefix)
-        self._before: _Keys | None = None
-        self._after: _Keys | None = None
-        self._phase = 0
+        # By level; those after this one are made where it does not open a packet.
+        self._keys = {level: _Keys(suite, secret, self._prefix)}
         self._expected = 0
 
     def open(self, packet: Packet) -> Payload | None:
@@ -84,31 +82,46 @@ class _Level:
             return None
         header, size = packet.unmasked(self._mask(sample))
         number = truncated_packet_number(header, size, self._expected)
-        if packet.type is PacketType.ONE_RTT and key_phase(header) != self._phase:
-            opened = self._open_in_other_phase(packet, header, size, number)
-        else:
-            opened = self._keys.open(packet, header, size, number)
-        if opened is not None:
-            self._expected = max(self._expected, number + 1)
-        return opened
-
-    def _open_in_other_phase(
-        self, packet: Packet, header: bytes, size: int, number: int
-    ) -> Payload | None:
-        """Open a packet whose keys are those that come next, or those before, as it comes late."""
-        if number >= self._expected and self._after is None:
-            secret = self._traffic.of(self._level + 1)
-            if secret is not None:
-                self._after = _Keys(self._suite, secret, self._prefix)
-        if self._after is not None:
-            opened = self._after.open(packet, header, size, number)
+        for level in self._may_be(packet, header, number):
+            keys = self._of(level)
+            opened = None if keys is None else keys.open(packet, header, size, number)
             if opened is not None:
-                self._level += 1
-                self._traffic.reach(self._level)
-                self._before, self._keys, self._after = self._keys, self._after, None
-                self._phase = key_phase(header)
+                self._expected = max(self._expected, number + 1)
+                if level > self._level:
+                    self._reach(level)
                 return opened
-        return None if self._before is None else self._before.open(packet, header, size, number)
+        return None
+
+    def _reach(self, level: int) -> None:
+        """Go on to a level; packets of those before it may come late."""
+        for skipped in range(self._level + 1, level):
+            self._of(skipped)
+        self._level = level
+        self._traffic.reach(level)
+        self._keys = {at: keys for at, keys in self._keys.items() if at >= level - 2}
+
+    def _may_be(self, packet: Packet, header: bytes, number: int) -> list[int]:
+        """The levels whose keys a packet may have, the likeliest first. It says one bit of how often they have been
+        updated; where all packets with some keys are missing, they are those after the next.
+        """
+        level = self._level
+        if packet.type is not PacketType.ONE_RTT:
+            return [level]
+        later = number >= self._expected
+        if bool(key_phase(header)) is bool((level - APPLICATION) % 2):
+            return [level, level + 2 if later else level - 2]
+        if later:
+            return [level + 1, level - 1, level + 3]
+        return [level - 1, level + 1]
+
+    def _of(self, level: int) -> _Keys | None:
+        """The keys of a level; None where they are not known, or have been forgotten."""
+        keys = self._keys.get(level)
+        if keys is None and level > self._level:
+            secret = self._traffic.of(level)
+            if secret is not None:
+                keys = self._keys[level] = _Keys(self._suite, secret, self._prefix)
+        return keys
 
 
 class PacketOpener:

@@ -42,6 +42,20 @@ class Connection(NamedTuple):
     server_data: dict[str, Any]
 
 
+class Decrypted(NamedTuple):
+    """A handshake message that was encrypted.
+
+    Attributes:
+        is_client: whether the client sent it.
+        data: its bytes.
+        context: what it is read in.
+    """
+
+    is_client: bool
+    data: bytes
+    context: dict[str, Any]
+
+
 @cache
 def key_log(stack: str) -> str:
     """The key log of all connections of a stack."""

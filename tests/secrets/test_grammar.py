@@ -9,12 +9,10 @@ from typing import Any
 import pytest
 
 import tlsgrammar
-from events import conversation, read_capture
-from events.conversation import Conversation
-from tlsgrammar.framing import HandshakeMessage
+from events import read_capture
 from tlsgrammar.names import HandshakeType
 
-from .connections import FOLDER
+from .connections import FOLDER, Decrypted
 
 EXPECTED = {
     "gnutls": {"key_update", "certificate_request: 13", "encrypted_extensions: 28"},
@@ -34,28 +32,12 @@ EXPECTED = {
 STACKS = sorted(path.stem for path in FOLDER.glob("*.json"))
 
 
-@pytest.fixture
-def messages(monkeypatch: pytest.MonkeyPatch) -> list[tuple[bytes, dict[str, Any]]]:
-    """The handshake messages that are decrypted from here on, each with the context that it is read in."""
-    found: list[tuple[bytes, dict[str, Any]]] = []
-    read = Conversation.decrypted_message
-
-    def listen(self: Conversation, side: Any, message: HandshakeMessage) -> Any:
-        params = self._decrypted_params or self._params
-        context = {key: params[key] for key in ("version", "cipher_suite", "dtls")}
-        found.append((message.data, context))
-        return read(self, side, message)
-
-    monkeypatch.setattr(conversation.Conversation, "decrypted_message", listen)
-    return found
-
-
 @pytest.mark.parametrize("stack", STACKS)
-def test_messages_are_built_again(stack: str, messages: list[tuple[bytes, dict[str, Any]]]) -> None:
+def test_messages_are_built_again(stack: str, messages: list[Decrypted]) -> None:
     for _ in read_capture(FOLDER / f"{stack}.pcapng.gz"):
         pass
     kinds: Counter[str] = Counter()
-    for data, context in messages:
+    for _, data, context in messages:
         value, defects = tlsgrammar.read(tlsgrammar.Handshake, data, **context)
         assert not defects
         assert tlsgrammar.build(tlsgrammar.Handshake, value, **context) == data

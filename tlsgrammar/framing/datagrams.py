@@ -84,6 +84,7 @@ class DatagramRecord(NamedTuple):
 def read_records(
     datagram: bytes,
     *,
+    start: int = 0,
     cid_length: int | None = None,
     unified: bool = False,
     registry: Registry = DEFAULT,
@@ -92,6 +93,7 @@ def read_records(
 
     Args:
         datagram: its payload.
+        start: where in it the first of them begins.
         cid_length: of the connection ids that its receiver chose, in bytes; None where it chose none.
         unified: whether there may be unified headers, those of DTLS 1.3.
         registry: that of the content types.
@@ -102,7 +104,7 @@ def read_records(
     """
     records: list[DatagramRecord] = []
     params = parameters({"cid_length": cid_length, "extensions": registry})
-    at = 0
+    at = start
     while at < len(datagram):
         try:
             record, at = _read_record(datagram, at, unified, params)
