@@ -8,7 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Unpack
 
 from tlsgrammar import GrammarError
-from tlsgrammar.framing import DatagramRecord, HandshakeFragments, read_records, sent_by_server
+from tlsgrammar.framing import (
+    DatagramRecord,
+    HandshakeFragments,
+    has_early_data_behind_hello,
+    read_records,
+    sent_by_server,
+)
 from tlsgrammar.handshake import offered_connection_id
 from tlsgrammar.names import ContentType, HandshakeType
 from tlsgrammar.versions import is_tls13
@@ -184,7 +190,11 @@ class DatagramAnalyzer:
         self.offsets[is_orig] += len(datagram)
         layout = self._layout(sender)
         records, error = self._cut(datagram, 0, layout)
-        if not self._recognised and (not records or error is not None):
+        if not self._recognised and error is not None and records:
+            if not has_early_data_behind_hello(datagram, error.offset):
+                return []
+            error = None
+        if not self._recognised and not records:
             return []
         if not records and not missing:
             return []

@@ -114,6 +114,21 @@ def read_records(
     return records, None
 
 
+def has_early_data_behind_hello(datagram: bytes, at: int) -> bool:
+    """Whether what cannot be read in a datagram may be early data of DTLS 1.3 behind its ClientHello, which says that there
+    is some.
+
+    Args:
+        datagram: its payload.
+        at: where what cannot be read begins.
+    """
+    return (
+        datagram[at : at + 1] != b""
+        and datagram[at] >> 5 == _UNIFIED
+        and client_random(datagram) is not None
+    )
+
+
 def _read_record(
     datagram: bytes, at: int, unified: bool, params: Container
 ) -> tuple[DatagramRecord, int]:
@@ -170,11 +185,13 @@ def may_be_dtls(first_byte: int) -> bool:
 
 
 def is_dtls(datagram: bytes, registry: Registry = DEFAULT) -> bool:
-    """Whether a datagram holds well-formed DTLS records, of content types that a registry has, and nothing else."""
+    """Whether a datagram holds well-formed DTLS records, of content types that a registry has, and nothing else but early
+    data.
+    """
     if not may_be_dtls(datagram[0]):
         return False
     records, error = read_records(datagram, registry=registry)
-    return bool(records) and error is None
+    return bool(records) and (error is None or has_early_data_behind_hello(datagram, error.offset))
 
 
 _SENT_BY_SERVER = SENT_BY_SERVER | {HandshakeType.hello_verify_request}

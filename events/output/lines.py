@@ -15,9 +15,9 @@ import msgspec
 from tlsgrammar.registry import DEFAULT, Registry
 from tlsgrammar.tool.one_line import on_one_line
 
-from .declarations import NOTHING, Declared, declared_fields, has_names, named_items
-from .meanings import Text
-from .model import Connection, Event, address
+from ..declarations import NOTHING, Declared, declared_fields, has_names, named_items
+from ..meanings import Text
+from ..model import Connection, Event, address
 
 __all__ = ["FORMATS", "json_line", "json_lines", "text_line", "text_lines"]
 
