@@ -85,7 +85,15 @@ from .walk import Occasion, known_events, raises
 if TYPE_CHECKING:
     from .capture.workers import Workers
     from .quic import QuicAnalyzer
-    from .rows import CertificateRow, ConnectionRow, QuicRow, Row, Rows, read_connections
+    from .rows import (
+        CertificateRow,
+        ConnectionRow,
+        QuicRow,
+        Row,
+        Rows,
+        read_connections,
+        weaknesses,
+    )
 
 __all__ = [
     "Analyzer",
@@ -180,6 +188,7 @@ __all__ = [
     "read_connections",
     "text_line",
     "text_lines",
+    "weaknesses",
 ]
 
 
@@ -192,7 +201,16 @@ _LATER = {
     "QuicAnalyzer": ".quic",
     "Workers": ".capture.workers",
     **dict.fromkeys(
-        ("CertificateRow", "ConnectionRow", "QuicRow", "Row", "Rows", "read_connections"), ".rows"
+        (
+            "CertificateRow",
+            "ConnectionRow",
+            "QuicRow",
+            "Row",
+            "Rows",
+            "read_connections",
+            "weaknesses",
+        ),
+        ".rows",
     ),
 }
 

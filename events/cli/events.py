@@ -1,0 +1,227 @@
+"""The command `tls-events FILE...`, also `python -m events`.
+
+What may live here: how the events of captures are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from typing import NamedTuple
+
+from tlsgrammar import load_extensions
+from tlsgrammar.language.open_types import nearest
+from tlsgrammar.tool.console import Console, run
+
+from ..capture import CaptureError, read_capture
+from ..model import Event, ReporterError
+from ..not_read import NotRead
+from ..output import FORMATS
+from ..walk import known_events
+from .common import (
+    Choices,
+    Failures,
+    add_reading_options,
+    choices_of,
+    progress,
+    read,
+    tell_of_secrets,
+    tell_warnings,
+)
+
+__all__ = ["main"]
+
+# So many events are written at once.
+_MANY = 256
+
+
+def _parser() -> argparse.ArgumentParser:
+    known = known_events()
+    parser = argparse.ArgumentParser(
+        prog="tls-events",
+        description="Print the SSL/TLS events of captures, with the names and parameters of Zeek.",
+        epilog="example: tls-events --event ssl_client_hello --format json capture.pcapng",
+    )
+    add_reading_options(parser)
+    parser.add_argument(
+        "--format", choices=FORMATS, default="text", help="how to print an event (default: text)"
+    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--event",
+        action="append",
+        metavar="NAME",
+        type=partial(_known_event, known=known),
+        help="print only this event; can be given more than once. Names: " + ", ".join(known),
+    )
+    which.add_argument(
+        "--all-events",
+        action="store_true",
+        help="also print the events that are raised on request only: those that Zeek has added since the documented "
+        "seventeen, those of QUIC, and ours",
+    )
+    return parser
+
+
+def _known_event(name: str, known: list[str]) -> str:
+    if name not in known:
+        raise argparse.ArgumentTypeError(f"no event is named {name!r}{nearest(name, known)}")
+    return name
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        arguments: the command line after the program's name; that of the process where it is None.
+
+    Returns:
+        The exit status: 0; 1 where a file could not be read to its end, a function of an event failed, extensions
+        could not be loaded or the events not written; 2 for wrong usage; 128 and the number of the signal that ended it.
+    """
+    return run("tls-events", partial(_main, arguments), cannot_write="the events cannot be written")
+
+
+def _main(arguments: Sequence[str] | None, console: Console) -> None:
+    failed = Failures(console)
+    for problem in load_extensions():
+        failed(problem)
+    options = _parser().parse_args(arguments)
+    events = known_events() if options.all_events else options.event
+    # Failed functions are told of whatever is printed.
+    wanted = None if events is None else frozenset({*events, ReporterError.name})
+    lines = FORMATS[options.format]
+    if events is not None and ReporterError.name not in events:
+        lines = partial(_without_reporter_errors, lines=lines)
+    tell_warnings(failed)
+    choices = choices_of(options, failed)
+    used_elsewhere = False
+    if options.jobs > 1 and len(options.files) > 1 and "-" not in options.files:
+        take = partial(_write_printed, console=console, failed=failed)
+        through = partial(_printed, lines=lines)
+        used_elsewhere = read(options, through, choices, take, console, failed, wanted)
+    else:
+        for path in options.files:
+            _print_one(path, choices, wanted, lines, console, failed)
+    tell_of_secrets(options, choices["secrets"], used_elsewhere, console)
+
+
+class _Printed(NamedTuple):
+    """Events as a process has printed them.
+
+    Attributes:
+        piece: their lines.
+        reported: the functions that failed.
+    """
+
+    piece: bytes
+    reported: list[ReporterError]
+
+
+def _printed(
+    path: str, events: Iterator[Event], lines: Callable[[list[Event]], bytes]
+) -> Iterator[_Printed]:
+    """Events as lines, so many in each piece."""
+    known: set[str] = set()
+    while some := list(islice(events, _MANY)):
+        failed = []
+        for error in _reporter_errors(some):
+            function = error.message.partition(":")[0]
+            if function not in known:
+                known.add(function)
+                failed.append(error)
+        yield _Printed(_lines_of(some, lines, partial(warnings.warn, category=NotRead)), failed)
+
+
+def _write_printed(printed: _Printed, console: Console, failed: Failures) -> None:
+    console.write(printed.piece)
+    for error in printed.reported:
+        failed.of_function(error)
+
+
+def _print_one(
+    path: str,
+    choices: Choices,
+    wanted: frozenset[str] | None,
+    lines: Callable[[Iterable[Event]], bytes],
+    console: Console,
+    failed: Failures,
+) -> None:
+    # Whoever reads along with a live capture wants to see each event at once; so does a person.
+    at_once = not os.path.isfile(path) or sys.stdout.isatty()
+    try:
+        with progress(path) as bar:
+            events = read_capture(path, progress=bar, wanted=wanted, **choices)
+            _print(events, lines, console, failed, at_once=at_once)
+    except (CaptureError, ImportError) as error:
+        failed(error)
+    except MemoryError:
+        failed(CaptureError(path, "there is not enough memory to read it on"))
+
+
+def _without_reporter_errors(
+    events: Iterable[Event], lines: Callable[[Iterable[Event]], bytes]
+) -> bytes:
+    return lines([event for event in events if type(event) is not ReporterError])
+
+
+def _lines_of(
+    events: list[Event], lines: Callable[[list[Event]], bytes], tell: Callable[[str], None]
+) -> bytes:
+    """Events as lines, without those whose values or meanings, which may be a plug-in's, raise as they are printed."""
+    try:
+        return lines(events)
+    except Exception:
+        printed = []
+        for event in events:
+            try:
+                printed.append(lines([event]))
+            except Exception as error:
+                tell(f"{event.name} cannot be printed: {type(error).__name__}: {error}")
+        return b"".join(printed)
+
+
+def _reporter_errors(events: list[Event]) -> list[ReporterError]:
+    return [event for event in events if type(event) is ReporterError]
+
+
+def _print(
+    events: Iterable[Event],
+    lines: Callable[[list[Event]], bytes],
+    console: Console,
+    failed: Failures,
+    *,
+    at_once: bool,
+) -> None:
+    """Print events as lines, so many at a time; or, with `at_once`, each as it comes. Take note of functions that
+    failed.
+    """
+    waiting: list[Event] = []
+    untold: list[str] = []
+
+    def write() -> None:
+        together = _lines_of(waiting, lines, untold.append)
+        errors = _reporter_errors(waiting)
+        waiting.clear()
+        console.write(together)
+        for error in errors:
+            failed.of_function(error)
+        while untold:
+            failed.once(untold.pop(0))
+        if at_once:
+            console.flush()
+
+    try:
+        for event in events:
+            waiting.append(event)
+            if at_once or len(waiting) >= _MANY:
+                write()
+    finally:
+        # Where the iterator ends by an error, what came before it is printed all the same.
+        if waiting:
+            write()
