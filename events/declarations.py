@@ -20,7 +20,7 @@ from tlsgrammar.language.names import Names
 
 from .meanings import Meaning, NameOf
 
-__all__ = ["NOTHING", "Declared", "declared_fields", "has_names", "named_items"]
+__all__ = ["NOTHING", "Declared", "declared_fields", "has_names", "named_items", "parameters"]
 
 
 class Declared(NamedTuple):
@@ -59,6 +59,13 @@ def declared_fields(kind: type) -> Mapping[str, Declared]:
     of_dataclass: Iterable[str] = getattr(kind, "__dataclass_fields__", ())
     fields: Iterable[str] = getattr(kind, "__struct_fields__", of_dataclass)
     return {field: _declared(_annotation(kind, field)) for field in fields}
+
+
+@cache
+def parameters(kind: type) -> list[tuple[str, Declared]]:
+    """The parameters of a class of events: its fields without the connection and the time."""
+    fields = declared_fields(kind).items()
+    return [(field, declared) for field, declared in fields if field not in ("c", "ts")]
 
 
 def has_names(value: Any) -> bool:

@@ -6,13 +6,14 @@ What may live here: how the events of captures are printed.
 from __future__ import annotations
 
 import argparse
+import inspect
 import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tlsgrammar import load_extensions
 from tlsgrammar.language.open_types import nearest
@@ -21,8 +22,8 @@ from tlsgrammar.tool.console import Console, run
 from ..capture import CaptureError, read_capture
 from ..model import Event, ReporterError
 from ..not_read import NotRead
-from ..output import FORMATS
-from ..walk import known_events
+from ..output import json_lines, text_lines
+from ..walk import event_classes, known_events
 from .common import (
     Choices,
     Failures,
@@ -49,7 +50,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_reading_options(parser)
     parser.add_argument(
-        "--format", choices=FORMATS, default="text", help="how to print an event (default: text)"
+        "--format", choices=_FORMATS, default="text", help="how to print an event (default: text)"
+    )
+    parser.add_argument(
+        "--names", action="store_true", help="in JSON, the name of each number beside it"
+    )
+    parser.add_argument(
+        "--list-events", action=_ListEvents, help="list all events with their meanings"
     )
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
@@ -57,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         metavar="NAME",
         type=partial(_known_event, known=known),
-        help="print only this event; can be given more than once. Names: " + ", ".join(known),
+        help="print only this event; can be given more than once (see --list-events)",
     )
     which.add_argument(
         "--all-events",
@@ -66,6 +73,25 @@ def _parser() -> argparse.ArgumentParser:
         "seventeen, those of QUIC, and ours",
     )
     return parser
+
+
+class _ListEvents(argparse.Action):
+    """Print the events with the first sentence of what is said of each, and exit."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{**options, "nargs": 0})
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        classes = event_classes()
+        width = max(map(len, classes))
+        for name, kind in classes.items():
+            print(f"{name:{width}}  {_first_sentence(kind)}".rstrip())
+        parser.exit()
+
+
+def _first_sentence(kind: type[Event]) -> str:
+    paragraph = inspect.cleandoc(kind.__doc__ or "").partition("\n\n")[0]
+    return " ".join(paragraph.split()).partition(". ")[0].rstrip(".")
 
 
 def _known_event(name: str, known: list[str]) -> str:
@@ -95,19 +121,25 @@ def _main(arguments: Sequence[str] | None, console: Console) -> None:
     events = known_events() if options.all_events else options.event
     # Failed functions are told of whatever is printed.
     wanted = None if events is None else frozenset({*events, ReporterError.name})
-    lines = FORMATS[options.format]
-    if events is not None and ReporterError.name not in events:
-        lines = partial(_without_reporter_errors, lines=lines)
+    without_errors = events is not None and ReporterError.name not in events
+    several = len(options.files) > 1
+    lines = partial(
+        _lines_of_file,
+        write=_FORMATS[options.format](options),
+        several=several,
+        without_errors=without_errors,
+    )
     tell_warnings(failed)
     choices = choices_of(options, failed)
     used_elsewhere = False
-    if options.jobs > 1 and len(options.files) > 1 and "-" not in options.files:
+    if options.jobs > 1 and several and "-" not in options.files:
         take = partial(_write_printed, console=console, failed=failed)
         through = partial(_printed, lines=lines)
         used_elsewhere = read(options, through, choices, take, console, failed, wanted)
     else:
         for path in options.files:
-            _print_one(path, choices, wanted, lines, console, failed)
+            seed = path if several else ""
+            _print_one(path, choices, seed, wanted, partial(lines, path), console, failed)
     tell_of_secrets(options, choices["secrets"], used_elsewhere, console)
 
 
@@ -124,9 +156,10 @@ class _Printed(NamedTuple):
 
 
 def _printed(
-    path: str, events: Iterator[Event], lines: Callable[[list[Event]], bytes]
+    path: str, events: Iterator[Event], lines: Callable[[str, list[Event]], bytes]
 ) -> Iterator[_Printed]:
     """Events as lines, so many in each piece."""
+    of_path = partial(lines, path)
     known: set[str] = set()
     while some := list(islice(events, _MANY)):
         failed = []
@@ -135,7 +168,7 @@ def _printed(
             if function not in known:
                 known.add(function)
                 failed.append(error)
-        yield _Printed(_lines_of(some, lines, partial(warnings.warn, category=NotRead)), failed)
+        yield _Printed(_lines_of(some, of_path, partial(warnings.warn, category=NotRead)), failed)
 
 
 def _write_printed(printed: _Printed, console: Console, failed: Failures) -> None:
@@ -147,8 +180,9 @@ def _write_printed(printed: _Printed, console: Console, failed: Failures) -> Non
 def _print_one(
     path: str,
     choices: Choices,
+    uid_seed: str,
     wanted: frozenset[str] | None,
-    lines: Callable[[Iterable[Event]], bytes],
+    lines: Callable[[list[Event]], bytes],
     console: Console,
     failed: Failures,
 ) -> None:
@@ -156,7 +190,7 @@ def _print_one(
     at_once = not os.path.isfile(path) or sys.stdout.isatty()
     try:
         with progress(path) as bar:
-            events = read_capture(path, progress=bar, wanted=wanted, **choices)
+            events = read_capture(path, progress=bar, wanted=wanted, uid_seed=uid_seed, **choices)
             _print(events, lines, console, failed, at_once=at_once)
     except (CaptureError, ImportError) as error:
         failed(error)
@@ -164,10 +198,31 @@ def _print_one(
         failed(CaptureError(path, "there is not enough memory to read it on"))
 
 
-def _without_reporter_errors(
-    events: Iterable[Event], lines: Callable[[Iterable[Event]], bytes]
+def _lines_of_file(
+    path: str,
+    events: list[Event],
+    write: Callable[[list[Event], str | None], bytes],
+    several: bool,
+    without_errors: bool,
 ) -> bytes:
-    return lines([event for event in events if type(event) is not ReporterError])
+    """The lines of events; of several captures, they say which one it is."""
+    if without_errors:
+        events = [event for event in events if type(event) is not ReporterError]
+    return write(events, path if several else None)
+
+
+def _text(events: list[Event], file: str | None) -> bytes:
+    return text_lines(events)
+
+
+def _json(events: list[Event], file: str | None, names: bool) -> bytes:
+    return json_lines(events, names=names, file=file)
+
+
+_FORMATS: dict[str, Callable[[argparse.Namespace], Callable[[list[Event], str | None], bytes]]] = {
+    "text": lambda options: _text,
+    "json": lambda options: partial(_json, names=options.names),
+}
 
 
 def _lines_of(
