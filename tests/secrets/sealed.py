@@ -140,28 +140,36 @@ class Sealer(Protocol):
 
 
 class Sealer13:
-    """Seals with `TLS_AES_128_GCM_SHA256`, in TLS 1.3.
+    """Seals in TLS 1.3.
 
     Args:
         label: of the secret that it seals with.
+        name: of the cipher suite.
+        secret: another than that of the key log.
     """
 
-    def __init__(self, label: str) -> None:
-        self._secret = SECRETS[label]
+    def __init__(
+        self, label: str, name: str = "TLS_AES_128_GCM_SHA256", secret: bytes = b""
+    ) -> None:
+        self._suite = _suite(name)
+        self._secret = secret or SECRETS[label]
         self._begin()
 
     def _begin(self) -> None:
+        cipher = self._suite.cipher
         key, self._iv = (
-            schedule.expand_label("SHA256", self._secret, of, size)
-            for of, size in (("key", 16), ("iv", 12))
+            schedule.expand_label(self._suite.prf, self._secret, of, size)
+            for of, size in (("key", cipher.key_size), ("iv", cipher.nonce_size))
         )
-        self._aead = ciphers.aead(_suite("TLS_AES_128_GCM_SHA256").cipher, key)
+        self._aead = ciphers.aead(cipher, key)
         self._number = 0
 
     def update(self) -> bytes:
         """A KeyUpdate; what comes next is sealed with the next keys."""
         sealed = self("handshake", handshake("key_update", {"request_update": 0}))
-        self._secret = schedule.expand_label("SHA256", self._secret, "traffic upd", 32)
+        self._secret = schedule.expand_label(
+            self._suite.prf, self._secret, "traffic upd", len(self._secret)
+        )
         self._begin()
         return sealed
 
