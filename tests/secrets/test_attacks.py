@@ -181,6 +181,23 @@ def test_tries_stay_in_proportion_however_much_arrives() -> None:
     assert costs[1] - costs[0] <= (EARNED + 1) * 100 * (2**14 + EACH)
 
 
+def test_tries_of_early_data_are_paid_for_by_what_each_suite_costs() -> None:
+    """Of the suites of TLS 1.3 some are much slower than others."""
+    found = suite(DEFAULT.code_of(CIPHER_SUITES, "TLS_SM4_GCM_SM3"))
+    assert found is not None
+    offered = [DEFAULT.code_of(CIPHER_SUITES, "TLS_SM4_GCM_SM3"), 0x1301]
+    pieces: list[Piece] = [
+        (True, records("handshake", client_hello(offered, early_data=True))),
+        (False, records("handshake", server_hello(0x1301))),
+        *[(True, junk(2**14))] * 30,
+    ]
+    with counted() as work:
+        read(pieces, key_log())
+    arrived = sum(len(data) for _, data in pieces if isinstance(data, bytes))
+    at_once = arrived * found.cipher.cost
+    assert work.cost + EACH * work.tries <= AT_FIRST + (EARNED + 1) * (EACH * len(pieces) + at_once)
+
+
 # After a gap, what is no record costs itself
 
 
