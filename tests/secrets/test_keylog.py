@@ -411,6 +411,21 @@ def test_a_text_is_no_path(text: str) -> None:
     assert not any(MASTER.hex()[:40] in message for message in messages)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [f"  {LINE}", LINE.replace(" ", "\t"), LINE.replace("CLIENT_RANDOM", "EXPORTER_SECRET")],
+    ids=["indented", "tabs", "another label"],
+)
+def test_no_secret_is_in_an_exception_of_a_text(text: str) -> None:
+    """What is read as a line in a file is none of a path."""
+    raised: list[OSError] = []
+    try:
+        KeyLog(text)
+    except OSError as error:
+        raised.append(error)
+    assert not any(map(holds_a_secret, raised))
+
+
 def test_no_secret_is_in_an_exception_of_a_file(tmp_path: Path) -> None:
     """What decodes a text has all of it in its exception."""
     path = tmp_path / "keys.log"
