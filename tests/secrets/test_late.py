@@ -24,6 +24,7 @@ from ..quic import certificate, configurations, talk
 from .connections import ALL_EVENTS, Piece, connections, decrypted, is_part_of, key_log, read
 from .long import transfer
 from .sealed import (
+    CLIENT_RANDOM,
     EXTENSIONS,
     FINISHED,
     HELLOS,
@@ -31,10 +32,12 @@ from .sealed import (
     LINES,
     SECRETS,
     Sealer13,
+    client_hello,
     established,
     handshake,
     message_types,
     numbered,
+    records,
     told,
 )
 
@@ -158,7 +161,7 @@ def test_a_line_that_is_half_written_is_no_secret(digits: int, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("label", ["SERVER_HANDSHAKE_TRAFFIC_SECRET", "SERVER_TRAFFIC_SECRET_0"])
-@pytest.mark.parametrize("digits", [63, 65, 95])
+@pytest.mark.parametrize("digits", [63, 64, 65, 95])
 def test_the_beginning_of_a_secret_is_no_shorter_one(
     label: str, digits: int, tmp_path: Path
 ) -> None:
@@ -174,6 +177,22 @@ def test_the_beginning_of_a_secret_is_no_shorter_one(
     raised += analyzer.end()
     assert decrypted(raised, False) == made.answer
     assert not told(raised)
+
+
+@pytest.mark.parametrize("digits", [0, 63, 64, 65])
+def test_the_beginning_of_a_secret_of_early_data(digits: int, tmp_path: Path) -> None:
+    """How long it is tells which suites are tried; so the rest of it must not come too late."""
+    secret = bytes(range(48))
+    line = f"CLIENT_EARLY_TRAFFIC_SECRET {CLIENT_RANDOM.hex()} {secret.hex()}"
+    path = tmp_path / "keys.log"
+    path.write_text(line[: len(line) - 96 + digits])
+    early = Sealer13("CLIENT_EARLY_TRAFFIC_SECRET", "TLS_AES_256_GCM_SHA384", secret)
+    hello = records("handshake", client_hello([0x1301, 0x1302], early_data=True))
+    analyzer = Analyzer(secrets=KeyLog(path), **GO_ON)
+    raised = [*analyzer.deliver(hello + early("application_data", b"one, "), True)]
+    path.write_text(line + "\n")
+    raised += analyzer.deliver(early("application_data", b"two"), True) + analyzer.end()
+    assert decrypted(raised, True) == b"one, two"
 
 
 # The end
