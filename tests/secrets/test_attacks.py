@@ -378,6 +378,22 @@ def test_a_datagram_that_is_sent_again_late_is_read_once() -> None:
     assert is_all(decrypted(raised, False), connection.server_data)
 
 
+@pytest.mark.parametrize("is_client", [True, False])
+def test_all_datagrams_of_a_side_are_sent_again_at_the_end(is_client: bool) -> None:
+    """Whatever keys there are still, what was opened with them is not opened again."""
+    log = KeyLog(key_log_of("wolfssl").splitlines())
+    again = 0
+    for connection in connections("wolfssl").values():
+        if connection.version != "DTLSv13":
+            continue
+        analyzer = events.DatagramAnalyzer(secrets=log, wanted=events.known_events())
+        chunks = connection.chunks + [each for each in connection.chunks if each[0] is is_client]
+        raised = [event for side, data in chunks for event in analyzer.deliver(data, side)]
+        for side, went_in in ((True, connection.client_data), (False, connection.server_data)):
+            again += len(decrypted(raised, side)) - went_in["length"]
+    assert again == 0
+
+
 def test_records_that_wait_are_not_tried_at_each_datagram(monkeypatch: pytest.MonkeyPatch) -> None:
     """One secret is missing; the other side's datagrams have nothing to do with it."""
     lines = key_log_of("wolfssl").splitlines()
