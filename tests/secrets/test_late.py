@@ -282,6 +282,32 @@ def test_it_may_catch_up(kind: str) -> None:
         assert sorted(message_types(raised)) == sorted(message_types(expected)), at
 
 
+@pytest.mark.parametrize("name", ["DTLSv13 small datagrams", "QUICv1 TLS_AES_128_GCM_SHA256"])
+@pytest.mark.parametrize("label", ["CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0"])
+@pytest.mark.parametrize("is_file", [True, False], ids=["a file", "lines"])
+def test_one_secret_comes_before_the_end(
+    name: str, label: str, is_file: bool, tmp_path: Path
+) -> None:
+    """The others have been there; so the file is not looked at for the sake of anything else."""
+    made, chunks, lines = small(name)
+    expected = read_with(made, chunks, KeyLog(lines))
+    text = "\n".join(sorted(lines, key=lambda line: line.startswith(label))) + "\n"
+    at = text.index(label)
+    path = tmp_path / "keys.log"
+    path.write_text(text[:at])
+    secrets = KeyLog(path) if is_file else KeyLog([text[:at]])
+    analyzer = made(secrets=secrets, wanted=ALL_EVENTS)
+    raised = [event for side, data in chunks for event in analyzer.deliver(data, side)]
+    if is_file:
+        path.write_text(text)
+    else:
+        secrets.add(text[at:])
+    raised += analyzer.end()
+    assert decrypted(raised, True) == decrypted(expected, True)
+    assert decrypted(raised, False) == decrypted(expected, False)
+    assert sorted(message_types(raised)) == sorted(message_types(expected))
+
+
 # A connection that is over once it is established, unless its secrets come
 
 
