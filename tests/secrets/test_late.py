@@ -308,6 +308,19 @@ def test_one_secret_comes_before_the_end(
     assert sorted(message_types(raised)) == sorted(message_types(expected))
 
 
+@pytest.mark.parametrize("label", ["CLIENT_HANDSHAKE", "SERVER_HANDSHAKE"])
+def test_a_secret_of_the_handshake_over_datagrams_is_missing(label: str) -> None:
+    """Nothing is said of the records that it is for; and they are opened once it comes."""
+    made, chunks, lines = small("DTLSv13 small datagrams")
+    secrets = KeyLog([line for line in lines if not line.startswith(label)])
+    analyzer, raised = read_by(made, chunks, secrets)
+    assert not told(raised)
+    secrets.add("\n".join(lines))
+    raised += analyzer.end()
+    expected = read_with(made, chunks, KeyLog(lines))
+    assert sorted(message_types(raised)) == sorted(message_types(expected))
+
+
 # A connection that is over once it is established, unless its secrets come
 
 
