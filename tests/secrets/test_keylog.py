@@ -299,12 +299,13 @@ def test_a_file_with_a_byte_order_mark(tmp_path: Path) -> None:
         (lzma.compress(LINE.encode()), "it is compressed by xz; unpack it first"),
         (LINE.encode("utf-16"), "it is encoded in UTF-16; a key log is ASCII"),
         (pcap([]), "it is a capture"),
+        (pcap([], nanoseconds=True), "it is a capture"),
         (
             pcapng([]),
             "it is a pcapng file; the secrets in one are used where it is read as a capture",
         ),
     ],
-    ids=["gzip", "xz", "UTF-16", "pcap", "pcapng"],
+    ids=["gzip", "xz", "UTF-16", "pcap", "pcap with nanoseconds", "pcapng"],
 )
 def test_a_file_that_is_no_key_log(data: bytes, what: str, tmp_path: Path) -> None:
     """That is said once, instead of something for each line; and whoever meant it knows what to do."""

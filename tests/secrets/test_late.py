@@ -412,6 +412,7 @@ def test_of_what_is_more_than_is_held_nothing_is_read() -> None:
         assert analyzer.held <= 2 * (MAXIMUM_HELD + 2**14 + 2**11), number
     assert analyzer.finished
     assert number < len(made.chunks) / 2
+    assert analyzer.held < 2**11
     secrets.add("\n".join(made.key_log))
     assert analyzer.catch_up() == []
 
