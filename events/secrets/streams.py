@@ -503,7 +503,11 @@ class _Line13(_Line):
 
     def _protection(self, level: int) -> Protection | None:
         made = self._made.get(level)
-        if made is not None or self._secrets.unsupported:
+        if self._secrets.unsupported:
+            return made
+        if isinstance(made, _OfEarlyData) and made.secret != self._traffic.of(level):
+            made = None  # it was made of the beginning of a secret whose line had not come whole
+        if made is not None:
             return made
         secret = self._traffic.of(level)
         if secret is None:
@@ -532,10 +536,14 @@ def _is_plain(record: ProtectedRecord) -> bool:
 class _OfEarlyData:
     """What protects early data: one of the ciphers that the client offers, as the first record tells."""
 
-    cost = 5  # one for each of the ciphers of TLS 1.3
     ready = True
 
+    @property
+    def cost(self) -> int:
+        return sum([each.cost for each in self._candidates])
+
     def __init__(self, secrets: Secrets, secret: bytes) -> None:
+        self.secret = secret
         self._candidates: list[Protection] = []
         version = secrets.version or Version.of(TLS13, True)
         for suite in secrets.suites_of_early_data(secret):
