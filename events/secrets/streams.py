@@ -235,6 +235,7 @@ class _Line:
         "_is_client",
         "_missed",
         "_secrets",
+        "_tried_with",
         "held",
         "held_size",
         "high",
@@ -255,6 +256,7 @@ class _Line:
         self.held: list[_Held] = []
         self.held_size = 0
         self._held_from = _Position(0, 0, 0, 0)  # where the first of those was
+        self._tried_with: object = None  # what was known when it came
 
     # The keys, which differ by version
 
@@ -287,7 +289,7 @@ class _Line:
             self._drop_held()  # what opens it is not what they wait for
             yield Opened(self._is_client, record, content)
             return
-        if self.current() is None and not self._secrets.unsupported:
+        if not certain and not self._secrets.unsupported:
             self._hold(_Held(self._secrets.arrival(), record))
         self._skip(len(record.fragment), record.fragment, counted=not certain)
         if certain:
@@ -342,6 +344,9 @@ class _Line:
         """What has waited, if its secret has come; the first of it is what comes next then."""
         if not self.held or self.current() is None:
             return []
+        known_now = self._secrets.known_now
+        if known_now == self._tried_with:
+            return []
         held, self.held, self.held_size = self.held, [], 0
         self.low, self.high, self.unseen, self._missed = self._held_from
         return held
@@ -363,6 +368,7 @@ class _Line:
         if not self.held:
             self._secrets.keylog.may_wait(self)
             self._held_from = _Position(self.low, self.high, self.unseen, self._missed)
+            self._tried_with = self._secrets.known_now
         self.held.append(what)
         self.held_size += size
 

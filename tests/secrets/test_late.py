@@ -181,7 +181,7 @@ def test_the_beginning_of_a_secret_is_no_shorter_one(
 
 @pytest.mark.parametrize("digits", [0, 63, 64, 65])
 def test_the_beginning_of_a_secret_of_early_data(digits: int, tmp_path: Path) -> None:
-    """How long it is tells which suites are tried. What was tried with the beginning is told of, and what follows is read."""
+    """How long it is tells which suites are tried; so what they do not open waits for the rest of it."""
     secret = bytes(range(48))
     line = f"CLIENT_EARLY_TRAFFIC_SECRET {CLIENT_RANDOM.hex()} {secret.hex()}"
     path = tmp_path / "keys.log"
@@ -192,8 +192,7 @@ def test_the_beginning_of_a_secret_of_early_data(digits: int, tmp_path: Path) ->
     raised = [*analyzer.deliver(hello + early("application_data", b"one, "), True)]
     path.write_text(line + "\n")
     raised += analyzer.deliver(early("application_data", b"two"), True) + analyzer.end()
-    assert decrypted(raised, True).endswith(b"two")
-    assert decrypted(raised, True) == b"one, two" or told(raised)
+    assert decrypted(raised, True) == b"one, two"
 
 
 # The end
