@@ -19,7 +19,7 @@ from ..declarations import NOTHING, Declared, declared_fields, has_names, named_
 from ..meanings import Text
 from ..model import Connection, Event, address
 
-__all__ = ["FORMATS", "json_line", "json_lines", "text_line", "text_lines"]
+__all__ = ["FORMATS", "json_line", "json_lines", "json_of", "text_line", "text_lines"]
 
 
 @cache
@@ -86,6 +86,16 @@ def _plain(declared: Declared, value: Any) -> Any:
         return _plain(declared, msgspec.to_builtins(value, builtin_types=_BYTES))
     except TypeError:  # msgspec does not know its type
         return _plain(declared, str(value))
+
+
+def json_of(value: Any, declared: Declared) -> str:
+    """A value of any type as JSON, as it stands in the line of its event.
+
+    Args:
+        value: the value.
+        declared: what is declared of it.
+    """
+    return _json(_plain(declared, value))
 
 
 def _json_list(value: Any) -> str:
