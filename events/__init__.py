@@ -83,6 +83,7 @@ from .streams import Analyzer
 from .walk import Occasion, known_events, raises
 
 if TYPE_CHECKING:
+    from . import arrow as arrow
     from .capture.workers import Workers
     from .quic import QuicAnalyzer
     from .rows import (
@@ -193,7 +194,7 @@ __all__ = [
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_MODULES})
 
 
 # These take time to import, and few need them.
@@ -214,11 +215,16 @@ _LATER = {
     ),
 }
 
+# These need libraries that few have: `from events import *` leaves them out.
+_MODULES = frozenset({"arrow"})
+
 
 def __getattr__(name: str) -> object:
+    from importlib import import_module
+
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
     module = _LATER.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
     return getattr(import_module(module, __name__), name)

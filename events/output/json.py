@@ -18,7 +18,7 @@ from ..meanings import SecondsSinceEpoch, Text
 from ..model import Connection, Event
 from .digits import MANY_BITS
 
-__all__ = ["json_line", "json_lines"]
+__all__ = ["json_line", "json_lines", "json_of"]
 
 _BYTES = (bytes, bytearray, memoryview)
 _LISTS = (list, tuple, Set)
@@ -70,6 +70,16 @@ def _plain(declared: Declared, value: Any) -> Any:
         return _plain(declared, msgspec.to_builtins(value, builtin_types=_BYTES))
     except TypeError:  # msgspec does not know its type
         return _plain(declared, str(value))
+
+
+def json_of(value: Any, declared: Declared) -> str:
+    """A value of any type as JSON, as it stands in the line of its event.
+
+    Args:
+        value: the value.
+        declared: what is declared of it.
+    """
+    return _json(_plain(declared, value))
 
 
 def _json_list(value: Any) -> str:

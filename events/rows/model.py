@@ -10,11 +10,14 @@ from typing import Annotated, ClassVar
 
 import msgspec
 
-from ..meanings import SecondsSinceEpoch
+from ..meanings import SecondsSinceEpoch, Text
 
 __all__ = ["CertificateRow", "ConnectionRow", "QuicRow", "Row"]
 
 Seconds = Annotated[float, SecondsSinceEpoch]
+
+Words = Annotated[str, Text]
+"""What was bytes on the wire, with the escapes of `Text`."""
 
 _ENDS = {
     "orig_h": "id.orig_h",
@@ -70,10 +73,10 @@ class ConnectionRow(Row, frozen=True, gc=False, rename=_ENDS):
     version: str | None = None
     cipher: str | None = None
     curve: str | None = None
-    server_name: str | None = None
+    server_name: Words | None = None
     resumed: bool = False
     last_alert: str | None = None
-    next_protocol: str | None = None
+    next_protocol: Words | None = None
     established: bool = False
     ssl_history: str = ""
     cert_chain_fps: tuple[str, ...] = ()
@@ -117,8 +120,8 @@ class QuicRow(Row, frozen=True, gc=False, rename=_ENDS):
     client_initial_dcid: str | None = None
     client_scid: str | None = None
     server_scid: str | None = None
-    server_name: str | None = None
-    client_protocol: str | None = None
+    server_name: Words | None = None
+    client_protocol: Words | None = None
     history: str = ""
     file: str | None = None
 
