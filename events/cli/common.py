@@ -12,7 +12,7 @@ import multiprocessing
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor
 from functools import partial
 from typing import Any, NamedTuple, TypedDict
@@ -30,12 +30,11 @@ from ..secrets.keylog import KeyLog
 __all__ = [
     "Choices",
     "Failures",
+    "Reader",
     "add_reading_options",
-    "choices_of",
     "progress",
-    "read",
-    "tell_of_secrets",
     "tell_warnings",
+    "told_of_output",
 ]
 
 # A smaller file is read too fast for a progress bar, in bytes.
@@ -130,7 +129,7 @@ class Failures:
         self._console.tell(error)
 
 
-def choices_of(options: argparse.Namespace, failed: Failures) -> Choices:
+def _choices_of(options: argparse.Namespace, failed: Failures) -> Choices:
     """What the options of `add_reading_options` ask for."""
     return Choices(
         disable_analyzer_after_detection=options.disable_analyzer_after_detection,
@@ -157,18 +156,6 @@ def _secrets(paths: Iterable[str], failed: Failures) -> KeyLog | None:
     return KeyLog(also=logs) if logs else None
 
 
-def tell_of_secrets(
-    options: argparse.Namespace, secrets: KeyLog | None, used_elsewhere: bool, console: Console
-) -> None:
-    """Say what was wrong with the key logs, and whether they were the wrong ones."""
-    if secrets is None:
-        return
-    secrets.end()
-    if not (secrets.used or used_elsewhere):
-        logs = ", ".join(options.keylog)
-        console.remark(f"{logs}: no connection in these captures has its secrets there")
-
-
 def tell_warnings(failed: Failures) -> None:
     """From now on, tell what is not read for want of a library in one line, as other errors are, and once."""
     warnings.showwarning = partial(_tell, failed=failed)
@@ -180,46 +167,98 @@ def _tell(
     failed.once(str(message))
 
 
-def read(
-    options: argparse.Namespace,
-    through: Through,
-    choices: Choices,
-    take: Callable[[Any], None],
-    console: Console,
-    failed: Failures,
-    wanted: frozenset[str] | None,
-) -> bool:
-    """Read captures, here or in processes, as the options say.
+class Reader:
+    """Reads the captures of a command, here or in processes, as its options say.
 
     Args:
         options: those of `add_reading_options`.
-        through: what to make of a capture.
-        choices: how it is read.
-        take: given all that is made, in the order of the captures.
         console: is flushed after each capture that a process has read.
-        failed: told of captures that could not be read to their end.
-        wanted: the names of the events that are asked for.
-
-    Returns:
-        Whether the secrets were of use in another process.
+        failed: told of what could not be read.
     """
-    jobs = min(options.jobs, len(options.files))
-    # Standard input can only be read here.
-    if jobs > 1 and "-" not in options.files:
-        return _read_in_processes(
-            jobs, options.files, through, choices, take, console, failed, wanted
-        )
-    for path in options.files:
+
+    def __init__(self, options: argparse.Namespace, console: Console, failed: Failures) -> None:
+        self.options = options
+        self.console = console
+        self.failed = failed
+        self.choices = _choices_of(options, failed)
+        self._used_elsewhere = False
+
+    @property
+    def several(self) -> bool:
+        """Whether there are several captures."""
+        return len(self.options.files) > 1
+
+    @property
+    def in_processes(self) -> bool:
+        """Whether the captures are read in processes; standard input can only be read here."""
+        return self.several and self.options.jobs > 1 and "-" not in self.options.files
+
+    def read(self, through: Through, wanted: frozenset[str] | None) -> Iterator[Any]:
+        """What is made of the captures, in their order.
+
+        Args:
+            through: what to make of a capture.
+            wanted: the names of the events that are asked for.
+        """
+        if self.in_processes:
+            yield from self._read_in_processes(through, wanted)
+            return
+        for path in self.options.files:
+            seed = path if self.several else ""
+            try:
+                with progress(path) as bar:
+                    yield from read_through(
+                        [path],
+                        through,
+                        progress=bar,
+                        on_error=self.failed,
+                        wanted=wanted,
+                        uid_seed=seed,
+                        **self.choices,
+                    )
+            except (CaptureError, ImportError) as error:
+                self.failed(error)
+
+    def _read_in_processes(self, through: Through, wanted: frozenset[str] | None) -> Iterator[Any]:
+        from ..capture.workers import Workers
+
+        jobs = min(self.options.jobs, len(self.options.files))
+        # What has been imported and registered here the processes then have; here are no threads yet.
+        context = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
         try:
-            with progress(path) as bar:
-                made = read_through(
-                    [path], through, progress=bar, on_error=failed, wanted=wanted, **choices
-                )
-                for each in made:
-                    take(each)
-        except (CaptureError, ImportError) as error:
-            failed(error)
-    return False
+            workers = Workers(jobs, context, _begin_worker)
+        except OSError as error:
+            self.failed(Exception(f"{jobs} processes cannot be started: {error.strerror}"))
+            return
+        try:
+            results: Iterator[_Read] = read_through(
+                self.options.files,
+                partial(_in_process, through=through, secrets=self.choices["secrets"]),
+                executor=workers,
+                on_error=self.failed,
+                wanted=wanted,
+                **self.choices,
+            )
+            for result in results:
+                self._used_elsewhere |= result.used
+                yield from result.made
+                self.console.flush()
+                for message in result.not_read:
+                    self.failed.once(message)
+        except (BrokenExecutor, UnknownInWorkerError) as error:
+            self.failed(error)
+        finally:
+            workers.kill_workers()
+
+    def end(self) -> None:
+        """Say what was wrong with the key logs, and whether they were the wrong ones."""
+        secrets = self.choices["secrets"]
+        if secrets is None:
+            return
+        secrets.end()
+        if not (secrets.used or self._used_elsewhere):
+            logs = ", ".join(self.options.keylog)
+            self.console.remark(f"{logs}: no connection in these captures has its secrets there")
 
 
 class _Read(NamedTuple):
@@ -246,51 +285,26 @@ def _in_process(
     yield _Read(made, [str(each.message) for each in caught], used)
 
 
-def _read_in_processes(
-    jobs: int,
-    paths: Sequence[str],
-    through: Through,
-    choices: Choices,
-    take: Callable[[Any], None],
-    console: Console,
-    failed: Failures,
-    wanted: frozenset[str] | None,
-) -> bool:
-    from ..capture.workers import Workers
-
-    # What has been imported and registered here the processes then have; here are no threads yet.
-    context = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
-    try:
-        workers = Workers(jobs, context, _begin_worker)
-    except OSError as error:
-        failed(Exception(f"{jobs} processes cannot be started: {error.strerror}"))
-        return False
-    used = False
-    try:
-        results: Iterator[_Read] = read_through(
-            paths,
-            partial(_in_process, through=through, secrets=choices["secrets"]),
-            executor=workers,
-            on_error=failed,
-            wanted=wanted,
-            **choices,
-        )
-        for result in results:
-            used |= result.used
-            for each in result.made:
-                take(each)
-            console.flush()
-            for message in result.not_read:
-                failed.once(message)
-    except (BrokenExecutor, UnknownInWorkerError) as error:
-        failed(error)
-    finally:
-        workers.kill_workers()
-    return used
-
-
 def _begin_worker() -> None:
     load_extensions()
+
+
+@contextlib.contextmanager
+def told_of_output(path: str | None, failed: Failures) -> Iterator[None]:
+    """Tell of it in one line where the files of an output cannot be written; standard output is the console's.
+
+    Args:
+        path: where they are.
+        failed: told of it.
+    """
+    try:
+        yield
+    except ImportError as error:
+        failed(Exception(f"{error}; pip install {error.name}"))
+    except OSError as error:
+        if path is None:
+            raise
+        failed(Exception(f"{error.filename or path}: {error.strerror or error}"))
 
 
 @contextlib.contextmanager

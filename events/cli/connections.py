@@ -6,13 +6,16 @@ What may live here: how the rows of the connections in captures are printed.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from functools import partial
 from itertools import islice
-from typing import Any
+from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -20,18 +23,10 @@ from tlsgrammar import load_extensions
 from tlsgrammar.tool.console import Console, leave, run
 
 from ..model import Event
-from ..rows import ConnectionRow, Row
+from ..rows import CertificateRow, ConnectionRow, QuicRow, Row
 from ..rows.captures import rows_of
 from ..rows.rows import events_of
-from .common import (
-    Choices,
-    Failures,
-    add_reading_options,
-    choices_of,
-    read,
-    tell_of_secrets,
-    tell_warnings,
-)
+from .common import Failures, Reader, add_reading_options, tell_warnings, told_of_output
 
 __all__ = ["main", "run_process"]
 
@@ -105,57 +100,65 @@ def _main(arguments: Sequence[str] | None, console: Console) -> None:
     if options.output is not None and options.format not in ("zeek", "parquet"):
         parser.error(f"--format {options.format} takes no -o; redirect the output")
     tell_warnings(failed)
-    choices = choices_of(options, failed)
-    used = _WRITE[options.format](options, choices, console, failed)
-    tell_of_secrets(options, choices["secrets"], used, console)
+    reader = Reader(options, console, failed)
+    with told_of_output(options.output, failed):
+        _WRITE[options.format](options, reader, console)
+    reader.end()
 
 
-Write = Callable[[argparse.Namespace, Choices, Console, Failures], bool]
-"""Writes the rows of captures; whether the secrets were of use in another process."""
+def _rows(reader: Reader, kinds: Sequence[type[Row]]) -> Iterator[Row]:
+    return reader.read(partial(rows_of, kinds=tuple(kinds)), events_of(kinds))
 
 
-def _read_rows(
-    options: argparse.Namespace,
-    choices: Choices,
-    console: Console,
-    failed: Failures,
-    take: Callable[[Any], None],
-    kinds: Sequence[type[Row]] = (ConnectionRow,),
-) -> bool:
-    through = partial(rows_of, kinds=kinds)
-    return read(options, through, choices, take, console, failed, events_of(kinds))
+def _connections(reader: Reader) -> Iterator[ConnectionRow]:
+    kinds = (ConnectionRow,)
+    rows: Iterator[ConnectionRow] = reader.read(partial(rows_of, kinds=kinds), events_of(kinds))
+    return rows
+
+
+# Lines, which are made where a capture is read
 
 
 def _lines(
-    path: str, events: Iterator[Event], encode: Callable[[list[ConnectionRow]], bytes]
+    path: str, events: Iterator[Event], encode: Callable[[list[Row]], bytes]
 ) -> Iterator[bytes]:
     """The rows of a capture as lines, so many in each piece; each at once where they come from a live capture."""
     rows = rows_of(path, events, (ConnectionRow,))
     many = _MANY if os.path.isfile(path) else 1
     while some := list(islice(rows, many)):
-        yield encode(some)  # type: ignore[arg-type]
+        yield encode(some)
 
 
-_encode = msgspec.json.Encoder().encode_lines
+def _write_lines(reader: Reader, console: Console, encode: Callable[[list[Row]], bytes]) -> None:
+    at_once = sys.stdout.isatty() or not all(map(os.path.isfile, reader.options.files))
+    for piece in reader.read(partial(_lines, encode=encode), events_of((ConnectionRow,))):
+        console.write(piece)
+        if at_once:
+            console.flush()
 
 
-def _write_json(
-    options: argparse.Namespace, choices: Choices, console: Console, failed: Failures
-) -> bool:
-    through = partial(_lines, encode=_encode)
-    take = partial(_write, console=console)
-    return read(options, through, choices, take, console, failed, events_of((ConnectionRow,)))
+_encoder = msgspec.json.Encoder()
 
 
-def _write(piece: bytes, console: Console) -> None:
-    console.write(piece)
-    if sys.stdout.isatty():
-        console.flush()
+def _encode(rows: list[Row]) -> bytes:
+    return _encoder.encode_lines(rows)
 
 
-def _write_table(
-    options: argparse.Namespace, choices: Choices, console: Console, failed: Failures
-) -> bool:
+def _write_json(options: argparse.Namespace, reader: Reader, console: Console) -> None:
+    _write_lines(reader, console, _encode)
+
+
+def _write_csv(options: argparse.Namespace, reader: Reader, console: Console) -> None:
+    from ..output.separated import header, lines
+
+    console.write(header(ConnectionRow))
+    _write_lines(reader, console, lines)
+
+
+# Others, which take rows
+
+
+def _write_table(options: argparse.Namespace, reader: Reader, console: Console) -> None:
     from ..output.table import Table
 
     is_terminal = sys.stdout.isatty()
@@ -165,45 +168,50 @@ def _write_table(
     )
     table = Table(width=width, wide=options.wide, color=color)
     is_live = not all(map(os.path.isfile, options.files))
-
-    def take(row: ConnectionRow) -> None:
+    for row in _connections(reader):
         console.write(table.take(row, at_once=is_live))
         if is_live:
             console.flush()
-
-    used = _read_rows(options, choices, console, failed, take)
     console.write(table.end())
-    return used
 
 
-def _write_csv(
-    options: argparse.Namespace, choices: Choices, console: Console, failed: Failures
-) -> bool:
-    from ..output.separated import header, lines
+def _write_zeek(options: argparse.Namespace, reader: Reader, console: Console) -> None:
+    from ..output import zeek
 
-    console.write(header(ConnectionRow))
-    take = partial(_write, console=console)
-    wanted = events_of((ConnectionRow,))
-    return read(options, partial(_lines, encode=lines), choices, take, console, failed, wanted)
-
-
-def _write_zeek(
-    options: argparse.Namespace, choices: Choices, console: Console, failed: Failures
-) -> bool:
-
-    raise NotImplementedError
-
-
-def _write_parquet(
-    options: argparse.Namespace, choices: Choices, console: Console, failed: Failures
-) -> bool:
-    raise NotImplementedError
+    if options.output is None:
+        console.write(zeek.header(ConnectionRow, _now()))
+        _write_lines(reader, console, zeek.lines)
+        console.write(zeek.end(_now()))
+        return
+    folder = Path(options.output)
+    folder.mkdir(parents=True, exist_ok=True)
+    kinds: tuple[type[Row], ...] = (ConnectionRow, QuicRow, CertificateRow)
+    with contextlib.ExitStack() as opened:
+        logs: dict[type[Row], BinaryIO] = {}
+        for kind in kinds:
+            logs[kind] = opened.enter_context((folder / f"{kind.log}.log").open("wb"))
+            logs[kind].write(zeek.header(kind, _now()))
+        for row in _rows(reader, kinds):
+            logs[type(row)].write(zeek.lines((row,)))
+        for log in logs.values():
+            log.write(zeek.end(_now()))
 
 
-_WRITE: dict[str, Write] = {
+def _now() -> datetime:
+    return datetime.now().astimezone()
+
+
+def _write_parquet(options: argparse.Namespace, reader: Reader, console: Console) -> None:
+    from ..output.arrow import write_rows
+
+    write_rows(options.output, _connections(reader))
+
+
+_WRITE: dict[str, Callable[[argparse.Namespace, Reader, Console], None]] = {
     "table": _write_table,
     "json": _write_json,
     "csv": _write_csv,
     "zeek": _write_zeek,
     "parquet": _write_parquet,
 }
+"""What writes the rows of captures, by the format."""

@@ -27,12 +27,11 @@ from ..walk import event_classes, known_events
 from .common import (
     Choices,
     Failures,
+    Reader,
     add_reading_options,
-    choices_of,
     progress,
-    read,
-    tell_of_secrets,
     tell_warnings,
+    told_of_output,
 )
 
 __all__ = ["main"]
@@ -50,7 +49,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_reading_options(parser)
     parser.add_argument(
-        "--format", choices=_FORMATS, default="text", help="how to print an event (default: text)"
+        "--format",
+        choices=("text", "json", "parquet"),
+        default="text",
+        help="text is for people, json has an object for each event, parquet a file for each kind of event "
+        "(default: text)",
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="FOLDER", help="with --format parquet, the folder of its files"
     )
     parser.add_argument(
         "--names", action="store_true", help="in JSON, the name of each number beside it"
@@ -117,7 +123,10 @@ def _main(arguments: Sequence[str] | None, console: Console) -> None:
     failed = Failures(console)
     for problem in load_extensions():
         failed(problem)
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if (options.output is None) is (options.format == "parquet"):
+        parser.error("--format parquet goes with -o FOLDER")
     events = known_events() if options.all_events else options.event
     # Failed functions are told of whatever is printed.
     wanted = None if events is None else frozenset({*events, ReporterError.name})
@@ -125,22 +134,42 @@ def _main(arguments: Sequence[str] | None, console: Console) -> None:
     several = len(options.files) > 1
     lines = partial(
         _lines_of_file,
-        write=_FORMATS[options.format](options),
+        write=partial(_json, names=options.names) if options.format == "json" else _text,
         several=several,
         without_errors=without_errors,
     )
     tell_warnings(failed)
-    choices = choices_of(options, failed)
-    used_elsewhere = False
-    if options.jobs > 1 and several and "-" not in options.files:
-        take = partial(_write_printed, console=console, failed=failed)
-        through = partial(_printed, lines=lines)
-        used_elsewhere = read(options, through, choices, take, console, failed, wanted)
+    reader = Reader(options, console, failed)
+    if options.format == "parquet":
+        with told_of_output(options.output, failed):
+            _write_parquet(options.output, reader, wanted, failed)
+    elif reader.in_processes:
+        for printed in reader.read(partial(_printed, lines=lines), wanted):
+            console.write(printed.piece)
+            for error in printed.reported:
+                failed.of_function(error)
     else:
         for path in options.files:
             seed = path if several else ""
-            _print_one(path, choices, seed, wanted, partial(lines, path), console, failed)
-    tell_of_secrets(options, choices["secrets"], used_elsewhere, console)
+            _print_one(path, reader.choices, seed, wanted, partial(lines, path), console, failed)
+    reader.end()
+
+
+def _write_parquet(
+    folder: str, reader: Reader, wanted: frozenset[str] | None, failed: Failures
+) -> None:
+    from ..output.arrow import ParquetFolder
+
+    with ParquetFolder(folder) as written:
+        for some in reader.read(_in_batches, wanted):
+            for error in _reporter_errors(some):
+                failed.of_function(error)
+            written.write(some)
+
+
+def _in_batches(path: str, events: Iterator[Event]) -> Iterator[list[Event]]:
+    while some := list(islice(events, _MANY)):
+        yield some
 
 
 class _Printed(NamedTuple):
@@ -169,12 +198,6 @@ def _printed(
                 known.add(function)
                 failed.append(error)
         yield _Printed(_lines_of(some, of_path, partial(warnings.warn, category=NotRead)), failed)
-
-
-def _write_printed(printed: _Printed, console: Console, failed: Failures) -> None:
-    console.write(printed.piece)
-    for error in printed.reported:
-        failed.of_function(error)
 
 
 def _print_one(
@@ -217,12 +240,6 @@ def _text(events: list[Event], file: str | None) -> bytes:
 
 def _json(events: list[Event], file: str | None, names: bool) -> bytes:
     return json_lines(events, names=names, file=file)
-
-
-_FORMATS: dict[str, Callable[[argparse.Namespace], Callable[[list[Event], str | None], bytes]]] = {
-    "text": lambda options: _text,
-    "json": lambda options: partial(_json, names=options.names),
-}
 
 
 def _lines_of(
