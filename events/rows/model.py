@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar
 
 import msgspec
 
+from ..dataclass_fields import FIELDS, DataclassFields
 from ..meanings import SecondsSinceEpoch, Text
 
 __all__ = ["CertificateRow", "ConnectionRow", "QuicRow", "Row"]
@@ -35,6 +36,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         ts: the time of its first event, in seconds since the epoch; None where the bytes came without times.
     """
 
+    __dataclass_fields__: ClassVar[DataclassFields] = FIELDS
     log: ClassVar[str] = ""
     ts: Seconds | None = None
 
