@@ -205,7 +205,7 @@ def test_what_each_stack_says_that_it_negotiated_is_in_its_row(stack: str) -> No
     assert sorted(row.orig_p or 0 for _, row in rows_of_stack(stack)) == sorted(wanted)
     for name, found in rows_of_stack(stack):
         each = wanted[found.orig_p or 0]
-        # Stacks have names of their own for what IANA calls otherwise.
+        # GnuTLS has other names for some.
         cipher_suite = each["cipher_suite"].replace("DHE_DSS_RC4", "DHE_DSS_WITH_RC4")
         if cipher_suite.endswith("CCM_8"):
             cipher_suite = cipher_suite.replace("PSK_DHE", "DHE_PSK")
