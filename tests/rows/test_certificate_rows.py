@@ -135,7 +135,7 @@ def test_whose_it_is_where_the_client_is_the_responder(kinds: list[Any]) -> None
         for each in read_capture(DATA / "tls12-ecdhe-rsa.pcap", wanted={"x509_certificate"})
         if isinstance(each, X509Certificate)
     ]
-    moved = msgspec.structs.replace(sent, is_orig=CLIENT)
+    moved = msgspec.structs.replace(sent, is_orig=CLIENT, c=C)
     raised = [*client_hello(is_orig=False), moved, SslEstablished(C)]
     rows = Rows(kinds)
     found: list[Any] = [row for event in raised for row in rows.take(event)]

@@ -242,9 +242,9 @@ def test_a_packet_that_nothing_opens_is_told_of() -> None:
     rows = Rows([QuicRow])
     analyzer = events.QuicAnalyzer(wanted=rows.wanted)
     found: list[Any] = []
-    (is_orig, hello), *_ = chunks
+    (from_client, hello), *_ = chunks
     damaged = hello[:100] + bytes([hello[100] ^ 1]) + hello[101:]
-    for is_orig, data in [chunks[0], (is_orig, damaged), *chunks[1:]]:
+    for is_orig, data in [chunks[0], (from_client, damaged), *chunks[1:]]:
         for event in analyzer.deliver(data, is_orig):
             found += rows.take(event)
     found += rows.end()
