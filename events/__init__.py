@@ -83,9 +83,18 @@ from .streams import Analyzer
 from .walk import Occasion, known_events, raises
 
 if TYPE_CHECKING:
+    from . import arrow as arrow
     from .capture.workers import Workers
     from .quic import QuicAnalyzer
-    from .rows import CertificateRow, ConnectionRow, QuicRow, Row, Rows, read_connections
+    from .rows import (
+        CertificateRow,
+        ConnectionRow,
+        QuicRow,
+        Row,
+        Rows,
+        read_connections,
+        weaknesses,
+    )
 
 __all__ = [
     "Analyzer",
@@ -180,11 +189,12 @@ __all__ = [
     "read_connections",
     "text_line",
     "text_lines",
+    "weaknesses",
 ]
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_MODULES})
 
 
 # These take time to import, and few need them.
@@ -192,15 +202,29 @@ _LATER = {
     "QuicAnalyzer": ".quic",
     "Workers": ".capture.workers",
     **dict.fromkeys(
-        ("CertificateRow", "ConnectionRow", "QuicRow", "Row", "Rows", "read_connections"), ".rows"
+        (
+            "CertificateRow",
+            "ConnectionRow",
+            "QuicRow",
+            "Row",
+            "Rows",
+            "read_connections",
+            "weaknesses",
+        ),
+        ".rows",
     ),
 }
 
+# These need libraries that few have: `from events import *` leaves them out.
+_MODULES = frozenset({"arrow"})
+
 
 def __getattr__(name: str) -> object:
+    from importlib import import_module
+
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
     module = _LATER.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
     return getattr(import_module(module, __name__), name)

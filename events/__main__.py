@@ -4,7 +4,7 @@ import gc
 
 from tlsgrammar.tool.console import leave
 
-from .cli import main
+from .cli.events import main
 
 __all__ = ["run"]
 

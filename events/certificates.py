@@ -13,11 +13,11 @@ import zlib
 from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
-from .meanings import Time
+from .meanings import AnySize, Time
 from .shown import shown
 
 __all__ = [
@@ -90,7 +90,7 @@ class CertificateInfo(msgspec.Struct, frozen=True):
     sig_alg: str | None = None
     key_type: str | None = None
     key_length: int | None = None
-    exponent: int | None = None
+    exponent: Annotated[int, AnySize] | None = None
     curve: str | None = None
     san_dns: list[str] = msgspec.field(default_factory=list)
     san_ip: list[str] = msgspec.field(default_factory=list)

@@ -20,7 +20,7 @@ from tlsgrammar.language.names import Names
 
 from .meanings import Meaning, NameOf
 
-__all__ = ["NOTHING", "Declared", "declared_fields", "has_names", "named_items"]
+__all__ = ["NOTHING", "Declared", "declared_fields", "has_names", "named_items", "parameters"]
 
 
 class Declared(NamedTuple):
@@ -30,11 +30,18 @@ class Declared(NamedTuple):
         kind: its type, `list` for a `list[int]`; `object` where any of several will do, or nothing is known.
         meaning: what it means; None where nothing is said.
         item: what is declared of each item of a collection, of each value of a mapping; None where nothing is said.
+        or_none: the type where None will do too, `str` for a `str | None`, whose `kind` is `object`; None for others.
     """
 
     kind: type = object
     meaning: Meaning | None = None
     item: Declared | None = None
+    or_none: type | None = None
+
+    @property
+    def kind_of_some(self) -> type:
+        """Its type where it is not None."""
+        return self.kind if self.or_none is None else self.or_none
 
     @property
     def of_items(self) -> Declared:
@@ -46,7 +53,7 @@ class Declared(NamedTuple):
         item = self.item
         if item is not None and item.meaning is None:
             item = item.with_meaning(meaning)
-        return Declared(self.kind, meaning, item)
+        return self._replace(meaning=meaning, item=item)
 
 
 NOTHING = Declared()
@@ -59,6 +66,13 @@ def declared_fields(kind: type) -> Mapping[str, Declared]:
     of_dataclass: Iterable[str] = getattr(kind, "__dataclass_fields__", ())
     fields: Iterable[str] = getattr(kind, "__struct_fields__", of_dataclass)
     return {field: _declared(_annotation(kind, field)) for field in fields}
+
+
+@cache
+def parameters(kind: type) -> list[tuple[str, Declared]]:
+    """The parameters of a class of events: its fields without the connection and the time."""
+    fields = declared_fields(kind).items()
+    return [(field, declared) for field, declared in fields if field not in ("c", "ts")]
 
 
 def has_names(value: Any) -> bool:
@@ -117,7 +131,10 @@ def _declared(annotation: Any) -> Declared:
         return declared
     if origin in (Union, types.UnionType):
         some = [argument for argument in arguments if argument is not types.NoneType]
-        return _declared(some[0])._replace(kind=object) if len(some) == 1 else NOTHING
+        if len(some) != 1:
+            return NOTHING
+        declared = _declared(some[0])
+        return declared._replace(kind=object, or_none=declared.kind_of_some)
     if isinstance(origin, type) and issubclass(origin, Collection):
         items = [argument for argument in arguments if argument is not ...]
         return Declared(origin, None, _declared(items[-1]) if _is_uniform(origin, items) else None)

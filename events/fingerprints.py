@@ -2,17 +2,21 @@
 
 What may live here: functions from a parsed hello to a fingerprint. They know no connection. JA3 is the work of John Althouse,
 Jeff Atkinson and Josh Atkins at Salesforce; JA4, of John Althouse at FoxIO, who license JA4 itself under BSD-3-Clause.
+
+Clients of one kind send the same hello, but for what JA3 and JA4 leave out. So what they take from a hello is collected
+first, and fingerprints are kept by that.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from tlsgrammar.versions import DTLS10, DTLS12, DTLS13, SSL20, SSL30, TLS10, TLS11, TLS12, TLS13
 
-__all__ = ["is_grease", "ja3", "ja3s", "ja4", "ja4_r", "ja4_ro"]
+__all__ = ["is_grease", "ja3", "ja3_and_ja4", "ja3s", "ja4", "ja4_r", "ja4_ro"]
 
 _SERVER_NAME, _GROUPS, _POINT_FORMATS, _SIGNATURES, _ALPN, _VERSIONS = 0, 10, 11, 13, 16, 43
 _QUIC = {57, 0xFFA5}  # quic_transport_parameters, and those of the drafts
@@ -35,6 +39,67 @@ _VERSION_NAMES = {
 }
 _AGES = {version: age for age, version in enumerate(_VERSION_NAMES)}
 _NOTHING = "000000000000"
+_KEPT = 4096
+
+
+class _Hello(NamedTuple):
+    """What the fingerprints of a client are made of; without GREASE, and in the order of the client."""
+
+    version: int
+    cipher_suites: tuple[int, ...]
+    extensions: tuple[int, ...]
+    groups: tuple[int, ...]
+    point_formats: tuple[int, ...]
+    signatures: tuple[int, ...]
+    versions: tuple[int, ...]
+    protocol: bytes
+
+
+# The extensions that are looked into, and the list in each.
+_LISTS = {
+    _GROUPS: "named_group_list",
+    _POINT_FORMATS: "ec_point_format_list",
+    _SIGNATURES: "supported_signature_algorithms",
+    _ALPN: "protocol_name_list",
+    _VERSIONS: "versions",
+}
+
+
+def _hello(client_hello: Any) -> _Hello:
+    lists: dict[int, Iterable[Any]] = {}
+    extensions = []
+    for extension in client_hello["extensions"] or ():
+        code = extension["extension_type"]
+        if code not in _GREASE:
+            extensions.append(code)
+        field = _LISTS.get(code)
+        if field is not None and code not in lists:
+            body = extension["body"]
+            if body is not None:  # it can be read
+                lists[code] = body[field] or ()
+    protocols = lists.get(_ALPN, ())
+    return _Hello(
+        client_hello["legacy_version"],
+        _without_grease(client_hello["cipher_suites"]),
+        tuple(extensions),
+        _without_grease(lists.get(_GROUPS, ())),
+        tuple(lists.get(_POINT_FORMATS, ())),
+        _without_grease(lists.get(_SIGNATURES, ())),
+        _without_grease(lists.get(_VERSIONS, ())),
+        next((each for each in protocols if each not in _GREASE_PROTOCOLS), b""),
+    )
+
+
+def is_grease(code: int) -> bool:
+    """Whether a code point of two bytes means nothing (RFC 8701)."""
+    return code in _GREASE
+
+
+def _without_grease(codes: Iterable[int]) -> tuple[int, ...]:
+    return tuple([code for code in codes if code not in _GREASE])
+
+
+# JA3
 
 
 def ja3(client_hello: Any) -> str:
@@ -43,15 +108,7 @@ def ja3(client_hello: Any) -> str:
     Args:
         client_hello: a parsed `tlsgrammar.ClientHello`.
     """
-    extensions = _without_grease(each["extension_type"] for each in _extensions(client_hello))
-    fields = (
-        (client_hello["legacy_version"],),
-        _without_grease(client_hello["cipher_suites"]),
-        extensions,
-        _without_grease(_listed(client_hello, _GROUPS, "named_group_list")),
-        _listed(client_hello, _POINT_FORMATS, "ec_point_format_list"),
-    )
-    return _md5(fields)
+    return _ja3(_hello(client_hello))
 
 
 def ja3s(server_hello: Any) -> str:
@@ -60,14 +117,33 @@ def ja3s(server_hello: Any) -> str:
     Args:
         server_hello: a parsed `tlsgrammar.ServerHello`.
     """
-    extensions = [each["extension_type"] for each in _extensions(server_hello)]
     cipher_suite = server_hello["cipher_suite"]
-    fields = (
+    extensions = tuple([each["extension_type"] for each in server_hello["extensions"] or ()])
+    return _md5(
         (server_hello["legacy_version"],),
         () if cipher_suite is None else (cipher_suite,),
         extensions,
     )
-    return _md5(fields)
+
+
+@lru_cache(_KEPT)
+def _ja3(hello: _Hello) -> str:
+    return _md5(
+        (hello.version,),
+        hello.cipher_suites,
+        hello.extensions,
+        hello.groups,
+        hello.point_formats,
+    )
+
+
+@lru_cache(_KEPT)
+def _md5(*fields: tuple[int, ...]) -> str:
+    text = ",".join(["-".join(map(str, field)) for field in fields])
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+# JA4
 
 
 def ja4(client_hello: Any) -> str:
@@ -78,10 +154,17 @@ def ja4(client_hello: Any) -> str:
     Args:
         client_hello: a parsed `tlsgrammar.ClientHello`.
     """
-    parts = _parts(client_hello)
-    ciphers = ",".join(sorted(parts.cipher_suites))
-    rest = _sorted_extensions(parts)
-    return f"{parts.head}_{_hash(ciphers)}_{_hash(rest)}"
+    return _ja4(_hello(client_hello))
+
+
+def ja3_and_ja4(client_hello: Any) -> tuple[str, str]:
+    """Both fingerprints of a client, for the time of one.
+
+    Args:
+        client_hello: a parsed `tlsgrammar.ClientHello`.
+    """
+    hello = _hello(client_hello)
+    return _ja3(hello), _ja4(hello)
 
 
 def ja4_r(client_hello: Any) -> str:
@@ -90,8 +173,8 @@ def ja4_r(client_hello: Any) -> str:
     Args:
         client_hello: a parsed `tlsgrammar.ClientHello`.
     """
-    parts = _parts(client_hello)
-    return f"{parts.head}_{','.join(sorted(parts.cipher_suites))}_{_sorted_extensions(parts)}"
+    hello = _hello(client_hello)
+    return f"{_head(hello)}_{','.join(_ciphers(hello))}_{_rest(hello)}"
 
 
 def ja4_ro(client_hello: Any) -> str:
@@ -100,49 +183,30 @@ def ja4_ro(client_hello: Any) -> str:
     Args:
         client_hello: a parsed `tlsgrammar.ClientHello`.
     """
-    parts = _parts(client_hello)
-    rest = _with_signatures(parts.extensions, parts.signatures)
-    return f"{parts.head}_{','.join(parts.cipher_suites)}_{rest}"
+    hello = _hello(client_hello)
+    rest = _with_signatures(_hex(hello.extensions), hello)
+    return f"{_head(hello)}_{','.join(_hex(hello.cipher_suites))}_{rest}"
 
 
-class _Parts(NamedTuple):
-    """What JA4 is made of.
-
-    Attributes:
-        head: its first part, which people can read.
-        cipher_suites, extensions, signatures: each four hexadecimal digits, in the order of the client.
-    """
-
-    head: str
-    cipher_suites: list[str]
-    extensions: list[str]
-    signatures: list[str]
+@lru_cache(_KEPT)
+def _ja4(hello: _Hello) -> str:
+    return f"{_head(hello)}_{_hash(','.join(_ciphers(hello)))}_{_hash(_rest(hello))}"
 
 
-_LEFT_OUT = {f"{_SERVER_NAME:04x}", f"{_ALPN:04x}"}
-
-
-def _parts(hello: Any) -> _Parts:
-    cipher_suites = _without_grease(hello["cipher_suites"])
-    extensions = _without_grease(each["extension_type"] for each in _extensions(hello))
-    versions = _without_grease(_listed(hello, _VERSIONS, "versions"))
-    highest = max(versions, key=_age) if versions else hello["legacy_version"]
-    head = "".join(
+def _head(hello: _Hello) -> str:
+    """The first part, which people can read."""
+    is_dtls = hello.version >> 8 == DTLS10 >> 8
+    highest = max(hello.versions, key=_age) if hello.versions else hello.version
+    return "".join(
         (
-            "q" if not _QUIC.isdisjoint(extensions) else "d" if _is_dtls(hello) else "t",
+            "q" if not _QUIC.isdisjoint(hello.extensions) else "d" if is_dtls else "t",
             _VERSION_NAMES.get(highest, "00"),
-            "d" if _SERVER_NAME in extensions else "i",
-            f"{min(len(cipher_suites), 99):02}",
-            f"{min(len(extensions), 99):02}",
-            _ends(_listed(hello, _ALPN, "protocol_name_list")),
+            "d" if _SERVER_NAME in hello.extensions else "i",
+            f"{min(len(hello.cipher_suites), 99):02}",
+            f"{min(len(hello.extensions), 99):02}",
+            _ends(hello.protocol),
         )
     )
-    signatures = _without_grease(_listed(hello, _SIGNATURES, "supported_signature_algorithms"))
-    return _Parts(head, _hex(cipher_suites), _hex(extensions), _hex(signatures))
-
-
-def _is_dtls(hello: Any) -> bool:
-    return bool(hello["legacy_version"] >> 8 == DTLS10 >> 8)
 
 
 def _age(version: int) -> tuple[int, int]:
@@ -150,58 +214,36 @@ def _age(version: int) -> tuple[int, int]:
     return _AGES.get(version, len(_AGES)), version
 
 
-def _ends(protocols: Iterable[bytes]) -> str:
-    """The first and the last character of the first protocol; or those of its hexadecimal digits."""
-    first = next((each for each in protocols if each not in _GREASE_PROTOCOLS), b"")
-    if not first:
+def _ends(protocol: bytes) -> str:
+    """The first and the last character of a protocol; or those of its hexadecimal digits."""
+    if not protocol:
         return "00"
-    ends = first[:1] + first[-1:]
+    ends = protocol[:1] + protocol[-1:]
     if ends.isalnum():  # in ASCII
         return ends.decode()
-    digits = first.hex()
+    digits = protocol.hex()
     return digits[0] + digits[-1]
 
 
-def _sorted_extensions(parts: _Parts) -> str:
-    kept = sorted(each for each in parts.extensions if each not in _LEFT_OUT)
-    return _with_signatures(kept, parts.signatures)
+def _ciphers(hello: _Hello) -> list[str]:
+    return sorted(_hex(hello.cipher_suites))
 
 
-def _with_signatures(extensions: list[str], signatures: list[str]) -> str:
+def _rest(hello: _Hello) -> str:
+    """The sorted extensions, and the signature algorithms."""
+    kept = [code for code in hello.extensions if code not in (_SERVER_NAME, _ALPN)]
+    return _with_signatures(sorted(_hex(kept)), hello)
+
+
+def _with_signatures(extensions: list[str], hello: _Hello) -> str:
     joined = ",".join(extensions)
-    return f"{joined}_{','.join(signatures)}" if signatures else joined
+    signatures = ",".join(_hex(hello.signatures))
+    return f"{joined}_{signatures}" if signatures else joined
 
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12] if text else _NOTHING
 
 
-def _md5(fields: Iterable[Iterable[int]]) -> str:
-    text = ",".join(["-".join(map(str, field)) for field in fields])
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
-
-
 def _hex(codes: Iterable[int]) -> list[str]:
     return [f"{code:04x}" for code in codes]
-
-
-def is_grease(code: int) -> bool:
-    """Whether a code point of two bytes means nothing (RFC 8701)."""
-    return code in _GREASE
-
-
-def _without_grease(codes: Iterable[int]) -> list[int]:
-    return [code for code in codes if code not in _GREASE]
-
-
-def _extensions(hello: Any) -> Iterable[Any]:
-    return hello["extensions"] or ()
-
-
-def _listed(hello: Any, code: int, field: str) -> Iterable[Any]:
-    """The list in an extension; empty where the hello has no such extension, or one that cannot be read."""
-    for each in _extensions(hello):
-        if each["extension_type"] == code:
-            body = each["body"]
-            return () if body is None else body[field] or ()
-    return ()

@@ -19,6 +19,7 @@ from tlsgrammar.registry import Registry
 __all__ = [
     "AlertDescription",
     "AlertLevel",
+    "AnySize",
     "CipherSuite",
     "ClientCertificateType",
     "CompressionMethod",
@@ -128,6 +129,10 @@ class SecondsSinceEpoch(Meaning):
         except (TypeError, ValueError, OverflowError, OSError):
             return None
         return time.isoformat(timespec="seconds") + "Z"
+
+
+class AnySize(Meaning):
+    """An integer that may have thousands of bits, for formats whose integers have a size: they have its decimal digits."""
 
 
 _PRINTABLE = {

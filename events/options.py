@@ -36,6 +36,7 @@ class Choices(TypedDict, total=False):
     connection_limit: int
     memory_limit: int
     silent_limit: int
+    uid_seed: str
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +60,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         memory_limit: how many bytes of memory all connections of a capture take together.
         silent_limit: how many TCP connections, and how many UDP flows, are remembered in which nothing of interest was
             sent, or that are over.
+        uid_seed: makes the uids of connections differ from those of another capture that holds the same ports and times;
+            what reads several captures takes their paths.
 
     What happens beyond each limit is said in docs/limits.md.
 
@@ -81,6 +84,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     connection_limit: int = 32 * 2**20
     memory_limit: int = 512 * 2**20
     silent_limit: int = 100_000
+    uid_seed: str = ""
 
     @property
     def names(self) -> frozenset[str] | None:
@@ -97,6 +101,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             raise TypeError(f"extensions= takes a Registry, not {self.extensions!r}")
         if self.secrets is not None:
             msgspec.structs.force_setattr(self, "secrets", _key_log(self.secrets))
+        if not isinstance(self.uid_seed, str):
+            raise TypeError(f"uid_seed= takes text, not {self.uid_seed!r}")
         for name in _LIMITS:
             limit = getattr(self, name)
             if not isinstance(limit, int) or isinstance(limit, bool):

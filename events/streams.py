@@ -752,6 +752,9 @@ class Analyzer:
         self._tell_unsupported(direction, record)
         if self._conversation.silent and not opener.waits:
             self._conversation.give_up_waiting()
+            self._opener = None
+            self._originator.end()
+            self._responder.end()
 
     def _tell_unsupported(self, direction: _Direction, record: Record) -> None:
         secrets = self._conversation.secrets

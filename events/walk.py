@@ -69,6 +69,7 @@ __all__ = [
     "Occasion",
     "Walker",
     "check_wanted",
+    "event_classes",
     "hear",
     "known_events",
     "raises",
@@ -253,8 +254,14 @@ def known_events(registry: Registry = DEFAULT) -> list[str]:
     """The names of all events: the documented ones, `protocol_violation`, `reporter_error`, those that came later, and
     those of a user's own.
     """
+    return list(event_classes(registry))
+
+
+def event_classes(registry: Registry = DEFAULT) -> dict[str, type[Event]]:
+    """The classes of all events, by their names, in the order of `known_events`."""
     rows = [attached.thing for _, attached in registry.attachments() if _is_row(attached.thing)]
-    return [*_LISTED, *sorted({row.event.name for row in rows} - _LISTED.keys())]
+    own = {row.event.name: row.event for row in rows if row.event.name not in _LISTED}
+    return {**_LISTED, **dict(sorted(own.items()))}
 
 
 _ALL: tuple[type[Event], ...] = (*DOCUMENTED, *OWN, *MODERN, *QUIC, *SECRETS, *ROWS)

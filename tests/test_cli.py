@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -80,8 +81,8 @@ def test_all_events() -> None:
         line["event"] for line in objects(run("--all-events", "--format", "json", TLS13).stdout)
     ]
     assert {"ssl_extension_key_share", "ssl_plaintext_data"} <= set(everything) - set(names)
-    modern = {event.name for event in events.MODERN}
-    assert [name for name in everything if name not in modern] == names
+    on_request = {event.name for event in (*events.MODERN, *events.ROWS)}
+    assert [name for name in everything if name not in on_request] == names
     text = run("--all-events", str(DATA / "tls13-early-data.pcap")).stdout.decode()
     assert "signature_algorithms=[ecdsa_secp256r1_sha256," in text
     assert "versions=[TLSv13]" in text
@@ -129,6 +130,8 @@ def test_version_and_help() -> None:
         ("--format", "xml", TLS12),
         ("--search-limit", "-1", TLS12),
         ("--search-limit", "many", TLS12),
+        ("-j", "0", TLS12),
+        ("-j", "-1", TLS12),
     ],
 )
 def test_wrong_usage(arguments: tuple[str, ...]) -> None:
@@ -152,8 +155,39 @@ def test_files_that_cannot_be_read_are_one_line_each(tmp_path: Path) -> None:
     ]
     assert lines[3].startswith(f"tls-events: {cut}: the packet at offset ")
     assert len(lines) == 4
-    assert result.stdout.startswith(run(TLS12).stdout)
-    assert result.stdout.endswith(run(TLS13).stdout)
+    # Of several captures each has uids of its own.
+    several, one, other = (
+        [re.sub(rb" C\w+ ", b" ", line) for line in output.splitlines()]
+        for output in (result.stdout, run(TLS12).stdout, run(TLS13).stdout)
+    )
+    assert several == one + other
+
+
+def test_several_captures_are_told_apart() -> None:
+    """Those of the tests hold the same ports, at the same time."""
+    lines = objects(run("--format", "json", TLS12, TLS13).stdout)
+    assert {str(line["file"]): str(line["uid"]) for line in lines}.keys() == {TLS12, TLS13}
+    assert len({line["uid"] for line in lines}) == 2
+    assert "file" not in objects(run("--format", "json", TLS13).stdout)[0]
+
+
+def test_names_beside_numbers() -> None:
+    hello = objects(run("--format", "json", "--names", "--event", "ssl_client_hello", TLS12).stdout)
+    assert (hello[0]["version"], hello[0]["version_name"]) == (771, "TLSv12")
+    numbers, names = hello[0]["ciphers"], hello[0]["ciphers_name"]
+    assert isinstance(numbers, list)
+    assert isinstance(names, list)
+    assert len(numbers) == len(names)
+    assert "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256" in names
+    assert "possible_ts_name" not in hello[0]
+
+
+def test_events_are_listed_with_their_meanings() -> None:
+    result = run("--list-events")
+    assert result.returncode == 0
+    lines = dict(line.split(None, 1) for line in result.stdout.decode().splitlines())
+    assert lines.keys() == set(events.known_events())
+    assert lines["ssl_established"] == "The handshake is over: both directions are encrypted"
 
 
 def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:

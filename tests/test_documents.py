@@ -41,3 +41,18 @@ def test_code_block(language: str, code: str) -> None:
         check=False,
     )
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_an_example_with_processes_runs_as_a_program(method: str, tmp_path: Path) -> None:
+    """However processes are started: they import the program again."""
+    [code] = [code for _, code in (each.values for each in BLOCKS) if "with Workers()" in str(code)]
+    program = tmp_path / "program.py"
+    program.write_text(
+        f"import multiprocessing\n\nmultiprocessing.set_start_method({method!r}, force=True)\n{code}"
+    )
+    result = subprocess.run(
+        [sys.executable, str(program)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.count("ssl_client_hello") >= 5

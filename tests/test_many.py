@@ -24,7 +24,7 @@ def executor(request: pytest.FixtureRequest) -> Iterator[Executor | None]:
 
 
 def test_in_the_order_of_the_captures(executor: Executor | None) -> None:
-    expected = [event for path in CAPTURES for event in read_capture(path)]
+    expected = [event for path in CAPTURES for event in read_capture(path, uid_seed=str(path))]
     assert list(read_captures(CAPTURES, executor=executor, ahead=3)) == expected
     lines = list(read_captures(CAPTURES, executor=executor, make=events.json_line))
     assert lines == [events.json_line(event) for event in expected]
@@ -39,7 +39,7 @@ def test_a_capture_that_fails_does_not_stop_the_others(
     errors: list[CaptureError] = []
     found = list(read_captures(paths, executor=executor, on_error=errors.append))
     assert [error.path for error in errors] == [str(tmp_path / "missing"), str(cut)]
-    assert found[-1] == list(read_capture(CAPTURES[1]))[-1]
+    assert found[-1] == list(read_capture(CAPTURES[1], uid_seed=str(CAPTURES[1])))[-1]
     assert len(found) > len(list(read_capture(CAPTURES[1]))) + len(list(read_capture(CAPTURES[0])))
     with pytest.raises(ExceptionGroup) as group:
         list(read_captures(paths, executor=executor))
@@ -66,7 +66,9 @@ def test_what_is_made_of_whole_captures(tmp_path: Path) -> None:
     problems: list[CaptureError] = []
     made = list(read_captures(paths, make_all=events.json_lines, on_error=problems.append))
     assert [problem.path for problem in problems] == [str(broken)]
-    assert made[0] == b"".join(events.json_line(e) + b"\n" for e in read_capture(CAPTURES[0]))
+    assert made[0] == b"".join(
+        events.json_line(e) + b"\n" for e in read_capture(CAPTURES[0], uid_seed=str(CAPTURES[0]))
+    )
     assert made[1]
     assert len(made) == 3
     with ThreadPoolExecutor(2) as executor:
@@ -99,4 +101,6 @@ def test_on_a_dask_cluster() -> None:
         distributed.Client(cluster) as client,
     ):
         lines = list(read_captures(CAPTURES, executor=client.get_executor(), make=events.json_line))
-    assert lines == [events.json_line(e) for path in CAPTURES for e in read_capture(path)]
+    assert lines == [
+        events.json_line(e) for path in CAPTURES for e in read_capture(path, uid_seed=str(path))
+    ]

@@ -270,7 +270,7 @@ def paths(tmp_path: Path) -> list[Path]:
 
 
 def lines_of(paths: list[Path]) -> list[bytes]:
-    return [events.json_lines(read_capture(path)) for path in paths]
+    return [events.json_lines(read_capture(path, uid_seed=str(path))) for path in paths]
 
 
 def test_a_capture_that_a_process_dies_of(workers: Workers, paths: list[Path]) -> None:

@@ -411,7 +411,7 @@ class Connections:
     def _analyzer_of(self, flow: _Flow) -> Analyzer:
         if flow.analyzer is None:
             flow.analyzer = Analyzer(
-                connection("tcp", flow.originator.key, flow.start_time),
+                connection("tcp", flow.originator.key, flow.start_time, self._options.uid_seed),
                 originator_is_guess=not flow.opened,
                 options=self._options,
             )

@@ -341,7 +341,7 @@ class DatagramFlows:
             or not reader.begins(datagram, self._registry)
         ):
             return None
-        c = connection("udp", flow.first, flow.start_time)
+        c = connection("udp", flow.first, flow.start_time, self._options.uid_seed)
         if flow.known and c.uid is not None:  # there is another protocol, which has that name
             c = msgspec.structs.replace(c, uid=uid(f"{c.uid} {index}".encode()))
         try:

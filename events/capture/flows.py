@@ -81,19 +81,22 @@ _PORTS = struct.Struct("!HH")
 _TIME = struct.Struct("!d")
 
 
-def connection(proto: str, key: bytes, start_time: float) -> Connection:
+def connection(proto: str, key: bytes, start_time: float, seed: str) -> Connection:
     """The connection that packets belong to.
 
     Args:
         proto: `tcp` or `udp`.
         key: the addresses of the originator and of the responder, and their ports, as they stand in headers.
         start_time: of the first packet, in seconds since the epoch.
+        seed: what its uid is made of besides these.
     """
     size = (len(key) - _PORTS.size) // 2
     orig_p, resp_p = _PORTS.unpack_from(key, 2 * size)
-    seed = proto.encode() + key + _TIME.pack(start_time)
+    made_of = proto.encode() + key + _TIME.pack(start_time)
+    if seed:
+        made_of += seed.encode(errors="surrogateescape")
     return Connection(
-        uid=uid(seed),
+        uid=uid(made_of),
         proto=proto,
         orig_h=_address(key[:size]),
         orig_p=orig_p,

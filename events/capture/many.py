@@ -6,7 +6,10 @@ import os
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, overload
+
+import msgspec
 
 from tlsgrammar import Registry, load_extensions
 from tlsgrammar.registry import DEFAULT
@@ -39,6 +42,7 @@ class WorkerChoices(TypedDict, total=False):
     connection_limit: int
     memory_limit: int
     silent_limit: int
+    uid_seed: str
 
 
 # How many captures are read ahead of the one whose events are given out: enough to keep a machine busy, few
@@ -188,30 +192,46 @@ def read_through(
             "a registry does not travel to the processes of an executor; give a function that makes it, "
             "in a module that they can import"
         )
+    of_all = map(_as_text, paths)
+    first = list(islice(of_all, 2))
+    several = len(first) > 1
+    in_order = chain(first, of_all)
     registry = extensions() if callable(extensions) else extensions
     options = Options(extensions=registry, **choices)
     if options.key_log is not None:
         choices["secrets"] = options.key_log
     if executor is None:
-        return _here(paths, through, on_error, progress, options)
+        return _here(in_order, through, on_error, progress, options, several)
     made_by = extensions if callable(extensions) else None
     known = _what_is_known(DEFAULT if registry is None else registry)
-    task = partial(_read_in_worker, through=through, choices=choices, made_by=made_by, known=known)
-    results = _in_order(executor, task, (os.fspath(path) for path in paths), ahead)
+    task = partial(
+        _read_in_worker,
+        through=through,
+        choices=choices,
+        several=several,
+        made_by=made_by,
+        known=known,
+    )
+    results = _in_order(executor, task, in_order, ahead)
     return _of_tasks(results, on_error)
 
 
+def _as_text(path: str | os.PathLike[str]) -> str:
+    return os.fspath(path)
+
+
 def _here(
-    paths: Iterable[str | os.PathLike[str]],
+    paths: Iterable[str],
     through: Through,
     on_error: Callable[[CaptureError], None] | None,
     progress: Callable[[int], None] | None,
     options: Options,
+    several: bool,
 ) -> Iterator[Any]:
     """What is made of captures that are read here, however much that is."""
     errors: list[CaptureError] = []
-    for path in (os.fspath(each) for each in paths):
-        capture = _Capture(path, options, progress)
+    for path in paths:
+        capture = _Capture(path, _of_capture(path, options, several), progress)
         yield from through(path, iter(capture))
         if capture.error is not None:
             (on_error or errors.append)(capture.error)
@@ -237,6 +257,13 @@ def _raise_together(errors: list[CaptureError]) -> None:
 
 # What is made of a capture, of each of its events or of all, and what ended it.
 _Result = tuple[list[Any], CaptureError | None]
+
+
+def _of_capture(path: str, options: Options, several: bool) -> Options:
+    """The options of one capture: of several, each has uids of its own."""
+    if not several or options.uid_seed:
+        return options
+    return msgspec.structs.replace(options, uid_seed=path)
 
 
 class _Capture:
@@ -276,6 +303,7 @@ def _read_in_worker(
     path: str,
     through: Through,
     choices: WorkerChoices,
+    several: bool,
     made_by: Callable[[], Registry] | None,
     known: frozenset[str],
 ) -> _Result:
@@ -296,7 +324,8 @@ def _read_in_worker(
             f"not known to the process that reads {path}: {', '.join(sorted(unknown))}; register it in a package with "
             f"an entry point, or give extensions= a function that makes the registry"
         )
-    capture = _Capture(path, Options(extensions=registry, **choices))
+    options = Options(extensions=registry, **choices)
+    capture = _Capture(path, _of_capture(path, options, several))
     made = list(through(path, iter(capture)))
     return made, capture.error
 

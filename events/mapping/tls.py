@@ -65,7 +65,7 @@ from tlsgrammar.names import (
 from tlsgrammar.registry import DEFAULT
 
 from ..certificates import CertificateError, read_certificate
-from ..fingerprints import ja3, ja3s, ja4
+from ..fingerprints import ja3_and_ja4, ja3s
 from ..model import (
     Event,
     ProtocolViolation,
@@ -312,7 +312,7 @@ def ssl_client_hello(hello: Any, at: Occasion) -> SslClientHello | None:
 def ssl_client_fingerprints(hello: Any, at: Occasion) -> SslClientFingerprints | None:
     if at.malformed:
         return None
-    return SslClientFingerprints(at.c, at.is_orig, ja3(hello), ja4(hello), ts=at.ts)
+    return SslClientFingerprints(at.c, at.is_orig, *ja3_and_ja4(hello), ts=at.ts)
 
 
 @raises(SslServerFingerprint, ServerHello)

@@ -6,5 +6,16 @@ What may live here: events in, rows out. How rows are printed is for `output`.
 from .captures import read_connections
 from .model import CertificateRow, ConnectionRow, QuicRow, Row
 from .rows import Rows
+from .weak import WEAKNESSES, Weakness, weaknesses
 
-__all__ = ["CertificateRow", "ConnectionRow", "QuicRow", "Row", "Rows", "read_connections"]
+__all__ = [
+    "CertificateRow",
+    "ConnectionRow",
+    "QuicRow",
+    "Row",
+    "Rows",
+    "WEAKNESSES",
+    "Weakness",
+    "read_connections",
+    "weaknesses",
+]

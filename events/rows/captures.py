@@ -109,7 +109,8 @@ def rows_of(
         kinds: which rows.
         made_by: the registry with the names, or a function that makes it.
     """
-    rows = Rows(kinds, extensions=made_by() if callable(made_by) else made_by, file=path)
+    file = os.fsencode(path).decode(errors="backslashreplace")  # it may not be UTF-8
+    rows = Rows(kinds, extensions=made_by() if callable(made_by) else made_by, file=file)
     take = rows.take
     for event in events:
         complete = take(event)

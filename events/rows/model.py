@@ -10,11 +10,14 @@ from typing import Annotated, ClassVar
 
 import msgspec
 
-from ..meanings import SecondsSinceEpoch
+from ..meanings import SecondsSinceEpoch, Text
 
 __all__ = ["CertificateRow", "ConnectionRow", "QuicRow", "Row"]
 
 Seconds = Annotated[float, SecondsSinceEpoch]
+
+Words = Annotated[str, Text]
+"""What was bytes on the wire, with the escapes of `Text`."""
 
 _ENDS = {
     "orig_h": "id.orig_h",
@@ -29,17 +32,16 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         log: the name of the log whose rows these are (of the class).
-        ts: the time of its first event, in seconds since the epoch; None where the bytes came without times.
     """
 
     log: ClassVar[str] = ""
-    ts: Seconds | None = None
 
 
 class ConnectionRow(Row, frozen=True, gc=False, rename=_ENDS):
     """A TLS connection: a row of ssl.log, and some fields of ours after those of Zeek.
 
     Attributes:
+        ts: the time of its first event, in seconds since the epoch; None where the bytes came without times.
         uid, orig_h, orig_p, resp_h, resp_p: the connection, as in `Connection`.
         version: the negotiated version, such as `TLSv12`; None where there is no ServerHello.
         cipher: the negotiated cipher suite, by its registered name.
@@ -62,6 +64,7 @@ class ConnectionRow(Row, frozen=True, gc=False, rename=_ENDS):
     """
 
     log: ClassVar[str] = "ssl"
+    ts: Seconds | None = None
     uid: str | None = None
     orig_h: str | None = None
     orig_p: int | None = None
@@ -70,10 +73,10 @@ class ConnectionRow(Row, frozen=True, gc=False, rename=_ENDS):
     version: str | None = None
     cipher: str | None = None
     curve: str | None = None
-    server_name: str | None = None
+    server_name: Words | None = None
     resumed: bool = False
     last_alert: str | None = None
-    next_protocol: str | None = None
+    next_protocol: Words | None = None
     established: bool = False
     ssl_history: str = ""
     cert_chain_fps: tuple[str, ...] = ()
@@ -95,6 +98,7 @@ class QuicRow(Row, frozen=True, gc=False, rename=_ENDS):
     """A QUIC connection: a row of quic.log. A Retry ends one and begins another.
 
     Attributes:
+        ts: the time of its first event, in seconds since the epoch; None where the bytes came without times.
         uid, orig_h, orig_p, resp_h, resp_p: the connection, as in `Connection`.
         version: `1`, `quicv2`, `draft-29`, `mvfst (faceb002)`; `unknown-` and the hexadecimal number of others.
         client_initial_dcid: the Destination Connection ID of the client's first Initial packet, in hexadecimal.
@@ -106,6 +110,7 @@ class QuicRow(Row, frozen=True, gc=False, rename=_ENDS):
     """
 
     log: ClassVar[str] = "quic"
+    ts: Seconds | None = None
     uid: str | None = None
     orig_h: str | None = None
     orig_p: int | None = None
@@ -115,8 +120,8 @@ class QuicRow(Row, frozen=True, gc=False, rename=_ENDS):
     client_initial_dcid: str | None = None
     client_scid: str | None = None
     server_scid: str | None = None
-    server_name: str | None = None
-    client_protocol: str | None = None
+    server_name: Words | None = None
+    client_protocol: Words | None = None
     history: str = ""
     file: str | None = None
 
@@ -141,6 +146,7 @@ class CertificateRow(
     """A certificate, the first time that it is seen: a row of x509.log.
 
     Attributes:
+        ts: when it was seen, in seconds since the epoch; None where the bytes came without times.
         fingerprint: its SHA-256, in hexadecimal.
         version, serial, subject, issuer, not_valid_before, not_valid_after, key_alg, sig_alg, key_type, key_length, exponent,
             curve, san_dns, san_uri, san_email, san_ip, ca, path_len: what stands in it, as in `CertificateInfo`.
@@ -150,7 +156,8 @@ class CertificateRow(
     """
 
     log: ClassVar[str] = "x509"
-    fingerprint: str
+    ts: Seconds | None = None
+    fingerprint: str = ""
     version: int | None = None
     serial: str | None = None
     subject: str | None = None

@@ -181,9 +181,13 @@ class DatagramOpener:
         key = is_client, numbered.epoch
         window = self._seen.get(key)
         if window is None:
-            # Of the epoch before this one something may come late.
-            recent = numbered.epoch - 1
-            self._seen = {at: seen for at, seen in self._seen.items() if at[1] >= recent}
+            # Of the last epochs something may come late.
+            recent = numbered.epoch - _EPOCH_BITS
+            self._seen = {
+                (side, epoch): seen
+                for (side, epoch), seen in self._seen.items()
+                if side is not is_client or epoch > recent
+            }
             window = self._seen[key] = _Window()
         if window.is_new(numbered.number):
             yield Opened(is_client, record, offset, numbered.content)

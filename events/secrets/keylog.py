@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import threading
 import warnings
 from collections import deque
@@ -16,7 +17,7 @@ from typing import IO, Any, Protocol, TypeAlias, cast
 
 from ..not_read import NotRead
 from .followed import BEGINS_AGAIN, Followed
-from .lines import LABELS, Label, Lines
+from .lines import Label, Lines
 
 __all__ = ["KeyLog", "Label"]
 
@@ -158,7 +159,9 @@ class KeyLog:
             label: one of `Label`.
         """
         found = self._find(client_random, label)
-        if found is None and self._read_on():
+        # Of the last line perhaps only a part has come, which may look like the whole.
+        unsure = found is None or self._lines.is_in_line
+        if unsure and self._read_on():
             found = self._find(client_random, label)
         if found is not None:
             self._used = True
@@ -187,7 +190,8 @@ class KeyLog:
 
     @property
     def generation(self) -> int:
-        """A number that changes with every secret that is added."""
+        """A number that changes with every secret that is added; a file is looked at for new ones."""
+        self._read_on()
         return self._changes + sum([each.generation for each in self._also])
 
     @property
@@ -230,7 +234,7 @@ class KeyLog:
         followed, file = self._followed, self._file
         if file is None and (followed is None or followed.over):
             return False
-        before = self._count
+        before = self._changes
         with self._reading:
             try:
                 if followed is not None:
@@ -242,7 +246,7 @@ class KeyLog:
                 trouble = type(error).__name__
             else:
                 self._troubled = False
-                return self._count != before
+                return self._changes != before
         # A file may come back, as where it is replaced.
         if not self._troubled:
             self._troubled = True
@@ -293,9 +297,13 @@ class KeyLog:
             warnings.warn(message, NotRead, stacklevel=2)
 
 
+# Numbers in hexadecimal, among other words.
+_SECRET = re.compile(r"\s[0-9A-Fa-f]{32,}\s*$|\s[0-9A-Fa-f]{32,}\s")
+
+
 def _is_text(source: str) -> bool:
     """Whether a string is the text of a key log, rather than a path. An error that quotes a path would tell a secret."""
-    return "\n" in source or source.partition(" ")[0] in LABELS
+    return "\n" in source or _SECRET.search(source) is not None
 
 
 def _piece(file: IO[Any]) -> Any:

@@ -52,6 +52,8 @@ _OTHER_FILES = {
     b"\x0a\x0d\x0d\x0a": "it is a pcapng file; the secrets in one are used where it is read as a capture",
     b"\xd4\xc3\xb2\xa1": "it is a capture",
     b"\xa1\xb2\xc3\xd4": "it is a capture",
+    b"\x4d\x3c\xb2\xa1": "it is a capture",
+    b"\xa1\xb2\x3c\x4d": "it is a capture",
 }
 _LONGEST_MAGIC = max(map(len, _OTHER_FILES))
 
@@ -122,9 +124,14 @@ class Lines:
         return True
 
     def look_at_tail(self) -> None:
-        """Take the secret of the last line, if it is whole though its end has not come."""
+        """Take the secret of the last line, which may be whole though its end has not come."""
         if not self._too_long and not self._is_other:
             self._entry(self._tail)
+
+    @property
+    def is_in_line(self) -> bool:
+        """Whether the end of the last line has not come."""
+        return bool(self._tail)
 
     def finish(self) -> None:
         """Say what the last line lacks, if nothing more comes; once."""

@@ -235,6 +235,7 @@ class _Line:
         "_is_client",
         "_missed",
         "_secrets",
+        "_tried_with",
         "held",
         "held_size",
         "high",
@@ -255,6 +256,7 @@ class _Line:
         self.held: list[_Held] = []
         self.held_size = 0
         self._held_from = _Position(0, 0, 0, 0)  # where the first of those was
+        self._tried_with: object = None  # what was known when it came
 
     # The keys, which differ by version
 
@@ -287,7 +289,7 @@ class _Line:
             self._drop_held()  # what opens it is not what they wait for
             yield Opened(self._is_client, record, content)
             return
-        if self.current() is None and not self._secrets.unsupported:
+        if not certain and not self._secrets.unsupported:
             self._hold(_Held(self._secrets.arrival(), record))
         self._skip(len(record.fragment), record.fragment, counted=not certain)
         if certain:
@@ -342,6 +344,9 @@ class _Line:
         """What has waited, if its secret has come; the first of it is what comes next then."""
         if not self.held or self.current() is None:
             return []
+        known_now = self._secrets.known_now
+        if known_now == self._tried_with:
+            return []
         held, self.held, self.held_size = self.held, [], 0
         self.low, self.high, self.unseen, self._missed = self._held_from
         return held
@@ -363,6 +368,7 @@ class _Line:
         if not self.held:
             self._secrets.keylog.may_wait(self)
             self._held_from = _Position(self.low, self.high, self.unseen, self._missed)
+            self._tried_with = self._secrets.known_now
         self.held.append(what)
         self.held_size += size
 
@@ -503,7 +509,11 @@ class _Line13(_Line):
 
     def _protection(self, level: int) -> Protection | None:
         made = self._made.get(level)
-        if made is not None or self._secrets.unsupported:
+        if self._secrets.unsupported:
+            return made
+        if isinstance(made, _OfEarlyData) and made.secret != self._traffic.of(level):
+            made = None  # it was made of the beginning of a secret whose line had not come whole
+        if made is not None:
             return made
         secret = self._traffic.of(level)
         if secret is None:
@@ -532,10 +542,14 @@ def _is_plain(record: ProtectedRecord) -> bool:
 class _OfEarlyData:
     """What protects early data: one of the ciphers that the client offers, as the first record tells."""
 
-    cost = 5  # one for each of the ciphers of TLS 1.3
     ready = True
 
+    @property
+    def cost(self) -> int:
+        return sum([each.cost for each in self._candidates])
+
     def __init__(self, secrets: Secrets, secret: bytes) -> None:
+        self.secret = secret
         self._candidates: list[Protection] = []
         version = secrets.version or Version.of(TLS13, True)
         for suite in secrets.suites_of_early_data(secret):

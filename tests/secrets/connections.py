@@ -22,6 +22,9 @@ from ..conversation import Chunk
 FOLDER = Path(__file__).parent.parent / "data" / "secrets"
 ALL_EVENTS = frozenset(known_events())
 
+Piece = tuple[bool, bytes | int]
+"""Whether the client sends it, and what it sends; a number stands for bytes that are missing."""
+
 
 class Connection(NamedTuple):
     """One connection of the corpus.
@@ -98,13 +101,13 @@ def _read(stack: str) -> tuple[str, dict[int, list[Chunk]], dict[int, str]]:
 
 
 def read(
-    chunks: Iterable[Chunk | tuple[bool, int]],
+    chunks: Iterable[Piece],
     secrets: KeyLog | None,
     *,
     wanted: Collection[str] = ALL_EVENTS,
     **options: Any,
 ) -> list[Event]:
-    """The events of a stream; a number stands for bytes that are missing."""
+    """The events of a stream."""
     analyzer = Analyzer(secrets=secrets, wanted=wanted, **options)
     events: list[Event] = []
     for is_client, data in chunks:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import copy
+import gzip
 import io
+import lzma
 import os
 import pickle
 import threading
+import warnings
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,8 @@ from hypothesis import strategies as st
 import events
 from events import KeyLog, NotRead, Options
 from events.secrets.keylog import Label
+
+from ..capture_files import pcap, pcapng
 
 RANDOM = bytes(range(32))
 MASTER = bytes(range(48))
@@ -30,6 +35,11 @@ LINES = [
     f"ECH_CONFIG {RANDOM.hex()} 00",
     f"RSA 0011223344556677 {MASTER.hex()}",
 ]
+
+
+def entry(number: int) -> str:
+    """A line of another connection, by a number of its own."""
+    return f"CLIENT_RANDOM {bytes([number]).hex() * 32} {MASTER.hex()}"
 
 
 def told(source: object) -> tuple[KeyLog, list[str]]:
@@ -184,6 +194,146 @@ def test_a_pipe() -> None:
     assert not messages
 
 
+@pytest.mark.parametrize("count", [2, 5, 8], ids=["shorter", "as long", "longer"])
+@pytest.mark.parametrize(
+    "tail",
+    ["", entry(30)[:99], "#" + entry(30)[:99]],
+    ids=["whole lines", "in a line", "in a comment"],
+)
+def test_a_file_is_rewritten_in_place(count: int, tail: str, tmp_path: Path) -> None:
+    """It is read from its beginning, whatever its size; what stood at its end before is no part of a line."""
+    path = tmp_path / "keys.log"
+    path.write_text("".join(f"{entry(number)}\n" for number in range(10, 15)) + tail)
+    log, messages = told(path)
+    path.write_text("".join(f"{entry(number)}\n" for number in range(20, 20 + count)))
+    os.utime(path, ns=(1, 1))  # the clock of a file system may be coarse
+    known = [number for number in range(50) if log.knows(bytes([number]) * 32)]
+    assert known == [*range(10, 15), *range(20, 20 + count)]
+    log.end()
+    assert not messages
+
+
+def test_a_file_vanishes_and_comes_back(tmp_path: Path) -> None:
+    """That is told of each time it vanishes, and once."""
+    path = tmp_path / "keys.log"
+    path.write_text(entry(1) + "\n")
+    log, messages = told(path)
+    for number in (2, 3):
+        path.unlink()
+        for _ in range(3):
+            assert log.find(bytes(32), Label.MASTER_SECRET) is None
+        path.write_text(entry(number) + "\n")
+        assert log.find(bytes([number]) * 32, Label.MASTER_SECRET) == MASTER
+    assert len(log) == 3
+    assert messages == [f"{path}: it cannot be read any more: FileNotFoundError"] * 2
+
+
+def test_a_file_becomes_a_pipe(tmp_path: Path) -> None:
+    """Nobody waits for what may come of it; that is told of once."""
+    path = tmp_path / "keys.log"
+    path.write_text(LINE + "\n")
+    log, messages = told(path)
+    path.unlink()
+    os.mkfifo(path)
+    for _ in range(3):
+        assert log.find(RANDOM, Label.SERVER_APPLICATION) is None
+    assert log.find(RANDOM, Label.MASTER_SECRET) == MASTER
+    assert messages == [f"{path}: it cannot be read any more: OSError"]
+
+
+def test_nobody_writes_into_a_pipe(tmp_path: Path) -> None:
+    """It is an error, and nobody waits."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with pytest.raises(OSError, match="nobody writes into this pipe"):
+        KeyLog(path)
+
+
+def test_lines_are_added_behind_one_that_is_not_whole(tmp_path: Path) -> None:
+    """They are no part of it, nor is what comes in the file a part of them."""
+    path = tmp_path / "keys.log"
+    for cut in (len(LINE) - 7, len(LINE)):
+        path.write_text(LINE[:cut])
+        log, messages = told(path)
+        log.add(entry(1))
+        log.add(entry(2))
+        assert len(log) == 2 + (cut == len(LINE))
+        with path.open("a") as file:
+            file.write(LINE[cut:] + "\n" + entry(3) + "\n")
+        assert log.find(bytes([3]) * 32, Label.MASTER_SECRET) == MASTER
+        assert log.find(RANDOM, Label.MASTER_SECRET) == MASTER
+        assert len(log) == 4
+        log.end()
+        assert not messages
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000, 2**20])
+def test_cuts_make_no_difference(size: int) -> None:
+    """Of a file that is read in pieces; a comment may be longer than one, and than a line that can be read."""
+    text = "\n".join(
+        [LINE, "# " + 3000 * "comment ", LINES[3], "CLIENT_RANDOM " + 2000 * "0", entry(1)]
+    )
+    data = b"\xef\xbb\xbf" + text.encode()
+
+    class Cut(io.BytesIO):
+        def read(self, _: int | None = -1) -> bytes:
+            return super().read(size)
+
+    log, messages = told(Cut(data))
+    assert len(log) == 3
+    assert messages == ["the key log: line 4 cannot be read: it is too long"]
+
+
+def test_a_file_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "keys.log"
+    path.write_text(f"{LINE}\n{LINES[3]}", encoding="utf-8-sig")
+    log, messages = told(path)
+    assert len(log) == 2
+    assert not messages
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (gzip.compress(LINE.encode()), "it is compressed by gzip; unpack it first"),
+        (lzma.compress(LINE.encode()), "it is compressed by xz; unpack it first"),
+        (LINE.encode("utf-16"), "it is encoded in UTF-16; a key log is ASCII"),
+        (pcap([]), "it is a capture"),
+        (pcap([], nanoseconds=True), "it is a capture"),
+        (
+            pcapng([]),
+            "it is a pcapng file; the secrets in one are used where it is read as a capture",
+        ),
+    ],
+    ids=["gzip", "xz", "UTF-16", "pcap", "pcap with nanoseconds", "pcapng"],
+)
+def test_a_file_that_is_no_key_log(data: bytes, what: str, tmp_path: Path) -> None:
+    """That is said once, instead of something for each line; and whoever meant it knows what to do."""
+    path = tmp_path / "keys.log"
+    path.write_bytes(data + b"\n\0\n" * 10)
+    log, messages = told(path)
+    with path.open("ab") as file:
+        file.write(b"\0\n")
+    assert log.find(RANDOM, Label.MASTER_SECRET) is None
+    log.end()
+    assert messages == [f"{path}: it is no key log: {what}"]
+
+
+def test_a_last_line_that_is_cut_off_is_told_of_once(tmp_path: Path) -> None:
+    path = tmp_path / "keys.log"
+    path.write_text(f"{LINES[3]}\n{LINE[:-7]}")
+    log, messages = told(path)
+    for _ in range(3):
+        log.end()
+    assert len(messages) == 1
+    # More may come all the same.
+    with path.open("a") as file:
+        file.write(LINE[-7:] + "\n")
+    assert log.find(RANDOM, Label.MASTER_SECRET) == MASTER
+    log.end()
+    assert len(messages) == 1
+
+
 def test_threads_read_a_file_that_grows(tmp_path: Path) -> None:
     path = tmp_path / "keys.log"
     path.touch()
@@ -221,6 +371,88 @@ def test_no_secret_is_shown() -> None:
             assert repr(secret) not in text
 
 
+def chain(error: BaseException | None) -> list[BaseException]:
+    """An exception, and those that it comes from."""
+    found: list[BaseException] = []
+    while error is not None and error not in found:
+        found.append(error)
+        error = error.__cause__ or error.__context__
+    return found
+
+
+def holds_a_secret(error: BaseException) -> bool:
+    """Whether an exception, or one that it comes from, shows a secret or holds it."""
+    shown = [
+        text
+        for each in chain(error)
+        for text in (
+            str(each),
+            repr(each),
+            repr(each.args),
+            repr(vars(each)),
+            *map(repr, values(each)),
+        )
+    ]
+    secrets = [secret.hex()[:40] for secret in (MASTER, TRAFFIC)]
+    return any(secret in text for secret in secrets for text in shown)
+
+
+def values(error: BaseException) -> list[object]:
+    """What exceptions of the system and of codecs hold besides their arguments."""
+    return [getattr(error, name, None) for name in ("filename", "filename2", "object")]
+
+
+@pytest.mark.parametrize(
+    "text", [LINE, LINE + "\n", "\n".join(LINES), LINE[:-1], "# a comment\n" + LINE, LINE + " 00"]
+)
+def test_a_text_is_no_path(text: str) -> None:
+    """Nor is it told of as one; who has it in hand may give it."""
+    log, messages = told(text)
+    assert (log.find(RANDOM, Label.MASTER_SECRET) == MASTER) is not bool(messages)
+    assert not any(MASTER.hex()[:40] in message for message in messages)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"  {LINE}", LINE.replace(" ", "\t"), LINE.replace("CLIENT_RANDOM", "EXPORTER_SECRET")],
+    ids=["indented", "tabs", "another label"],
+)
+def test_no_secret_is_in_an_exception_of_a_text(text: str) -> None:
+    """What is read as a line in a file is none of a path."""
+    raised: list[OSError] = []
+    try:
+        KeyLog(text)
+    except OSError as error:
+        raised.append(error)
+    assert not any(map(holds_a_secret, raised))
+
+
+def test_no_secret_is_in_an_exception_of_a_file(tmp_path: Path) -> None:
+    """What decodes a text has all of it in its exception."""
+    path = tmp_path / "keys.log"
+    path.write_bytes(LINE.encode() + b"\n# caf\xe9\n")
+    with (
+        path.open(encoding="utf-8") as file,
+        pytest.raises(ValueError, match="binary mode") as info,
+    ):
+        KeyLog(file)
+    assert not isinstance(info.value, UnicodeError)
+    assert len(chain(info.value)) == 1
+    assert not holds_a_secret(info.value)
+    assert KeyLog(path).find(RANDOM, Label.MASTER_SECRET) == MASTER
+
+
+@pytest.mark.parametrize("line", [LINE[:-1], LINE + "x", LINE + "00", LINE + " 00", f"\0{LINE}"])
+def test_no_secret_is_in_a_warning(line: str) -> None:
+    """Where warnings are errors too."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(NotRead) as info:
+            KeyLog([line])
+    assert len(chain(info.value)) == 1
+    assert not holds_a_secret(info.value)
+
+
 def test_several_key_logs(tmp_path: Path) -> None:
     path = tmp_path / "keys.log"
     path.write_text(LINE + "\n")
@@ -243,6 +475,36 @@ def test_it_travels(tmp_path: Path) -> None:
         file.write(LINES[3] + "\n")
     assert again.find(RANDOM, Label.CLIENT_APPLICATION) == TRAFFIC
     assert copy.copy(log).find(RANDOM, Label.MASTER_SECRET) == MASTER
+
+
+def test_a_file_has_vanished_before_it_travels(tmp_path: Path) -> None:
+    """Its secrets are missing where it arrives, which is a warning; others are there."""
+    path = tmp_path / "keys.log"
+    path.write_text(LINE + "\n")
+    log = KeyLog(path, also=KeyLog([entry(1)]))
+    log.add(entry(2))
+    data = pickle.dumps(log)
+    path.unlink()
+    with pytest.warns(NotRead, match=r"cannot be opened here: FileNotFoundError") as caught:
+        again = pickle.loads(data)
+    assert len(caught) == 1
+    assert str(path) in str(caught[0].message)
+    assert not again.knows(RANDOM)
+    assert again.find(bytes([1]) * 32, Label.MASTER_SECRET) == MASTER
+    assert again.find(bytes([2]) * 32, Label.MASTER_SECRET) == MASTER
+
+
+def test_what_has_been_added_travels(tmp_path: Path) -> None:
+    path = tmp_path / "keys.log"
+    path.touch()
+    log = KeyLog(path)
+    log.add(entry(1))
+    again = pickle.loads(pickle.dumps(log))
+    assert again.find(bytes([1]) * 32, Label.MASTER_SECRET) == MASTER
+    # And on.
+    again.add(entry(2))
+    further = pickle.loads(pickle.dumps(again))
+    assert [further.knows(bytes([number]) * 32) for number in (1, 2, 3)] == [True, True, False]
 
 
 def test_what_is_no_key_log(tmp_path: Path) -> None:

@@ -13,7 +13,16 @@ import events
 from events import Event, KeyLog, ProtocolViolation, SslHandshakeMessage
 
 from ..conversation import Chunk
-from .connections import ALL_EVENTS, connections, decrypted, is_all, is_part_of, key_log, read
+from .connections import (
+    ALL_EVENTS,
+    Piece,
+    connections,
+    decrypted,
+    is_all,
+    is_part_of,
+    key_log,
+    read,
+)
 from .long import SEGMENT, Long, transfer
 
 TRANSFERS = {
@@ -34,9 +43,9 @@ def violations(raised: list[Event]) -> list[ProtocolViolation]:
     return [each for each in raised if isinstance(each, ProtocolViolation)]
 
 
-def lost(chunks: list[Chunk], missing: set[int]) -> list[Chunk | tuple[bool, int]]:
+def lost(chunks: list[Chunk], missing: set[int]) -> list[Piece]:
     """Chunks of which some are missing, by their numbers; neighbours are one gap."""
-    out: list[Chunk | tuple[bool, int]] = []
+    out: list[Piece] = []
     for (side, is_missing), group in groupby(
         enumerate(chunks), key=lambda each: (each[1][0], each[0] in missing)
     ):
@@ -96,6 +105,28 @@ def test_a_segment_is_missing(name: str) -> None:
         assert is_part_of(read(chunks, None), raised)
         assert all("missing" in each.reason for each in violations(raised)), number
     assert is_part_of(base, read(talk.chunks, KeyLog(talk.key_log)))
+
+
+@pytest.mark.parametrize("name", TRANSFERS)
+def test_cuts_make_no_difference_where_a_segment_is_missing(name: str) -> None:
+    """The end of a record of which a part is missing is the IV of the next one; it may come in any pieces."""
+    talk = transfer(*TRANSFERS[name], size=50_000)
+    of_answer = [
+        number
+        for number, (side, data) in enumerate(talk.chunks)
+        if not side and len(data) == SEGMENT
+    ]
+    missing = of_answer[5]
+    chunks = lost(talk.chunks, {missing})
+    single: list[Piece] = []
+    for number, (side, data) in enumerate(chunks):
+        if number <= missing or isinstance(data, int):
+            single.append((side, data))
+        else:
+            single += [(side, data[at : at + 1]) for at in range(len(data))]
+    raised = read(single, KeyLog(talk.key_log))
+    assert raised == read(chunks, KeyLog(talk.key_log))
+    assert intact(decrypted(raised, False), talk.answer)
 
 
 @pytest.mark.parametrize("name", TRANSFERS)
@@ -222,7 +253,7 @@ def test_nothing_raises(stack: str) -> None:
     keys = KeyLog(log.splitlines())
     streams = [each for each in connections(stack).values() if each.proto == "tcp"]
     for connection in chosen.choices(streams, k=150):
-        chunks: list[Chunk | tuple[bool, int]] = []
+        chunks: list[Piece] = []
         for is_client, data in connection.chunks:
             match chosen.randrange(12):
                 case 0:

@@ -1,43 +1,27 @@
-"""Events for people and for programs: text lines and JSON lines.
+"""Events as JSON lines, for programs.
 
-What may live here: how a value is printed, in either format. What it means is said by the declaration of its event.
+What may live here: how a value is written in JSON. What it means is said by the declaration of its event.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Set
-from datetime import UTC, datetime
-from functools import cache, lru_cache, partial
+from functools import lru_cache, partial
 from typing import Any
 
 import msgspec
 
 from tlsgrammar.registry import DEFAULT, Registry
-from tlsgrammar.tool.one_line import on_one_line
 
-from ..declarations import NOTHING, Declared, declared_fields, has_names, named_items
-from ..meanings import Text
-from ..model import Connection, Event, address
+from ..declarations import NOTHING, Declared, declared_fields, has_names, named_items, parameters
+from ..meanings import SecondsSinceEpoch, Text
+from ..model import Connection, Event
+from .digits import MANY_BITS
 
-__all__ = ["FORMATS", "json_line", "json_lines", "text_line", "text_lines"]
-
-
-@cache
-def _parameters(kind: type[Event]) -> list[tuple[str, Declared]]:
-    """The parameters of a class of events."""
-    fields = declared_fields(kind).items()
-    return [(field, declared) for field, declared in fields if field not in ("c", "ts")]
-
-
-# Decimal digits take time that grows with the square of their number, so that Python refuses more than 4300 at first
-# (`sys.set_int_max_str_digits`).
-_MANY_BITS = 4300 * 3
+__all__ = ["json_line", "json_lines", "json_of"]
 
 _BYTES = (bytes, bytearray, memoryview)
 _LISTS = (list, tuple, Set)
-
-
-# JSON
 
 _encode = msgspec.json.Encoder().encode
 
@@ -52,7 +36,7 @@ def _json(value: Any) -> str:
 def _written_out(value: Any) -> Any:
     """The same, with integers that have more digits than Python writes as hexadecimal."""
     if type(value) is int:
-        return value if value.bit_length() <= _MANY_BITS else f"{value:#x}"
+        return value if value.bit_length() <= MANY_BITS else f"{value:#x}"
     if isinstance(value, list):
         return [_written_out(item) for item in value]
     if isinstance(value, dict):
@@ -86,6 +70,16 @@ def _plain(declared: Declared, value: Any) -> Any:
         return _plain(declared, msgspec.to_builtins(value, builtin_types=_BYTES))
     except TypeError:  # msgspec does not know its type
         return _plain(declared, str(value))
+
+
+def json_of(value: Any, declared: Declared) -> str:
+    """A value of any type as JSON, as it stands in the line of its event.
+
+    Args:
+        value: the value.
+        declared: what is declared of it.
+    """
+    return _json(_plain(declared, value))
 
 
 def _json_list(value: Any) -> str:
@@ -140,8 +134,10 @@ def _written(declared: Declared) -> str | None:
 _LineFunction = Callable[[Event, str], str]
 
 
-def _line_function(kind: type[Event]) -> _LineFunction:
-    """A function that writes an event of a class behind what is the same for several."""
+def _line_function(kind: type[Event], names: Registry | None = None) -> _LineFunction:
+    """A function that writes an event of a class behind what is the same for several; with a registry, the name of each
+    number beside it.
+    """
     line = "{head}{name}"
     known: dict[str, Any] = {
         "BOOLEANS": _BOOLEANS,
@@ -149,7 +145,7 @@ def _line_function(kind: type[Event]) -> _LineFunction:
         "json_list": _json_list,
         "name": _json(kind.name),
     }
-    for field, declared in _parameters(kind):
+    for field, declared in parameters(kind):
         written = _written(declared)
         text = declared.of_items.meaning
         if declared.kind is list and isinstance(text, Text):
@@ -159,18 +155,39 @@ def _line_function(kind: type[Event]) -> _LineFunction:
             known[f"plain_{field}"] = partial(_plain, declared)
             written = f"{{json(plain_{field}(event.%s))}}"
         line += f',"{field}":{written % field}'
+        if names is not None and _has_words(declared):
+            known[f"words_{field}"] = partial(_words, declared, registry=names)
+            line += f',"{field}_name":{{json(words_{field}(event.{field}))}}'
     source = f"lambda event, head: f{line + '}}'!r}"
     function: _LineFunction = eval(source, known)
     return function
 
 
 class _LineFunctions(dict[type[Event], _LineFunction]):
+    """The functions, by class; each is made when it is needed."""
+
+    def __init__(self, names: Registry | None) -> None:
+        self._names = names
+
     def __missing__(self, kind: type[Event]) -> _LineFunction:
-        function = self[kind] = _line_function(kind)
+        function = self[kind] = _line_function(kind, self._names)
         return function
 
 
-_line_functions = _LineFunctions()
+_functions_with = lru_cache(maxsize=16)(_LineFunctions)
+
+
+def _has_words(declared: Declared) -> bool:
+    """Whether a value, or the items of a list, have names: not times, and not what is text already."""
+    meaning = declared.of_items.meaning
+    return meaning is not None and not isinstance(meaning, Text | SecondsSinceEpoch)
+
+
+def _words(declared: Declared, value: Any, *, registry: Registry) -> Any:
+    """The name of a number, or those of a list of them."""
+    if isinstance(value, _LISTS):
+        return [_words(declared.of_items, item, registry=registry) for item in value]
+    return None if declared.meaning is None else declared.meaning.words(value, registry)
 
 
 # Events come in groups of the same connection and time: those of the last one, what stands for the connection,
@@ -178,7 +195,13 @@ _line_functions = _LineFunctions()
 _last_head: tuple[Connection | None, float | None, str, str] = (None, None, "", "")
 
 
-def json_line(event: Event) -> bytes:
+def json_line(
+    event: Event,
+    *,
+    names: bool = False,
+    file: str | None = None,
+    extensions: Registry | None = None,
+) -> bytes:
     r"""An event as a JSON object, without the end of the line.
 
     Its keys are `ts` (seconds since the epoch), `uid`, `proto`, `id.orig_h`, `id.orig_p`, `id.resp_h`,
@@ -186,14 +209,31 @@ def json_line(event: Event) -> bytes:
     depth; those that are declared as `Text` (`names` and `protocols` of the library's events) are text, with `\\` for
     a backslash and `\xNN` for what is not printable ASCII. Structures and mappings are objects. What JSON has no
     number for is `null` (NaN and the infinities), or hexadecimal (integers of thousands of digits).
+
+    Args:
+        event: the event.
+        names: whether the name of each number stands beside it, as `version_name` beside `version`.
+        file: the capture that it comes from, which becomes the key `file`; left out where it is None.
+        extensions: the registry that has the names; the default registry where it is None.
     """
-    return json_lines((event,))[:-1]
+    return json_lines((event,), names=names, file=file, extensions=extensions)[:-1]
 
 
-def json_lines(events: Iterable[Event]) -> bytes:
+def json_lines(
+    events: Iterable[Event],
+    *,
+    names: bool = False,
+    file: str | None = None,
+    extensions: Registry | None = None,
+) -> bytes:
     """Several events as `json_line` prints them, each with the end of its line; faster than one by one."""
     global _last_head
     c, ts, of_connection, head = _last_head
+    of_file = "" if file is None else f'"file":{_json(_plain(NOTHING, file))},'
+    if of_file:
+        c = None  # a head of its own
+    registry = None if not names else DEFAULT if extensions is None else extensions
+    functions = _functions_with(registry)
     lines = []
     for event in events:
         if event.c is not c or event.ts != ts:
@@ -201,12 +241,13 @@ def json_lines(events: Iterable[Event]) -> bytes:
                 c = event.c
                 of_connection = _of_connection(c)
             ts = event.ts
-            head = f'{{"ts":{_json(ts)},{of_connection},"event":'
+            head = f'{{"ts":{_json(ts)},{of_connection},{of_file}"event":'
         try:
-            lines.append(_line_functions[type(event)](event, head))
+            lines.append(functions[type(event)](event, head))
         except (AttributeError, KeyError, TypeError, ValueError):
             lines.append(_any_line(event, head))
-    _last_head = (c, ts, of_connection, head)
+    if not of_file:
+        _last_head = (c, ts, of_connection, head)
     lines.append("")
     return "\n".join(lines).encode()
 
@@ -215,81 +256,6 @@ def _any_line(event: Event, head: str) -> str:
     """The line of an event with a value that is not of the type that its class declares."""
     rest = {
         field: _plain(declared, getattr(event, field))
-        for field, declared in _parameters(type(event))
+        for field, declared in parameters(type(event))
     }
     return head + _json(event.name) + ("," + _json(rest)[1:] if rest else "}")
-
-
-# Text
-
-
-def _readable(value: Any, declared: Declared, registry: Registry) -> str:
-    """A value as people read it."""
-    if value is None:
-        return "-"
-    if isinstance(value, bool):
-        return _BOOLEANS[value]
-    if isinstance(value, _LISTS):
-        of_items = declared.of_items
-        return "[" + ",".join([_readable(item, of_items, registry) for item in value]) + "]"
-    text = declared.meaning.words(value, registry) if declared.meaning is not None else None
-    if text is None:
-        if isinstance(value, int):
-            return _digits(value)
-        if isinstance(value, _BYTES):
-            return value.hex()
-        if has_names(value):
-            items = named_items(value, declared)
-            return "{" + ",".join([f"{k}={_readable(x, of, registry)}" for k, x, of in items]) + "}"
-        text = f"{value}"
-    return f'"{text}"' if " " in text else text
-
-
-def _digits(value: int) -> str:
-    return f"{value:d}" if value.bit_length() <= _MANY_BITS else f"{value:#x}"
-
-
-def _time(ts: float | None) -> str:
-    if ts is None:
-        return "-"
-    try:
-        time = datetime.fromtimestamp(ts, UTC).replace(tzinfo=None)
-    except (ValueError, OverflowError, OSError):  # in no year from 1 to 9999, or no number
-        return _digits(ts) if isinstance(ts, int) else str(ts)
-    return time.isoformat(timespec="microseconds") + "Z"
-
-
-def text_line(event: Event, *, extensions: Registry | None = None) -> bytes:
-    """An event as a line for people, with names instead of numbers, without the end of the line.
-
-    What a number means is said by the declaration of the event, such as `Annotated[int, names.ALERT_LEVELS]`; one of
-    which nothing is said is printed as it is. Bytes are lowercase hexadecimal, unless they are declared as `Text`. What
-    is not printable in text is escaped. `-` is what is not known. A time that is in no year from 1 to 9999, or no number, is
-    printed as the number that it is.
-
-    Args:
-        event: the event.
-        extensions: the registry that has the names; the default registry where it is None.
-    """
-    registry = DEFAULT if extensions is None else extensions
-    c = event.c
-    parameters = " ".join(
-        [
-            f"{field}={_readable(getattr(event, field), declared, registry)}"
-            for field, declared in _parameters(type(event))
-        ]
-    )
-    line = (
-        f"{_time(event.ts)} {c.uid or '-'} {address(c.orig_h, c.orig_p)} > {address(c.resp_h, c.resp_p)} "
-        f"{event.name} {parameters}"
-    )
-    return on_one_line(line.rstrip()).encode()
-
-
-def text_lines(events: Iterable[Event], *, extensions: Registry | None = None) -> bytes:
-    """Several events as `text_line` prints them, each with the end of its line."""
-    return b"".join([text_line(event, extensions=extensions) + b"\n" for event in events])
-
-
-FORMATS: dict[str, Callable[[Iterable[Event]], bytes]] = {"text": text_lines, "json": json_lines}
-"""The formats of the command line, by name."""

@@ -1,0 +1,217 @@
+"""The command `tls-connections FILE...`.
+
+What may live here: how the rows of the connections in captures are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from tlsgrammar import load_extensions
+from tlsgrammar.tool.console import Console, leave, run
+
+from ..model import Event
+from ..rows import CertificateRow, ConnectionRow, QuicRow, Row
+from ..rows.captures import rows_of
+from ..rows.rows import events_of
+from .common import Failures, Reader, add_reading_options, tell_warnings, told_of_output
+
+__all__ = ["main", "run_process"]
+
+_MANY = 256  # so many rows are written at once
+_FORMATS = ("table", "json", "csv", "zeek", "parquet")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tls-connections",
+        description="Print a row for each TLS connection in captures: the fields of Zeek's ssl.log, and some more.",
+        epilog="example: tls-connections --format json capture.pcapng",
+    )
+    add_reading_options(parser)
+    parser.add_argument(
+        "--format",
+        choices=_FORMATS,
+        default="table",
+        help="table is for people; json and csv have a line for each connection, zeek is the format of its logs "
+        "(default: table)",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="PATH",
+        help="with --format zeek, a folder for ssl.log, quic.log and x509.log; with --format parquet, a file",
+    )
+    parser.add_argument(
+        "--wide", action="store_true", help="a table with more columns, in which nothing is cut"
+    )
+    parser.add_argument(
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="whether a table has weak connections in red (default: auto, in a terminal)",
+    )
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        arguments: the command line after the program's name; that of the process where it is None.
+
+    Returns:
+        The exit status, as that of `tls-events`.
+    """
+    return run(
+        "tls-connections", partial(_main, arguments), cannot_write="the rows cannot be written"
+    )
+
+
+def run_process() -> None:
+    """Run the command and end the process."""
+    import gc
+
+    gc.freeze()
+    gc.set_threshold(10_000)
+    leave(main())
+
+
+def _main(arguments: Sequence[str] | None, console: Console) -> None:
+    failed = Failures(console)
+    for problem in load_extensions():
+        failed(problem)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.format == "parquet" and options.output is None:
+        parser.error("--format parquet takes -o FILE")
+    if options.output is not None and options.format not in ("zeek", "parquet"):
+        parser.error(f"--format {options.format} takes no -o; redirect the output")
+    tell_warnings(failed)
+    reader = Reader(options, console, failed)
+    with told_of_output(options.output, failed):
+        _WRITE[options.format](options, reader, console)
+    reader.end()
+
+
+def _rows(reader: Reader, kinds: Sequence[type[Row]]) -> Iterator[Row]:
+    return reader.read(partial(rows_of, kinds=tuple(kinds)), events_of(kinds))
+
+
+def _connections(reader: Reader) -> Iterator[ConnectionRow]:
+    kinds = (ConnectionRow,)
+    rows: Iterator[ConnectionRow] = reader.read(partial(rows_of, kinds=kinds), events_of(kinds))
+    return rows
+
+
+# Lines, which are made where a capture is read
+
+
+def _lines(
+    path: str, events: Iterator[Event], encode: Callable[[list[Row]], bytes]
+) -> Iterator[bytes]:
+    """The rows of a capture as lines, so many in each piece; each at once where they come from a live capture."""
+    rows = rows_of(path, events, (ConnectionRow,))
+    many = _MANY if os.path.isfile(path) else 1
+    while some := list(islice(rows, many)):
+        yield encode(some)
+
+
+def _write_lines(reader: Reader, console: Console, encode: Callable[[list[Row]], bytes]) -> None:
+    at_once = sys.stdout.isatty() or not all(map(os.path.isfile, reader.options.files))
+    for piece in reader.read(partial(_lines, encode=encode), events_of((ConnectionRow,))):
+        console.write(piece)
+        if at_once:
+            console.flush()
+
+
+_encoder = msgspec.json.Encoder()
+
+
+def _encode(rows: list[Row]) -> bytes:
+    return _encoder.encode_lines(rows)
+
+
+def _write_json(options: argparse.Namespace, reader: Reader, console: Console) -> None:
+    _write_lines(reader, console, _encode)
+
+
+def _write_csv(options: argparse.Namespace, reader: Reader, console: Console) -> None:
+    from ..output.separated import header, lines
+
+    console.write(header(ConnectionRow))
+    _write_lines(reader, console, lines)
+
+
+# Others, which take rows
+
+
+def _write_table(options: argparse.Namespace, reader: Reader, console: Console) -> None:
+    from ..output.table import Table
+
+    is_terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if is_terminal else None
+    color = options.color == "always" or (
+        options.color == "auto" and is_terminal and "NO_COLOR" not in os.environ
+    )
+    table = Table(width=width, wide=options.wide, color=color)
+    is_live = not all(map(os.path.isfile, options.files))
+    for row in _connections(reader):
+        console.write(table.take(row, at_once=is_live))
+        if is_live:
+            console.flush()
+    console.write(table.end())
+
+
+def _write_zeek(options: argparse.Namespace, reader: Reader, console: Console) -> None:
+    from ..output import zeek
+
+    if options.output is None:
+        console.write(zeek.header(ConnectionRow, _now()))
+        _write_lines(reader, console, zeek.lines)
+        console.write(zeek.end(_now()))
+        return
+    folder = Path(options.output)
+    folder.mkdir(parents=True, exist_ok=True)
+    kinds: tuple[type[Row], ...] = (ConnectionRow, QuicRow, CertificateRow)
+    with contextlib.ExitStack() as opened:
+        logs: dict[type[Row], BinaryIO] = {}
+        for kind in kinds:
+            logs[kind] = opened.enter_context((folder / f"{kind.log}.log").open("wb"))
+            logs[kind].write(zeek.header(kind, _now()))
+        for row in _rows(reader, kinds):
+            logs[type(row)].write(zeek.lines((row,)))
+        for log in logs.values():
+            log.write(zeek.end(_now()))
+
+
+def _now() -> datetime:
+    return datetime.now().astimezone()
+
+
+def _write_parquet(options: argparse.Namespace, reader: Reader, console: Console) -> None:
+    from ..output.arrow import write_rows
+
+    write_rows(options.output, _connections(reader))
+
+
+_WRITE: dict[str, Callable[[argparse.Namespace, Reader, Console], None]] = {
+    "table": _write_table,
+    "json": _write_json,
+    "csv": _write_csv,
+    "zeek": _write_zeek,
+    "parquet": _write_parquet,
+}
+"""What writes the rows of captures, by the format."""

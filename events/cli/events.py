@@ -1,0 +1,299 @@
+"""The command `tls-events FILE...`, also `python -m events`.
+
+What may live here: how the events of captures are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from typing import Any, NamedTuple
+
+from tlsgrammar import load_extensions
+from tlsgrammar.language.open_types import nearest
+from tlsgrammar.tool.console import Console, run
+
+from ..capture import CaptureError, read_capture
+from ..model import Event, ReporterError
+from ..not_read import NotRead
+from ..output import json_lines, text_lines
+from ..walk import event_classes, known_events
+from .common import (
+    Choices,
+    Failures,
+    Reader,
+    add_reading_options,
+    progress,
+    tell_warnings,
+    told_of_output,
+)
+
+__all__ = ["main"]
+
+# So many events are written at once.
+_MANY = 256
+
+
+def _parser() -> argparse.ArgumentParser:
+    known = known_events()
+    parser = argparse.ArgumentParser(
+        prog="tls-events",
+        description="Print the SSL/TLS events of captures, with the names and parameters of Zeek.",
+        epilog="example: tls-events --event ssl_client_hello --format json capture.pcapng",
+    )
+    add_reading_options(parser)
+    parser.add_argument(
+        "--format",
+        choices=("text", "json", "parquet"),
+        default="text",
+        help="text is for people, json has an object for each event, parquet a file for each kind of event "
+        "(default: text)",
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="FOLDER", help="with --format parquet, the folder of its files"
+    )
+    parser.add_argument(
+        "--names", action="store_true", help="in JSON, the name of each number beside it"
+    )
+    parser.add_argument(
+        "--list-events", action=_ListEvents, help="list all events with their meanings"
+    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--event",
+        action="append",
+        metavar="NAME",
+        type=partial(_known_event, known=known),
+        help="print only this event; can be given more than once (see --list-events)",
+    )
+    which.add_argument(
+        "--all-events",
+        action="store_true",
+        help="also print the events that are raised on request only: those that Zeek has added since the documented "
+        "seventeen, those of QUIC, and ours",
+    )
+    return parser
+
+
+class _ListEvents(argparse.Action):
+    """Print the events with the first sentence of what is said of each, and exit."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{**options, "nargs": 0})
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        classes = event_classes()
+        width = max(map(len, classes))
+        for name, kind in classes.items():
+            print(f"{name:{width}}  {_first_sentence(kind)}".rstrip())
+        parser.exit()
+
+
+def _first_sentence(kind: type[Event]) -> str:
+    paragraph = inspect.cleandoc(kind.__doc__ or "").partition("\n\n")[0]
+    return " ".join(paragraph.split()).partition(". ")[0].rstrip(".")
+
+
+def _known_event(name: str, known: list[str]) -> str:
+    if name not in known:
+        raise argparse.ArgumentTypeError(f"no event is named {name!r}{nearest(name, known)}")
+    return name
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        arguments: the command line after the program's name; that of the process where it is None.
+
+    Returns:
+        The exit status: 0; 1 where a file could not be read to its end, a function of an event failed, extensions
+        could not be loaded or the events not written; 2 for wrong usage; 128 and the number of the signal that ended it.
+    """
+    return run("tls-events", partial(_main, arguments), cannot_write="the events cannot be written")
+
+
+def _main(arguments: Sequence[str] | None, console: Console) -> None:
+    failed = Failures(console)
+    for problem in load_extensions():
+        failed(problem)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if (options.output is None) is (options.format == "parquet"):
+        parser.error("--format parquet goes with -o FOLDER")
+    events = known_events() if options.all_events else options.event
+    # Failed functions are told of whatever is printed.
+    wanted = None if events is None else frozenset({*events, ReporterError.name})
+    without_errors = events is not None and ReporterError.name not in events
+    several = len(options.files) > 1
+    lines = partial(
+        _lines_of_file,
+        write=partial(_json, names=options.names) if options.format == "json" else _text,
+        several=several,
+        without_errors=without_errors,
+    )
+    tell_warnings(failed)
+    reader = Reader(options, console, failed)
+    if options.format == "parquet":
+        with told_of_output(options.output, failed):
+            _write_parquet(options.output, reader, wanted, failed)
+    elif reader.in_processes:
+        for printed in reader.read(partial(_printed, lines=lines), wanted):
+            console.write(printed.piece)
+            for error in printed.reported:
+                failed.of_function(error)
+    else:
+        for path in options.files:
+            seed = path if several else ""
+            _print_one(path, reader.choices, seed, wanted, partial(lines, path), console, failed)
+    reader.end()
+
+
+def _write_parquet(
+    folder: str, reader: Reader, wanted: frozenset[str] | None, failed: Failures
+) -> None:
+    from ..output.arrow import ParquetFolder
+
+    with ParquetFolder(folder) as written:
+        for some in reader.read(_in_batches, wanted):
+            for error in _reporter_errors(some):
+                failed.of_function(error)
+            written.write(some)
+
+
+def _in_batches(path: str, events: Iterator[Event]) -> Iterator[list[Event]]:
+    while some := list(islice(events, _MANY)):
+        yield some
+
+
+class _Printed(NamedTuple):
+    """Events as a process has printed them.
+
+    Attributes:
+        piece: their lines.
+        reported: the functions that failed.
+    """
+
+    piece: bytes
+    reported: list[ReporterError]
+
+
+def _printed(
+    path: str, events: Iterator[Event], lines: Callable[[str, list[Event]], bytes]
+) -> Iterator[_Printed]:
+    """Events as lines, so many in each piece."""
+    of_path = partial(lines, path)
+    known: set[str] = set()
+    while some := list(islice(events, _MANY)):
+        failed = []
+        for error in _reporter_errors(some):
+            function = error.message.partition(":")[0]
+            if function not in known:
+                known.add(function)
+                failed.append(error)
+        yield _Printed(_lines_of(some, of_path, partial(warnings.warn, category=NotRead)), failed)
+
+
+def _print_one(
+    path: str,
+    choices: Choices,
+    uid_seed: str,
+    wanted: frozenset[str] | None,
+    lines: Callable[[list[Event]], bytes],
+    console: Console,
+    failed: Failures,
+) -> None:
+    # Whoever reads along with a live capture wants to see each event at once; so does a person.
+    at_once = not os.path.isfile(path) or sys.stdout.isatty()
+    try:
+        with progress(path) as bar:
+            events = read_capture(path, progress=bar, wanted=wanted, uid_seed=uid_seed, **choices)
+            _print(events, lines, console, failed, at_once=at_once)
+    except (CaptureError, ImportError) as error:
+        failed(error)
+    except MemoryError:
+        failed(CaptureError(path, "there is not enough memory to read it on"))
+
+
+def _lines_of_file(
+    path: str,
+    events: list[Event],
+    write: Callable[[list[Event], str | None], bytes],
+    several: bool,
+    without_errors: bool,
+) -> bytes:
+    """The lines of events; of several captures, they say which one it is."""
+    if without_errors:
+        events = [event for event in events if type(event) is not ReporterError]
+    return write(events, path if several else None)
+
+
+def _text(events: list[Event], file: str | None) -> bytes:
+    return text_lines(events)
+
+
+def _json(events: list[Event], file: str | None, names: bool) -> bytes:
+    return json_lines(events, names=names, file=file)
+
+
+def _lines_of(
+    events: list[Event], lines: Callable[[list[Event]], bytes], tell: Callable[[str], None]
+) -> bytes:
+    """Events as lines, without those whose values or meanings, which may be a plug-in's, raise as they are printed."""
+    try:
+        return lines(events)
+    except Exception:
+        printed = []
+        for event in events:
+            try:
+                printed.append(lines([event]))
+            except Exception as error:
+                tell(f"{event.name} cannot be printed: {type(error).__name__}: {error}")
+        return b"".join(printed)
+
+
+def _reporter_errors(events: list[Event]) -> list[ReporterError]:
+    return [event for event in events if type(event) is ReporterError]
+
+
+def _print(
+    events: Iterable[Event],
+    lines: Callable[[list[Event]], bytes],
+    console: Console,
+    failed: Failures,
+    *,
+    at_once: bool,
+) -> None:
+    """Print events as lines, so many at a time; or, with `at_once`, each as it comes. Take note of functions that
+    failed.
+    """
+    waiting: list[Event] = []
+    untold: list[str] = []
+
+    def write() -> None:
+        together = _lines_of(waiting, lines, untold.append)
+        errors = _reporter_errors(waiting)
+        waiting.clear()
+        console.write(together)
+        for error in errors:
+            failed.of_function(error)
+        while untold:
+            failed.once(untold.pop(0))
+        if at_once:
+            console.flush()
+
+    try:
+        for event in events:
+            waiting.append(event)
+            if at_once or len(waiting) >= _MANY:
+                write()
+    finally:
+        # Where the iterator ends by an error, what came before it is printed all the same.
+        if waiting:
+            write()
