@@ -27,6 +27,9 @@ BLOCKS = [
 def test_code_block(language: str, code: str) -> None:
     if "distributed" in code:
         pytest.importorskip("distributed", reason="needs dask.distributed (extra dask)")
+    for name in ("pandas", "duckdb"):
+        if name in code:
+            pytest.importorskip(name, reason=f"needs {name}")
     if language == "toml":
         assert tomllib.loads(code)
         return
@@ -56,3 +59,11 @@ def test_an_example_with_processes_runs_as_a_program(method: str, tmp_path: Path
     )
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.count("ssl_client_hello") >= 5
+
+
+def test_each_recipe_is_short() -> None:
+    """Five lines at most, without the empty ones."""
+    for each in BLOCKS:
+        _, code = each.values
+        if str(each.id).startswith("recipes.md"):
+            assert len([line for line in str(code).splitlines() if line]) <= 5, code

@@ -12,7 +12,7 @@ from typing import Any
 from tlsgrammar import Registry, names
 from tlsgrammar.language.names import Names
 from tlsgrammar.names import HandshakeType
-from tlsgrammar.versions import DTLS13, TLS13
+from tlsgrammar.versions import DTLS13, SSL20, TLS13
 
 from ..certificates import CertificateInfo
 from ..fingerprints import is_grease
@@ -155,7 +155,7 @@ class OpenConnection:
             curve=_named(registry, names.SUPPORTED_GROUPS, self.curve),
             server_name=host,
             resumed=self.resumed,
-            last_alert=_named(registry, names.ALERT_DESCRIPTIONS, self.last_alert),
+            last_alert=_named(registry, self._alerts, self.last_alert),
             next_protocol=None if next_protocol is None else text(next_protocol),
             established=self.established,
             ssl_history=self.history,
@@ -173,6 +173,13 @@ class OpenConnection:
             file=file,
             violations=self.violations,
         )
+
+    @property
+    def _alerts(self) -> Names:
+        """What alerts are called; those of SSL 2.0 are its errors."""
+        client_version = self.client_versions[0] if self.client_versions else None
+        version = client_version if self.version is None else self.version
+        return names.SSLV2_ERRORS if version == SSL20 else names.ALERT_DESCRIPTIONS
 
 
 def _named(registry: Registry, of: Names, code: int | None) -> str | None:
@@ -254,7 +261,7 @@ def _protocols(of: OpenConnection, event: SslExtensionApplicationLayerProtocolNe
 
 def _supported_versions(of: OpenConnection, event: SslExtensionSupportedVersions) -> None:
     if not event.is_client:
-        of.version = event.versions[0]
+        of.version = event.versions[0] if event.versions else of.version
     elif not of.has_client_hello:
         of.client_versions = [each for each in event.versions if not is_grease(each)]
 

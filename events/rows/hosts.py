@@ -19,22 +19,27 @@ def is_for(certificate: CertificateInfo, host: str) -> bool:
     return any(_matches(pattern.lower(), host) for pattern in patterns)
 
 
-_LABELS = re.compile(r"[a-z0-9-]+")
+_HIDDEN = re.compile(r"[a-z0-9-]+")
+_PARENT = re.compile(r"(?!-)[a-z0-9-]+(?<!-)(\.(?!-)[a-z0-9-]+(?<!-))+")
 
 
 def _matches(pattern: str, host: str) -> bool:
-    """Whether a name is that of a host, or a wildcard of one label in front of at least two others."""
-    if "*" not in pattern:
-        return pattern == host
+    """Whether a name is that of a host, or a wildcard of one label in front of at least two others. The asterisk stands at
+    one end of its label.
+    """
+    if pattern == host:
+        return host != ""
     first, _, rest = pattern.partition(".")
     label, _, parent = host.partition(".")
-    if rest != parent or "." not in rest or "*" in rest or first.count("*") > 1:
+    if first.count("*") != 1 or rest != parent or not _PARENT.fullmatch(rest):
         return False
     before, _, after = first.partition("*")
+    if before and after:
+        return False
     if (before or after) and (first.startswith("xn--") or label.startswith("xn--")):
         return False
     if len(label) < len(first) - 1 or not (label.startswith(before) and label.endswith(after)):
         return False
     hidden = label[len(before) : len(label) - len(after)]
     # The asterisk alone stands for one character at least.
-    return _LABELS.fullmatch(hidden) is not None if hidden else first != "*"
+    return _HIDDEN.fullmatch(hidden) is not None if hidden else first != "*"

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable
 
 from tlsgrammar import Registry
+from tlsgrammar.names import HandshakeType
 from tlsgrammar.registry import DEFAULT
 
 from ..model import (
@@ -20,6 +21,7 @@ from ..model import (
     Event,
     QUICRetryPacket,
     SslEstablished,
+    SslHandshakeMessage,
     X509Certificate,
 )
 from .certificate import certificate_row
@@ -33,7 +35,7 @@ __all__ = ["Rows", "events_of"]
 _KINDS: dict[type[Row], frozenset[type[Event]]] = {
     ConnectionRow: frozenset((*HEARS, ConnectionStateRemove)),
     QuicRow: frozenset((*QUIC_HEARS, SslEstablished, ConnectionStateRemove)),
-    CertificateRow: frozenset((X509Certificate,)),
+    CertificateRow: frozenset((X509Certificate, SslHandshakeMessage, ConnectionStateRemove)),
 }
 
 _MAXIMUM_OPEN = 100_000
@@ -98,6 +100,8 @@ class Rows:
         # The connections that have their row, and the certificates that do; of each the oldest first.
         self._over: dict[Hashable, None] = {}
         self._seen: dict[str, None] = {}
+        # The few connections whose client is the responder, for the rows of certificates.
+        self._turned: dict[Hashable, None] = {}
 
     def take(self, event: Event) -> list[Row]:
         """Take an event.
@@ -112,9 +116,13 @@ class Rows:
         if kind is ConnectionStateRemove:
             self._complete(key, out)
             self._over.pop(key, None)
+            self._turned.pop(key, None)
             return out
-        if isinstance(event, X509Certificate) and self._certificates:
-            self._certificate(event, out)
+        if self._certificates:
+            if isinstance(event, X509Certificate):
+                self._certificate(key, event, out)
+            elif isinstance(event, SslHandshakeMessage):
+                self._hear_who_is_the_client(key, event)
         if key in self._over:
             return out
         if self._connections:
@@ -174,8 +182,20 @@ class Rows:
             del self._open_quic[key]
             out.append(of.row(self._file))
 
-    def _certificate(self, event: X509Certificate, out: list[Row]) -> None:
-        row = certificate_row(event, from_client=event.is_orig, file=self._file)
+    def _hear_who_is_the_client(self, key: Hashable, event: SslHandshakeMessage) -> None:
+        is_client_hello = event.msg_type == HandshakeType.client_hello
+        if not is_client_hello and event.msg_type != HandshakeType.server_hello:
+            return
+        if event.is_orig is is_client_hello:
+            self._turned.pop(key, None)
+        else:
+            self._turned[key] = None
+            if len(self._turned) > _MAXIMUM_OPEN:
+                del self._turned[next(iter(self._turned))]
+
+    def _certificate(self, key: Hashable, event: X509Certificate, out: list[Row]) -> None:
+        from_client = event.is_orig is not (key in self._turned)
+        row = certificate_row(event, from_client=from_client, file=self._file)
         if row.fingerprint not in self._seen:
             self._seen[row.fingerprint] = None
             if len(self._seen) > _MAXIMUM_CERTIFICATES:
