@@ -315,11 +315,6 @@ def ssl_client_fingerprints(hello: Any, at: Occasion) -> SslClientFingerprints |
     return SslClientFingerprints(at.c, at.is_orig, *ja3_and_ja4(hello), ts=at.ts)
 
 
-@raises(SslServerFingerprint, ServerHello)
-def ssl_server_fingerprint(hello: Any, at: Occasion) -> SslServerFingerprint:
-    return SslServerFingerprint(at.c, at.is_orig, ja3s(hello), ts=at.ts)
-
-
 @raises(SslServerHello, ServerHello)
 def ssl_server_hello(hello: Any, at: Occasion) -> SslServerHello:
     return SslServerHello(
@@ -332,6 +327,11 @@ def ssl_server_hello(hello: Any, at: Occasion) -> SslServerHello:
         hello["legacy_compression_method"] or 0,
         ts=at.ts,
     )
+
+
+@raises(SslServerFingerprint, ServerHello)
+def ssl_server_fingerprint(hello: Any, at: Occasion) -> SslServerFingerprint:
+    return SslServerFingerprint(at.c, at.is_orig, ja3s(hello), ts=at.ts)
 
 
 @raises(SslServerCurve, ServerECDHParams)
