@@ -37,6 +37,11 @@ HANDSHAKES, BULK, QUIC, SECRETS = (
     DEFAULT_FOLDER / f"{name}.pcap" for name in ("handshakes", "bulk", "quic", "secrets")
 )
 TLS_EVENTS = [sys.executable, "-m", "events", "--format", "json"]
+TLS_CONNECTIONS = [
+    sys.executable,
+    "-c",
+    "from events.cli.connections import run_process; run_process()",
+]
 MODES = {
     "default": [],
     "all records to the end": ["--no-disable-analyzer-after-detection"],
@@ -89,6 +94,56 @@ def _captures(runs: int) -> Iterator[Row]:
     pair, peak = processes(command, [tshark, "-r", str(QUIC), "-Y", "quic", *fields[2:]], runs)
     what = f"QUIC handshakes, all events; our peak {peak:.0f} MB"
     yield Row(what, _tshark_version(), _times(pair, 1, "s"), "0.5")
+
+
+# The fields of a row, as far as tshark has them.
+_FIELDS_OF_ROW = [
+    "frame.time_epoch",
+    "ip.src",
+    "tcp.srcport",
+    "ip.dst",
+    "tcp.dstport",
+    "tls.handshake.type",
+    "tls.handshake.version",
+    "tls.handshake.ciphersuite",
+    "tls.handshake.extensions_key_share_group",
+    "tls.handshake.server_named_curve",
+    "tls.handshake.extensions_server_name",
+    "tls.handshake.extensions_alpn_str",
+    "tls.handshake.session_id",
+    "tls.alert_message.desc",
+    "tls.record.content_type",
+    "tls.handshake.ja3",
+    "tls.handshake.ja3s",
+    "tls.handshake.extensions.supported_version",
+    "x509af.notAfter",
+    "x509sat.uTF8String",
+    "x509ce.dNSName",
+]
+
+
+def _rows(runs: int) -> Iterator[Row]:
+    tshark = shutil.which("tshark")
+    with tempfile.TemporaryDirectory() as folder:
+        capture = Path(folder) / "handshakes.pcap"
+        write_larger(HANDSHAKES, capture, 8)
+        rows = [*TLS_CONNECTIONS, "--format", "json", str(capture)]
+        if tshark is not None:
+            fields = [x for field in _FIELDS_OF_ROW for x in ("-e", field)]
+            reader = [tshark, "-r", str(capture), "-Y", "tls", "-T", "fields", *fields]
+            pair, peak = processes(rows, reader, max(runs // 3, 1))
+            what = f"16,000 connections as rows of JSON; our peak {peak:.0f} MB"
+            yield Row(what, _tshark_version(), _times(pair, 1, "s"), "0.5")
+        tables = Path(folder) / "tables"
+        parquet = [*TLS_EVENTS[:-1], "parquet", "-o", str(tables), str(capture)]
+        lines = [*TLS_EVENTS, str(capture)]
+        pair, peak = processes(parquet, lines, max(runs // 3, 1))
+        what = f"events of 16,000 connections as Parquet; our peak {peak:.0f} MB"
+        yield Row(what, "as JSON", _times(pair, 1, "s"), "1.3")
+        size = sum(path.stat().st_size for path in tables.iterdir())
+        as_json = len(subprocess.run(lines, capture_output=True, check=True).stdout)
+        figure = f"{size / as_json:.3f} ({size / 1e6:.1f} MB / {as_json / 1e6:.1f} MB)"
+        yield Row("their size", "as JSON", figure, "0.1")
 
 
 def _tshark_version() -> str:
@@ -188,6 +243,7 @@ PARTS: dict[str, Callable[[int], Iterator[Row]]] = {
     "captures": _captures,
     "quic": _quic,
     "connections": _many_connections,
+    "rows": _rows,
     "jobs": _jobs,
     "reading": _reading,
     # Last: a process that is started by one with all these libraries in memory counts them as its own peak.

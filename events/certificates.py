@@ -13,10 +13,11 @@ import zlib
 from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from itertools import chain
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import msgspec
 
+from .dataclass_fields import FIELDS, DataclassFields
 from .meanings import AnySize, Time
 from .shown import shown
 
@@ -79,6 +80,7 @@ class CertificateInfo(msgspec.Struct, frozen=True):
         path_len: how many authorities may stand between it and the last certificate; None where there is no limit.
     """
 
+    __dataclass_fields__: ClassVar[DataclassFields] = FIELDS
     version: int | None = None
     serial: str | None = None
     subject: str | None = None

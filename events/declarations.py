@@ -63,8 +63,10 @@ NOTHING = Declared()
 @cache
 def declared_fields(kind: type) -> Mapping[str, Declared]:
     """The fields of a class of msgspec structs or a dataclass, in order, with what is declared of each."""
-    of_dataclass: Iterable[str] = getattr(kind, "__dataclass_fields__", ())
-    fields: Iterable[str] = getattr(kind, "__struct_fields__", of_dataclass)
+    # A struct may look like a dataclass too, to others; it would cost something.
+    is_struct = issubclass(kind, msgspec.Struct)
+    of_kind = "__struct_fields__" if is_struct else "__dataclass_fields__"
+    fields: Iterable[str] = getattr(kind, of_kind, ())
     return {field: _declared(_annotation(kind, field)) for field in fields}
 
 

@@ -84,7 +84,10 @@ def test_one_of_several() -> None:
         struct {
             select (in_tls13) {
                 case true: CertificateTLS13;
-                case false: CertificateTLS12;
+                case false: select (has_raw_public_key) {
+                    case true: RawPublicKeyTLS12;
+                    case false: CertificateTLS12;
+                };
             };
         } Certificate;
         """,

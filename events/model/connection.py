@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import msgspec
 
+from ..dataclass_fields import FIELDS, DataclassFields
 from ..shown import shown
 
 __all__ = ["Connection", "Event", "address"]
@@ -25,6 +26,7 @@ class Connection(msgspec.Struct, frozen=True, gc=False):
         start_time: of its first packet, in seconds since the epoch.
     """
 
+    __dataclass_fields__: ClassVar[DataclassFields] = FIELDS
     uid: str | None = None
     proto: str | None = None
     orig_h: str | None = None
@@ -53,6 +55,7 @@ def address(host: str | None, port: int | None) -> str:
 
 # Events are no concern of the garbage collector (gc=False): nothing in them refers back to them.
 class _Timed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    __dataclass_fields__: ClassVar[DataclassFields] = FIELDS
     ts: float | None = None
 
 

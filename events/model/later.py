@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar
 
 import msgspec
 
+from ..dataclass_fields import FIELDS, DataclassFields
 from ..meanings import (
     ClientCertificateType,
     ContentType,
@@ -58,6 +59,7 @@ class SignatureAndHashAlgorithm(msgspec.Struct, frozen=True):
         SignatureAlgorithm: the second, likewise.
     """
 
+    __dataclass_fields__: ClassVar[DataclassFields] = FIELDS
     HashAlgorithm: int
     SignatureAlgorithm: int
 
@@ -74,6 +76,7 @@ class PSKIdentity(msgspec.Struct, frozen=True):
         obfuscated_ticket_age: in milliseconds, with a secret number added.
     """
 
+    __dataclass_fields__: ClassVar[DataclassFields] = FIELDS
     identity: bytes
     obfuscated_ticket_age: int
 

@@ -308,6 +308,10 @@ def _has(value: Any, take_all: Iterable[Callable[[Any], Any]]) -> bool:
 
 
 @cache
+def _schema(kind: type[Event | Row]) -> pyarrow.Schema:
+    return pyarrow.schema([(column.name, column.type) for column in _columns(kind)])
+
+
 def schema(kind: type[Event | Row]) -> pyarrow.Schema:
     """The schema of a class of events or rows: `ts`, of an event the columns of its connection (`uid`, `proto`, `id.orig_h`,
     `id.orig_p`, `id.resp_h`, `id.resp_p`, `start_time`), then its parameters.
@@ -315,7 +319,7 @@ def schema(kind: type[Event | Row]) -> pyarrow.Schema:
     Times are `timestamp[us, UTC]`, code points `uint32`, ports `uint16`, other integers `int64`; bytes are `binary`, those
     that are text (`Text`) are strings with its escapes; structs are structs.
     """
-    return pyarrow.schema([(column.name, column.type) for column in _columns(kind)])
+    return _schema(kind)
 
 
 def record_batch(kind: type[Event | Row], items: Iterable[Event | Row]) -> pyarrow.RecordBatch:
@@ -333,12 +337,35 @@ def record_batch(kind: type[Event | Row], items: Iterable[Event | Row]) -> pyarr
         raise TypeError(
             f"a batch of {kind.__name__} takes no {other.__name__}; tables() and ParquetFolder take any"
         )
-    connections = _taken(attrgetter("c"), items) if issubclass(kind, Event) else []
+    connections, places = (
+        _runs(_taken(attrgetter("c"), items)) if issubclass(kind, Event) else ([], None)
+    )
     arrays = []
     for column in _columns(kind):
         values = _taken(column.take, connections if column.of_connection else items)
-        arrays.append(column.make(values))
+        array = column.make(values)
+        is_short = column.of_connection and places is not None
+        arrays.append(array.take(places) if is_short else array)
     return pyarrow.RecordBatch.from_arrays(arrays, schema=schema(kind))
+
+
+def _runs(connections: list[Any]) -> tuple[list[Any], pyarrow.Array | None]:
+    """Connections without those that are the one before, and the places of all among them; events come so. None where
+    it would not pay.
+    """
+    some: list[Any] = []
+    places: list[int] = []
+    last = None
+    place = -1
+    for c in connections:
+        if c is not last or place < 0:
+            some.append(c)
+            last = c
+            place += 1
+        places.append(place)
+    if len(some) * 4 > len(connections) * 3:
+        return connections, None
+    return some, pyarrow.array(places, pyarrow.int32())
 
 
 def _taken(take: Callable[[Any], Any], items: list[Any]) -> list[Any]:
@@ -358,11 +385,28 @@ def batches(items: Iterable[Event | Row], *, size: int = 10_000) -> Iterator[pya
     Raises:
         TypeError: they are of several classes.
     """
-    iterator = iter(items)
     kind: type[Event | Row] | None = None
-    while some := list(islice(iterator, size)):
+    for some in _groups(items, size):
         kind = kind or type(some[0])
         yield record_batch(kind, some)
+
+
+def _groups(items: Iterable[Event | Row], size: int) -> Iterator[list[Event | Row]]:
+    """Items, so many at a time. Those that come before an exception come before it here too."""
+    iterator = iter(items)
+    error = None
+    while error is None:
+        some: list[Event | Row] = []
+        try:
+            for item in islice(iterator, size):
+                some.append(item)
+        except BaseException as raised:
+            error = raised
+        if not some:
+            break
+        yield some
+    if error is not None:
+        raise error
 
 
 def tables(items: Iterable[Event | Row], *, size: int = 10_000) -> dict[str, pyarrow.Table]:
@@ -564,9 +608,8 @@ def write_rows(
         TypeError: a row is of another class.
     """
     file = _File(path, kind)
-    iterator = iter(rows)
     try:
-        while some := list(islice(iterator, min(size, _AT_ONCE))):
+        for some in _groups(rows, min(size, _AT_ONCE)):
             file.add(record_batch(kind, some))
             if file.rows >= size or file.bytes > _HELD:
                 file.flush()

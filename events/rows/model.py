@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar
 
 import msgspec
 
+from ..dataclass_fields import FIELDS, DataclassFields
 from ..meanings import SecondsSinceEpoch, Text
 
 __all__ = ["CertificateRow", "ConnectionRow", "QuicRow", "Row"]
@@ -34,6 +35,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         log: the name of the log whose rows these are (of the class).
     """
 
+    __dataclass_fields__: ClassVar[DataclassFields] = FIELDS
     log: ClassVar[str] = ""
 
 
