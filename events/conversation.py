@@ -39,6 +39,7 @@ from .model import (
     SslEstablished,
     SslPlaintextData,
     SslProbableEncryptedHandshakeMessage,
+    SslSecretsKnown,
 )
 from .options import Options
 from .walk import Occasion, schema_error, walker
@@ -310,6 +311,8 @@ class Conversation:
         if following is not None and following is not state:
             self.state = following
             if following is State.ESTABLISHED:
+                if self._is_open:
+                    self.raise_event(SslSecretsKnown(self.c, ts=self.ts))
                 self.raise_event(SslEstablished(self.c, ts=self.ts))
                 if fact is not Fact.ENCRYPTED_RECORD:
                     self._finish_unless_open()

@@ -27,7 +27,7 @@ BLOCKS = [
 def test_code_block(language: str, code: str) -> None:
     if "distributed" in code:
         pytest.importorskip("distributed", reason="needs dask.distributed (extra dask)")
-    for name in ("pandas", "duckdb"):
+    for name in ("pandas", "duckdb", "pyarrow"):
         if name in code:
             pytest.importorskip(name, reason=f"needs {name}")
     if language == "toml":

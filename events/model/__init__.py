@@ -72,6 +72,7 @@ from .rows import (
     QUICUnreadPacket,
     SslClientFingerprints,
     SslExtensionSessionTicket,
+    SslSecretsKnown,
     SslServerFingerprint,
 )
 from .secrets import SECRETS, SslDecryptedData, X509Certificate
@@ -131,6 +132,7 @@ __all__ = [
     "SslPlaintextData",
     "SslProbableEncryptedHandshakeMessage",
     "SslRsaClientPms",
+    "SslSecretsKnown",
     "SslServerCurve",
     "SslServerFingerprint",
     "SslServerHello",

@@ -17,6 +17,7 @@ __all__ = [
     "QUICUnreadPacket",
     "SslClientFingerprints",
     "SslExtensionSessionTicket",
+    "SslSecretsKnown",
     "SslServerFingerprint",
 ]
 
@@ -64,6 +65,15 @@ class SslExtensionSessionTicket(Event, frozen=True):
     ticket: bytes
 
 
+class SslSecretsKnown(Event, frozen=True):
+    """What follows `ssl_established` is read too, to the end of the connection: its secrets are known. It comes just before
+    that event.
+    """
+
+    name: ClassVar[str] = "ssl_secrets_known"
+    c: Connection
+
+
 class ConnectionStateRemove(Event, frozen=True):
     """A connection is over: closed, silent for long, or given up. It is the last event of the connection.
 
@@ -109,6 +119,7 @@ ROWS: tuple[type[Event], ...] = (
     SslClientFingerprints,
     SslServerFingerprint,
     SslExtensionSessionTicket,
+    SslSecretsKnown,
     ConnectionStateRemove,
     QUICShortHeaderPacket,
     QUICUnreadPacket,

@@ -33,6 +33,7 @@ from ..model import (
     SslExtensionSupportedVersions,
     SslHandshakeMessage,
     SslHeartbeat,
+    SslSecretsKnown,
     SslServerCurve,
     SslServerFingerprint,
     SslServerHello,
@@ -50,8 +51,6 @@ _MAXIMUM_HISTORY = 100
 _CLIENT_HELLO = HandshakeType.client_hello.value
 _SERVER_HELLO = HandshakeType.server_hello.value
 _CLIENT_KEY_EXCHANGE = HandshakeType.client_key_exchange.value
-# Messages that are encrypted always, so that whoever has read one knows the secrets.
-_ENCRYPTED = frozenset({HandshakeType.finished.value, HandshakeType.encrypted_extensions.value})
 
 # The Random of a HelloRetryRequest (RFC 8446 section 4.1.3), behind its first four bytes.
 _RETRY = (
@@ -68,7 +67,7 @@ class OpenConnection:
         ts: the time of its first event.
         client_is_orig: whether the originator is the client; that is so until a hello says otherwise.
         established: whether `ssl_established` was raised.
-        is_read: whether a message has been read that is always encrypted, so that its secrets are known.
+        is_read: whether its secrets are known, so that it goes on when it is established.
         told: the type of the message whose hello stands in the history already; None where there is none.
         whole_chains: the sides whose Certificate message is over.
     """
@@ -228,8 +227,6 @@ def _handshake_message(of: OpenConnection, event: SslHandshakeMessage) -> None:
         of.client_is_orig = not event.is_orig
     elif msg_type == _CLIENT_KEY_EXCHANGE:
         of.has_client_key_exchange = True
-    elif msg_type in _ENCRYPTED:
-        of.is_read = True
     if msg_type != told:
         of.tell(MESSAGES.get(msg_type, OTHER), event.is_orig)
 
@@ -302,6 +299,10 @@ def _server_fingerprint(of: OpenConnection, event: SslServerFingerprint) -> None
     of.ja3s = event.ja3s
 
 
+def _secrets_known(of: OpenConnection, event: SslSecretsKnown) -> None:
+    of.is_read = True
+
+
 def _established(of: OpenConnection, event: SslEstablished) -> None:
     of.established = True
 
@@ -327,6 +328,7 @@ HEARS: dict[type[Event], Callable[[OpenConnection, Any], None]] = {
     X509Certificate: _certificate,
     SslClientFingerprints: _client_fingerprints,
     SslServerFingerprint: _server_fingerprint,
+    SslSecretsKnown: _secrets_known,
     SslEstablished: _established,
     ProtocolViolation: _violation,
 }

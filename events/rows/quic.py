@@ -22,6 +22,7 @@ from ..model import (
     SslClientHello,
     SslExtensionApplicationLayerProtocolNegotiation,
     SslExtensionServerName,
+    SslSecretsKnown,
     SslServerHello,
 )
 from .model import QuicRow
@@ -38,6 +39,7 @@ class OpenQuic:
     Attributes:
         c: the connection.
         ts: the time of its first event.
+        is_read: whether its secrets are known, so that it goes on when it is established.
         is_quic: whether a packet of QUIC has been seen; TLS over TCP never has one.
     """
 
@@ -48,6 +50,7 @@ class OpenQuic:
         "history",
         "initial_dcid",
         "is_quic",
+        "is_read",
         "server_name",
         "server_scid",
         "ts",
@@ -58,6 +61,7 @@ class OpenQuic:
         self.c = c
         self.ts = ts
         self.is_quic = False
+        self.is_read = False
         self.version: int | None = None
         self.initial_dcid: bytes | None = None
         self.client_scid: bytes | None = None
@@ -135,6 +139,10 @@ def _server_hello(of: OpenQuic, event: SslServerHello) -> None:
     of.tell("s", False)
 
 
+def _secrets_known(of: OpenQuic, event: SslSecretsKnown) -> None:
+    of.is_read = True
+
+
 def _server_name(of: OpenQuic, event: SslExtensionServerName) -> None:
     if event.is_orig and event.names and of.server_name is None:
         of.server_name = event.names[0]
@@ -156,6 +164,7 @@ HEARS: dict[type[Event], Callable[[OpenQuic, Any], None]] = {
     QUICShortHeaderPacket: _packet("o"),
     SslClientHello: _client_hello,
     SslServerHello: _server_hello,
+    SslSecretsKnown: _secrets_known,
     SslExtensionServerName: _server_name,
     SslExtensionApplicationLayerProtocolNegotiation: _protocols,
 }

@@ -4,7 +4,7 @@ What may live here: which events belong to which row, and when a row is complete
 module for each kind of row.
 
 A row of ssl.log or quic.log is complete with `ssl_established`, for nothing follows that belongs into it; or, where
-messages have been read that are always encrypted, with the end of the connection, which `connection_state_remove` tells.
+`ssl_secrets_known` has said that more is read, with the end of the connection, which `connection_state_remove` tells.
 What is known of connections that have a row is a bounded number of names, so that what follows does not begin another.
 """
 
@@ -160,9 +160,9 @@ class Rows:
             out.append(quic.row(self._file))
 
     def _established(self, key: Hashable, out: list[Row]) -> None:
-        connection = self._open.get(key)
-        if connection is not None and connection.is_read:
-            return  # its secrets are known: it goes on
+        for of in (self._open.get(key), self._open_quic.get(key)):
+            if of is not None and of.is_read:
+                return
         self._complete(key, out)
         self._over[key] = None
         if len(self._over) > _MAXIMUM_OVER:

@@ -655,18 +655,14 @@ def test_with_secrets_a_row_goes_on_to_the_end_of_its_connection() -> None:
 
 def test_with_secrets_a_row_comes_with_the_end_of_the_connection() -> None:
     rows = Rows()
-    before = [*client_hello(), *server_hello(), message("finished", CLIENT), SslEstablished(C)]
+    before = [*client_hello(), *server_hello(), events.SslSecretsKnown(C), SslEstablished(C)]
     after = [message("finished", SERVER), SslAlert(C, CLIENT, 1, 0)]
     assert not [row for event in (*before, *after) for row in rows.take(event)]
     [found] = rows.take(ConnectionStateRemove(C))
     assert isinstance(found, ConnectionRow)
-    assert (found.established, found.ssl_history) == (True, "CsFfL")
+    assert (found.established, found.ssl_history) == (True, "CsfL")
 
 
-@pytest.mark.xfail(
-    reason="ssl_established comes before the first message that is decrypted: "
-    "events/rows/rows.py, Rows._established"
-)
 @pytest.mark.parametrize("stack", ["openssl3", "gnutls", "wolfssl"])
 def test_early_data_changes_nothing_of_when_a_row_with_secrets_is_complete(stack: str) -> None:
     for name, found in rows_of_stack(stack):

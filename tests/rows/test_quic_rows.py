@@ -251,10 +251,6 @@ def test_a_packet_that_nothing_opens_is_told_of() -> None:
     assert [row.history[:3] for row in found] == ["ISX"]
 
 
-@pytest.mark.xfail(
-    reason="whether a row goes on with secrets depends on whether a ConnectionRow is asked for too: "
-    "events/rows/rows.py, Rows._established"
-)
 def test_a_row_is_the_same_whatever_other_rows_are_asked_for() -> None:
     path = DATA / "secrets" / "aioquic.pcapng.gz"
     alone = list(read_connections(path, kinds=[QuicRow]))

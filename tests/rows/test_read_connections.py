@@ -45,6 +45,11 @@ def executor(request: pytest.FixtureRequest) -> Iterator[Executor | None]:
         yield executor
 
 
+def without_uid(row: Any) -> Any:
+    """A row but for the name of its connection, which among several captures is another."""
+    return msgspec.structs.replace(row, uid=None) if hasattr(row, "uid") else row
+
+
 def many(tmp_path: Path, count: int) -> Path:
     """A capture of many connections, one after the other."""
     chunks = said("tls12-ecdhe-rsa")
@@ -60,8 +65,10 @@ def many(tmp_path: Path, count: int) -> Path:
 def test_rows_are_in_the_order_of_the_captures_whatever_reads_them(
     executor: Executor | None, kinds: list[Any]
 ) -> None:
-    expected: list[Any] = [row for path in CAPTURES for row in read_connections(path, kinds=kinds)]
-    assert list(read_connections(CAPTURES, kinds=kinds, executor=executor)) == expected
+    alone = [row for path in CAPTURES for row in read_connections(path, kinds=kinds)]
+    found = list(read_connections(CAPTURES, kinds=kinds, executor=executor))
+    assert list(map(without_uid, found)) == list(map(without_uid, alone))
+    assert found == list(read_connections(CAPTURES, kinds=kinds))
 
 
 def test_rows_are_those_of_the_events() -> None:
@@ -96,7 +103,7 @@ def test_a_damaged_capture_has_rows_up_to_the_damage(
     assert found[0].established
     assert not found[1].established
     assert rows[1].ssl_history.startswith(found[1].ssl_history)
-    assert found[2:] == rows
+    assert list(map(without_uid, found[2:])) == list(map(without_uid, rows))
     with pytest.raises(ExceptionGroup) as group:
         list(read_connections(paths, executor=executor))
     assert [str(error) for error in group.value.exceptions] == [str(error) for error in errors]
