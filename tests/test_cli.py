@@ -28,6 +28,11 @@ def run(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[byte
     )
 
 
+def without_uids(output: bytes) -> bytes:
+    """Lines of text without the uids, which differ where a capture is one of several."""
+    return re.sub(rb"^(\S+) C\w+ ", rb"\1 ", output, flags=re.MULTILINE)
+
+
 def objects(output: bytes) -> list[dict[str, object]]:
     return [json.loads(line) for line in output.splitlines()]
 
@@ -156,10 +161,7 @@ def test_files_that_cannot_be_read_are_one_line_each(tmp_path: Path) -> None:
     assert lines[3].startswith(f"tls-events: {cut}: the packet at offset ")
     assert len(lines) == 4
     # Of several captures each has uids of its own.
-    several, one, other = (
-        [re.sub(rb" C\w+ ", b" ", line) for line in output.splitlines()]
-        for output in (result.stdout, run(TLS12).stdout, run(TLS13).stdout)
-    )
+    several, one, other = map(without_uids, (result.stdout, run(TLS12).stdout, run(TLS13).stdout))
     assert several == one + other
 
 
