@@ -85,6 +85,7 @@ from .walk import Occasion, known_events, raises
 
 if TYPE_CHECKING:
     from . import arrow as arrow
+    from .capture.rows import read_connections
     from .capture.workers import Workers
     from .quic import QuicAnalyzer
     from .rows import (
@@ -93,7 +94,6 @@ if TYPE_CHECKING:
         QuicRow,
         Row,
         Rows,
-        read_connections,
         weaknesses,
     )
 
@@ -203,6 +203,7 @@ def __dir__() -> list[str]:
 _LATER = {
     "QuicAnalyzer": ".quic",
     "Workers": ".capture.workers",
+    "read_connections": ".capture.rows",
     **dict.fromkeys(
         (
             "CertificateRow",
@@ -210,7 +211,6 @@ _LATER = {
             "QuicRow",
             "Row",
             "Rows",
-            "read_connections",
             "weaknesses",
         ),
         ".rows",

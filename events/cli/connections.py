@@ -22,9 +22,9 @@ import msgspec
 from tlsgrammar import load_extensions
 from tlsgrammar.tool.console import Console, leave, run
 
+from ..capture.rows import rows_of
 from ..model import Event
 from ..rows import CertificateRow, ConnectionRow, QuicRow, Row
-from ..rows.captures import rows_of
 from ..rows.rows import events_of
 from .common import Failures, Reader, add_reading_options, tell_warnings, told_of_output
 

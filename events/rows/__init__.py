@@ -3,7 +3,6 @@
 What may live here: events in, rows out. How rows are printed is for `output`.
 """
 
-from .captures import read_connections
 from .model import CertificateRow, ConnectionRow, QuicRow, Row
 from .rows import Rows
 from .weak import WEAKNESSES, Weakness, weaknesses
@@ -16,6 +15,5 @@ __all__ = [
     "Rows",
     "WEAKNESSES",
     "Weakness",
-    "read_connections",
     "weaknesses",
 ]

@@ -14,6 +14,7 @@ nobody says so; the keys of early data do not say which cipher they are for.
 from __future__ import annotations
 
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from operator import itemgetter
 from typing import NamedTuple
@@ -219,7 +220,7 @@ class _Position(NamedTuple):
     missed: int | None
 
 
-class _Line:
+class _Line(ABC):
     """One direction.
 
     Attributes:
@@ -260,17 +261,17 @@ class _Line:
 
     # The keys, which differ by version
 
+    @abstractmethod
     def current(self) -> Protection | None:
         """The protection that is expected; None while its secret is not known."""
-        raise NotImplementedError
 
+    @abstractmethod
     def following(self) -> Iterator[Protection | None]:
         """Those that may follow it, in order; None for one whose secret is not known."""
-        raise NotImplementedError
 
+    @abstractmethod
     def follow(self, index: int) -> None:
         """Go on with one of those that may follow."""
-        raise NotImplementedError
 
     def message(self, msg_type: int) -> None:
         """Take note of a handshake message."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
@@ -182,7 +183,7 @@ class Sealer13:
         return header + self._aead.encrypt(made, inner, header)
 
 
-class _UpTo12:
+class _UpTo12(ABC):
     """Seals with the master secret, up to TLS 1.2; how, is for those that inherit from it."""
 
     def __init__(self, name: str, is_client: bool, version: int = TLS12) -> None:
@@ -212,11 +213,13 @@ class _UpTo12:
         }
         return tlsgrammar.build(tlsgrammar.TLSPlaintext, value)
 
+    @abstractmethod
     def _begin(self) -> None:
-        raise NotImplementedError
+        """Make what seals, from the keys."""
 
+    @abstractmethod
     def _seal(self, data: bytes, beside: bytes) -> bytes:
-        raise NotImplementedError
+        """What stands in a record; what is authenticated beside it is given."""
 
     def _with_mac(self, data: bytes, beside: bytes) -> bytes:
         return data + hmac.digest(self._keys.mac_key, beside + data, "sha1")

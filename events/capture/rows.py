@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Unpack, overload
 
 from tlsgrammar import Registry
 
-from ..capture import CaptureError
-from ..capture.many import WorkerChoices, read_through
 from ..model import Event
-from .model import ConnectionRow, Row
-from .rows import Rows, events_of
+from ..rows.model import ConnectionRow, Row
+from ..rows.rows import Rows, events_of
+from .files import CaptureError
+from .many import WorkerChoices, read_through
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
