@@ -273,6 +273,7 @@ class _Line(ABC):
     def follow(self, index: int) -> None:
         """Go on with one of those that may follow."""
 
+    @abstractmethod
     def message(self, msg_type: int) -> None:
         """Take note of a handshake message."""
 
@@ -586,6 +587,9 @@ class _Line12(_Line):
         self._agreement = self._secrets.agreement
         self._drop_held()
         self.changed()
+
+    def message(self, msg_type: int) -> None:
+        """Take note of a handshake message; none changes the keys, a ChangeCipherSpec does."""
 
     def current(self) -> Protection | None:
         if self._agreement is None:
