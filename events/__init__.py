@@ -218,7 +218,7 @@ _LATER = {
 }
 
 # These need libraries that few have: `from events import *` leaves them out.
-_MODULES = frozenset({"arrow"})
+_MODULES = frozenset({"arrow", "rows"})
 
 
 def __getattr__(name: str) -> object:

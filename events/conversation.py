@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import enum
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -154,6 +155,8 @@ class Side:
 # What a NamedTuple does when it is called, without the call.
 _tuple = tuple.__new__
 
+_NO_EVENTS: Sequence[Event] = ()
+
 _read_handshake = reader(Handshake)
 _APPLICATION_DATA = ContentType.application_data.value
 _CERTIFICATE = HandshakeType.certificate.value
@@ -239,7 +242,7 @@ class Conversation:
             self.secrets = Secrets(options.key_log, self.registry, transport.dtls)
         self._out: list[Event] = []
         self.silent = False
-        self._before_silence: list[Event] = []
+        self._before_silence: Sequence[Event] = _NO_EVENTS
 
     def is_client(self, side: Side) -> bool:
         """Whether a side is the TLS client."""
@@ -257,7 +260,7 @@ class Conversation:
         """The events that were raised since it was last asked."""
         raised, self._out = self._out, []
         if self.silent:
-            raised, self._before_silence = self._before_silence, []
+            raised, self._before_silence = list(self._before_silence), _NO_EVENTS
         return raised
 
     def raise_event(self, event: Event) -> None:
@@ -337,7 +340,7 @@ class Conversation:
     def speak(self) -> None:
         """Raise events again: the secrets have come."""
         self.silent = False
-        self._out, self._before_silence = self._before_silence, []
+        self._out, self._before_silence = list(self._before_silence), _NO_EVENTS
 
     def give_up_waiting(self) -> None:
         """Wait for secrets no more."""

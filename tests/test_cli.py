@@ -136,6 +136,8 @@ def test_version_and_help() -> None:
         ("--search-limit", "-1", TLS12),
         ("--search-limit", "many", TLS12),
         ("-j", "0", TLS12),
+        ("--names", TLS12),
+        ("--format", "parquet", TLS12),
         ("-j", "-1", TLS12),
     ],
 )
@@ -182,6 +184,15 @@ def test_names_beside_numbers() -> None:
     assert len(numbers) == len(names)
     assert "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256" in names
     assert "possible_ts_name" not in hello[0]
+
+
+def test_a_reader_of_the_list_that_has_seen_enough() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "events", "--list-events"]
+    result = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (result.returncode, result.stderr) == (0, b"")
 
 
 def test_events_are_listed_with_their_meanings() -> None:

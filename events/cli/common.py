@@ -300,7 +300,7 @@ def told_of_output(path: str | None, failed: Failures) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        failed(Exception(f"{error}; pip install {error.name}"))
+        failed(error)
     except OSError as error:
         if path is None:
             raise

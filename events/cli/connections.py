@@ -99,6 +99,8 @@ def _main(arguments: Sequence[str] | None, console: Console) -> None:
         parser.error("--format parquet takes -o FILE")
     if options.output is not None and options.format not in ("zeek", "parquet"):
         parser.error(f"--format {options.format} takes no -o; redirect the output")
+    if options.wide and options.format != "table":
+        parser.error(f"--format {options.format} takes no --wide")
     tell_warnings(failed)
     reader = Reader(options, console, failed)
     with told_of_output(options.output, failed):
@@ -164,7 +166,10 @@ def _write_table(options: argparse.Namespace, reader: Reader, console: Console) 
     is_terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if is_terminal else None
     color = options.color == "always" or (
-        options.color == "auto" and is_terminal and "NO_COLOR" not in os.environ
+        options.color == "auto"
+        and is_terminal
+        and not os.environ.get("NO_COLOR")
+        and os.environ.get("TERM") != "dumb"
     )
     table = Table(width=width, wide=options.wide, color=color)
     is_live = not all(map(os.path.isfile, options.files))

@@ -87,12 +87,19 @@ class _ListEvents(argparse.Action):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **{**options, "nargs": 0})
 
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        classes = event_classes()
-        width = max(map(len, classes))
-        for name, kind in classes.items():
-            print(f"{name:{width}}  {_first_sentence(kind)}".rstrip())
-        parser.exit()
+    def __call__(self, *_: object) -> None:
+        raise _ListAsked
+
+
+class _ListAsked(Exception):
+    """The list of events is asked for, and nothing else."""
+
+
+def _list() -> bytes:
+    classes = event_classes()
+    width = max(map(len, classes))
+    lines = [f"{name:{width}}  {_first_sentence(kind)}" for name, kind in classes.items()]
+    return "".join([f"{line.rstrip()}\n" for line in lines]).encode()
 
 
 def _first_sentence(kind: type[Event]) -> str:
@@ -124,7 +131,13 @@ def _main(arguments: Sequence[str] | None, console: Console) -> None:
     for problem in load_extensions():
         failed(problem)
     parser = _parser()
-    options = parser.parse_args(arguments)
+    try:
+        options = parser.parse_args(arguments)
+    except _ListAsked:
+        console.write(_list())
+        return
+    if options.names and options.format != "json":
+        parser.error(f"--format {options.format} takes no --names")
     if (options.output is None) is (options.format == "parquet"):
         parser.error("--format parquet goes with -o FOLDER")
     events = known_events() if options.all_events else options.event

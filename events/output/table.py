@@ -20,6 +20,8 @@ __all__ = ["Table"]
 
 _FIRST = 500  # so many rows are looked at for the widths of columns
 _GAP = "  "
+_LEAST = 6  # so narrow is a column at least
+_PORT = 6  # so many characters are a colon and a port
 _RED, _PLAIN = b"\x1b[31m", b"\x1b[0m"
 
 
@@ -32,6 +34,7 @@ class _Column(NamedTuple):
         least: how wide it is at least, where it has to give way.
         wide: whether it is there only where nothing is cut.
         gives_way: which one it is of those that are left out of a terminal that is too narrow; 0 where it is not.
+        ends_matter: whether it is cut in the middle, because what stands at its end tells more.
     """
 
     title: str
@@ -39,6 +42,7 @@ class _Column(NamedTuple):
     least: int
     wide: bool = False
     gives_way: int = 0
+    ends_matter: bool = False
 
 
 def _time(seconds: float | None) -> str:
@@ -56,37 +60,43 @@ def _notes(row: ConnectionRow) -> str:
     notes = weaknesses(row)
     if not row.established:
         notes.append("not established")
-    if row.last_alert is not None:
+    if row.last_alert not in (None, "close_notify"):
         notes.append(f"alert {row.last_alert}")
     if row.sni_matches_cert is False:
         notes.append("certificate for another name")
     if row.violations:
-        notes.append(f"{row.violations} violations")
+        notes.append(f"{row.violations} violation{'s' if row.violations > 1 else ''}")
     if row.resumed:
         notes.append("resumed")
     return ", ".join(notes)
 
 
+_WHOLE = 10**6  # wider than any text
+
 _COLUMNS = (
     _Column("TIME", lambda row: _time(row.ts), 19, wide=True),
     _Column("UID", lambda row: row.uid or "-", 17, wide=True),
-    _Column("CLIENT", lambda row: address(row.orig_h, row.orig_p), 21),
-    _Column("SERVER", lambda row: address(row.resp_h, row.resp_p), 21, gives_way=3),
+    _Column("CLIENT", lambda row: address(row.orig_h, row.orig_p), 21, ends_matter=True),
+    _Column(
+        "SERVER", lambda row: address(row.resp_h, row.resp_p), 21, gives_way=3, ends_matter=True
+    ),
     _Column("SERVER NAME", lambda row: row.server_name or "-", 16),
-    _Column("VERSION", lambda row: row.version or "-", 7),
-    _Column("CIPHER", lambda row: row.cipher or "-", 22),
+    _Column("VERSION", lambda row: row.version or "-", _WHOLE),
+    _Column("CIPHER", lambda row: row.cipher or "-", 16),
     _Column("GROUP", lambda row: row.curve or "-", 9, gives_way=1),
     _Column("ALPN", lambda row: row.next_protocol or "-", 4, gives_way=2),
     _Column("JA4", lambda row: row.ja4 or "-", 36, wide=True),
     _Column("HISTORY", lambda row: row.ssl_history or "-", 7, wide=True),
     _Column("SUBJECT", lambda row: row.subject or "-", 20, wide=True),
     _Column("EXPIRES", lambda row: _time(row.not_valid_after), 19, wide=True),
-    _Column("NOTES", _notes, 20),
+    _Column("NOTES", _notes, 12),
 )
 
 
 # In the place of both SERVER and SERVER NAME.
-_EITHER = _Column("SERVER", lambda row: row.server_name or address(row.resp_h, row.resp_p), 16)
+_EITHER = _Column(
+    "SERVER", lambda row: row.server_name or address(row.resp_h, row.resp_p), 16, ends_matter=True
+)
 
 
 def _that_fit(limit: int | None) -> list[_Column]:
@@ -95,13 +105,17 @@ def _that_fit(limit: int | None) -> list[_Column]:
     if limit is None:
         return columns
     for column in sorted((each for each in columns if each.gives_way), key=lambda x: x.gives_way):
-        if sum([each.least + len(_GAP) for each in columns]) - len(_GAP) <= limit:
+        if sum([_least(each) + len(_GAP) for each in columns]) - len(_GAP) <= limit:
             break
         at = columns.index(column)
         columns.remove(column)
         if column.title == "SERVER":
             columns[at] = _EITHER
     return columns
+
+
+def _least(column: _Column) -> int:
+    return column.least if column.least < _WHOLE else len("TLSv13")
 
 
 class Table:
@@ -141,7 +155,8 @@ class Table:
             return b""
         cells = [self._cells(row) for row in self._first]
         self._widths = _widths(self._columns, cells, self._limit)
-        heading = _line([column.title for column in self._columns], self._widths, self._limit)
+        titles = [column.title for column in self._columns]
+        heading = _line(self._columns, titles, self._widths, self._limit)
         rows = zip(self._first, cells, strict=True)
         return heading + b"".join([self._line_of(row, of) for row, of in rows])
 
@@ -150,7 +165,7 @@ class Table:
 
     def _line_of(self, row: ConnectionRow, cells: Sequence[str]) -> bytes:
         assert self._widths is not None
-        line = _line(cells, self._widths, self._limit)
+        line = _line(self._columns, cells, self._widths, self._limit)
         if not self._color or not weaknesses(row):
             return line
         return _RED + line.rstrip() + _PLAIN + b"\n"
@@ -162,31 +177,38 @@ def _widths(
     """How wide the columns are: as what stands in them, or less where the terminal is narrow."""
     several = len(cells) > 1  # of one row nothing can be learnt about those that follow
     widths = [
-        max(0 if several else column.least, len(column.title), *(len(of[at]) for of in cells))
+        max(0 if several else _least(column), len(column.title), *(len(of[at]) for of in cells))
         for at, column in enumerate(columns)
     ]
     if limit is None:
         return widths
-    too_much = sum(widths) + len(_GAP) * (len(widths) - 1) - limit
-    # The last column takes what is left; of the others, whichever is widest beyond its least gives way.
-    widths[-1] = max(widths[-1] - max(too_much, 0), columns[-1].least)
+    # The widest beyond its least gives way, the last one before the others; if that is not enough, whichever is widest.
+    leasts = [min(width, column.least) for width, column in zip(widths, columns, strict=True)]
     too_much = sum(widths) + len(_GAP) * (len(widths) - 1) - limit
     while too_much > 0:
-        spare = [width - column.least for width, column in zip(widths, columns, strict=True)]
-        at = spare.index(max(spare))
+        spare = [width - least for width, least in zip(widths, leasts, strict=True)]
+        at = len(spare) - 1 if spare[-1] > 0 else spare.index(max(spare))
         if spare[at] <= 0:
-            break
+            at = widths.index(max(widths))
+            if widths[at] <= _LEAST:
+                break
         widths[at] -= 1
+        leasts[at] = min(leasts[at], widths[at])
         too_much -= 1
     return widths
 
 
-def _line(cells: Sequence[str], widths: Sequence[int], limit: int | None) -> bytes:
+def _line(
+    columns: Sequence[_Column], cells: Sequence[str], widths: Sequence[int], limit: int | None
+) -> bytes:
     if limit is not None:
-        cells = [_cut(cell, width) for cell, width in zip(cells, widths, strict=True)]
+        cells = [_cut(*each) for each in zip(cells, widths, columns, strict=True)]
     padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
     return f"{_GAP.join(padded).rstrip()}\n".encode(errors="backslashreplace")
 
 
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
+def _cut(text: str, width: int, column: _Column) -> str:
+    if len(text) <= width:
+        return text
+    end = min(_PORT, width // 2) if column.ends_matter else 0
+    return f"{text[: width - 1 - end]}…{text[len(text) - end :]}"

@@ -17,6 +17,7 @@ from tlsgrammar.names import HandshakeType
 from tlsgrammar.registry import DEFAULT
 
 from ..model import (
+    Connection,
     ConnectionStateRemove,
     Event,
     QUICRetryPacket,
@@ -58,6 +59,13 @@ def events_of(kinds: Collection[type[Row]]) -> frozenset[str]:
     return frozenset(event.name for kind in kinds for event in _KINDS[kind])
 
 
+def _key(c: Connection) -> Hashable:
+    """What a connection is known by: its uid; or who talks to whom; or, where nothing is known, the object that its
+    analyzer has for it.
+    """
+    return c.uid or (id(c) if c.orig_h is None and c.resp_h is None else c)
+
+
 class Rows:
     """Makes rows of events, wherever those come from.
 
@@ -76,7 +84,8 @@ class Rows:
         file: what the rows say that their capture is.
 
     Attributes:
-        wanted: the names of the events that the rows are made of. Others change nothing.
+        wanted: the names of the events that the rows are made of, which analyzers have to be asked for. Others change
+            nothing.
 
     Raises:
         TypeError: one of `kinds` is no class of rows.
@@ -98,7 +107,7 @@ class Rows:
         self._open: dict[Hashable, OpenConnection] = {}
         self._open_quic: dict[Hashable, OpenQuic] = {}
         # The connections that have their row, and the certificates that do; of each the oldest first.
-        self._over: dict[Hashable, None] = {}
+        self._over: dict[Hashable, Connection] = {}
         self._seen: dict[str, None] = {}
         # The few connections whose client is the responder, for the rows of certificates.
         self._turned: dict[Hashable, None] = {}
@@ -111,7 +120,7 @@ class Rows:
         """
         kind = type(event)
         c = event.c
-        key: Hashable = c.uid or c
+        key = _key(c)
         out: list[Row] = []
         if kind is ConnectionStateRemove:
             self._complete(key, out)
@@ -136,7 +145,7 @@ class Rows:
         if self._quic:
             self._hear_quic(key, event, out)
         if kind is SslEstablished:
-            self._established(key, out)
+            self._established(key, c, out)
         return out
 
     def end(self) -> list[Row]:
@@ -159,12 +168,12 @@ class Rows:
         if quic is not None and quic.is_quic:
             out.append(quic.row(self._file))
 
-    def _established(self, key: Hashable, out: list[Row]) -> None:
+    def _established(self, key: Hashable, c: Connection, out: list[Row]) -> None:
         for of in (self._open.get(key), self._open_quic.get(key)):
             if of is not None and of.is_read:
                 return
         self._complete(key, out)
-        self._over[key] = None
+        self._over[key] = c
         if len(self._over) > _MAXIMUM_OVER:
             del self._over[next(iter(self._over))]
 
