@@ -431,7 +431,8 @@ class Analyzer:
 
     def _read_records(self, direction: _Direction, protocol: Protocol, data: bytes) -> None:
         direction.read_records(protocol, data)
-        direction.records.keep = self._conversation.secrets is not None and protocol is Protocol.TLS
+        has_secrets = self._conversation.secrets is not None and protocol is Protocol.TLS
+        direction.records.keep = direction.records.wants_tail = has_secrets
 
     # Where TLS begins
 

@@ -216,6 +216,7 @@ class RecordReader:
         keep: whether those fragments are wanted all the same, as `passed`: somebody may have the keys.
         passed: the fragment of the last record, where it was passed over and kept; None where it was neither, or bytes
             of it are missing.
+        wants_tail: whether `tail` is wanted.
         tail: the last bytes of a fragment that has not come whole, as many as are known, up to 64.
         tail_offset: where that fragment begins in the direction.
     """
@@ -233,6 +234,7 @@ class RecordReader:
         "passed",
         "tail",
         "tail_offset",
+        "wants_tail",
     )
 
     def __init__(self, protocol: Protocol, offset: int = 0) -> None:
@@ -241,6 +243,7 @@ class RecordReader:
         self.passed: bytes | None = None
         self.tail = b""
         self.tail_offset = -1
+        self.wants_tail = False
         self._gapped = False  # whether bytes are missing of the record that has been begun
         self._read_header: Callable[[bytes | bytearray, int, int], _Header | None] = (
             _sslv2_header if protocol is Protocol.SSLV2 else _tls_header
@@ -286,7 +289,7 @@ class RecordReader:
                 self._missing -= len(data)
                 self._base += len(data)
                 self._data = b""
-                if self._gapped:
+                if self._gapped and self.wants_tail:
                     self.tail = bytes((self.tail + data)[-_TAIL:])
                 return False
             self._data = data
@@ -350,14 +353,15 @@ class RecordReader:
             taken = min(self._missing, left)
             self._missing -= taken
             self._at += taken
-            if taken:
+            if taken and self.wants_tail:
                 last = self._data[max(self._at - min(taken, _TAIL), 0) : self._at]
                 self.tail = bytes(((self.tail if self._gapped else b"") + last)[-_TAIL:])
             if self._missing:
                 return None
             self._missing = None
             self._gapped = False
-            self.tail_offset = self._base + self._at - length
+            if self.wants_tail:
+                self.tail_offset = self._base + self._at - length
         else:
             if left < length:
                 return None
