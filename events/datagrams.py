@@ -281,11 +281,13 @@ class DatagramAnalyzer:
         late = self.catch_up(ts)
         conversation.ts = ts
         for label, sender in ((True, self._originator), (False, self._responder)):
-            pending = sender.fragments.pending
-            pending += sum([each.pending for each in sender.decrypted.values()])
-            if pending:
-                reason = f"the data ends with {pending} handshake messages that are not whole"
-                conversation.violation(sender, self.offsets[label], reason)
+            encrypted = sum([each.pending for each in sender.decrypted.values()])
+            for what, pending in (("", sender.fragments.pending), ("encrypted ", encrypted)):
+                if pending:
+                    reason = (
+                        f"the data ends with {pending} {what}handshake messages that are not whole"
+                    )
+                    conversation.violation(sender, self.offsets[label], reason)
         conversation.finish()
         return late + conversation.taken()
 

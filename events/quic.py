@@ -745,6 +745,11 @@ class QuicAnalyzer:
             cid: the connection id that its keys follow from.
             ts: when it began.
         """
+        # One that only waits for its secrets is over for those who have none: what comes next is not its own.
+        for each in list(self._connections):
+            if each.conversation.silent:
+                each.conversation.give_up_waiting()
+                self._forget(each, over=True)
         c = self._c
         if c.uid is None:
             c = msgspec.structs.replace(c, uid=uid(cid))
@@ -903,7 +908,8 @@ class QuicAnalyzer:
         begin = start + 1
         for connection in among[: -_MAXIMUM_TRIES - 1 : -1]:
             cid = connection.sender(not datagram.label).cid
-            if connection.encrypted is None or not connection.version:
+            is_over = connection.conversation.state is State.FINISHED
+            if is_over or connection.encrypted is None or not connection.version:
                 continue
             if len(among) > 1 and not datagram.data.startswith(cid, begin):
                 continue

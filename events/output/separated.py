@@ -50,7 +50,9 @@ def lines(rows: Iterable[Row]) -> bytes:
 
 def _lines(table: Iterable[list[str]]) -> bytes:
     file = io.StringIO(newline="")
-    csv.writer(file, lineterminator="\n").writerows(table)
+    # Before Python 3.13, csv does not quote a carriage return, which ends a line for whoever reads it.
+    cells = [[cell.replace("\r", "\\x0d") for cell in row] for row in table]
+    csv.writer(file, lineterminator="\n").writerows(cells)
     # A lone surrogate, which has no UTF-8, may stand in the name of a file.
     return file.getvalue().encode(errors="backslashreplace")
 

@@ -47,6 +47,7 @@ from .names import named, text, version_name
 __all__ = ["HEARS", "OpenConnection"]
 
 _MAXIMUM_HISTORY = 100
+_MAXIMUM_CHAIN = 100  # certificates of one side
 
 _CLIENT_HELLO = HandshakeType.client_hello.value
 _SERVER_HELLO = HandshakeType.server_hello.value
@@ -284,7 +285,7 @@ def _certificate(of: OpenConnection, event: X509Certificate) -> None:
     chain = of.chains.setdefault(event.is_orig, [])
     if event.index == 0 and chain:
         of.whole_chains.add(event.is_orig)  # this is another Certificate message
-    if event.is_orig in of.whole_chains:
+    if event.is_orig in of.whole_chains or len(chain) >= _MAXIMUM_CHAIN:
         return
     if event.index == 0:
         of.certificates[event.is_orig] = event.certificate
