@@ -23,7 +23,7 @@ __all__ = ["KeyLog", "Label"]
 
 _PIECE = 2**20  # so many bytes of an open file are read at once
 _SESSIONS = 2**16  # so many sessions are remembered that may be resumed
-_WAITING = 512  # so many directions may wait for their secrets at once: 256 connections
+_WAITING = 256  # so many may wait for their secrets at once: of TLS, each direction counts
 
 Source: TypeAlias = "str | os.PathLike[str] | IO[str] | IO[bytes] | Iterable[str | bytes]"
 
