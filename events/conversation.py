@@ -337,10 +337,14 @@ class Conversation:
             self.silent = True
             self._before_silence, self._out = self._out, []
 
-    def speak(self) -> None:
-        """Raise events again: the secrets have come."""
-        self.silent = False
-        self._out, self._before_silence = list(self._before_silence), _NO_EVENTS
+    def is_heard_again(self) -> bool:
+        """Whether its secrets are known; where they have come, it is silent no more."""
+        if not self._is_open:
+            return False
+        if self.silent:
+            self.silent = False
+            self._out, self._before_silence = list(self._before_silence), _NO_EVENTS
+        return True
 
     def give_up_waiting(self) -> None:
         """Wait for secrets no more."""
@@ -452,10 +456,8 @@ class Conversation:
 
     def encrypted_record(self, side: Side, content_type: int, length: int) -> None:
         """Raise the events of an encrypted record."""
-        if self.silent:
-            if not self._is_open:
-                return
-            self.speak()
+        if self.silent and not self.is_heard_again():
+            return
         if self.state is not State.ESTABLISHED:
             one, other = self._sides
             if one.encrypts and other.encrypts:

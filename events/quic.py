@@ -935,13 +935,13 @@ class QuicAnalyzer:
     def _open_held(self, connection: _Connection) -> None:
         """Open the packets that have waited for secrets, if those have come."""
         encrypted, conversation = connection.encrypted, connection.conversation
-        if encrypted is None or conversation.secrets is None or not conversation.secrets.known():
+        if encrypted is None or not conversation.is_heard_again() or not encrypted.held:
             return
-        if conversation.silent:
-            conversation.speak()
-        if not encrypted.held or encrypted.tried_with == conversation.secrets.known_now:
+        assert conversation.secrets is not None
+        known_now = conversation.secrets.known_now
+        if encrypted.tried_with == known_now:
             return
-        encrypted.tried_with = conversation.secrets.known_now
+        encrypted.tried_with = known_now
         held, encrypted.held = encrypted.held, []
         for each in held:
             self._open_one(each, connection, encrypted)

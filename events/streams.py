@@ -381,12 +381,9 @@ class Analyzer:
             ts: when.
         """
         conversation = self._conversation
-        secrets = conversation.secrets
-        if self._opener is None or self.finished or secrets is None or not secrets.known():
+        if self._opener is None or self.finished or not conversation.is_heard_again():
             return []
         conversation.ts = ts
-        if conversation.silent:
-            conversation.speak()
         for opened in self._opener.late():
             self._opened(opened)
         return conversation.taken()
