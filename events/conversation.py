@@ -190,6 +190,7 @@ class Conversation:
 
     __slots__ = (
         "_before_silence",
+        "_begun",
         "_cipher_suite",
         "_client",
         "_decrypted_params",
@@ -226,6 +227,8 @@ class Conversation:
         self.walker = walker(options.names, self.registry)
         self.originator_is_guess = originator_is_guess
         self._finishes = options.disable_analyzer_after_detection
+        # Whether there has been anything that may raise an event.
+        self._begun = False
         self._sides = sides
         self._client = sides[1]
         self._transport = transport
@@ -277,6 +280,7 @@ class Conversation:
             reason: what is wrong, in words.
             path: where that stands in the grammar.
         """
+        self._begun = True
         self.raise_event(ProtocolViolation(self.c, side.is_orig, offset, path, reason, ts=self.ts))
 
     @property
@@ -312,6 +316,7 @@ class Conversation:
                 each.encrypts = True
         following = _NEXT.get((state, fact))
         if following is not None and following is not state:
+            self._begun = True
             self.state = following
             if following is State.ESTABLISHED:
                 if self._is_open:
@@ -323,7 +328,7 @@ class Conversation:
     @property
     def _is_open(self) -> bool:
         """Whether what is encrypted can be read, so that the conversation goes on."""
-        return self.secrets is not None and self.secrets.known()
+        return self.secrets is not None and self.secrets.ever_known()
 
     def _finish_unless_open(self) -> None:
         """Raise nothing more once it is established, where that is asked for and what is encrypted cannot be read. Where
@@ -353,7 +358,7 @@ class Conversation:
 
     def finish(self) -> None:
         """Take note that nothing more comes, or that nothing more is of interest."""
-        if self.state not in (State.BEGINNING, State.FINISHED):
+        if self._begun and self.state is not State.FINISHED:
             self.raise_event(ConnectionStateRemove(self.c, ts=self.ts))
         self.state = State.FINISHED
 
@@ -418,6 +423,7 @@ class Conversation:
             offset: where its content does.
             type_path: where in the grammar its type stands; by default in the header.
         """
+        self._begun = True
         schema = self.registry.schema(CONTENT_TYPE, content_type, self._transport.where)
         if schema is not None:
             name = self.registry.name_of(CONTENT_TYPES, content_type)

@@ -412,6 +412,7 @@ class QuicAnalyzer:
         "_options",
         "_over",
         "_tried",
+        "_waiting",
         "idle",
         "offsets",
     )
@@ -437,6 +438,8 @@ class QuicAnalyzer:
         self.idle = True
         self.offsets = [0, 0]
         self._connections: list[_Connection] = []
+        # Those that are over unless their secrets come: they are kept apart, so that they change nothing of the others.
+        self._waiting: list[_Connection] = []
         self._by_key: dict[_Key, list[_Connection]] = {}
         self._held: list[_Datagram] = []
         self._tried: tuple[tuple[int, bytes], ConnectionKeys | None] | None = None
@@ -453,9 +456,8 @@ class QuicAnalyzer:
     @property
     def held(self) -> int:
         """How many bytes of memory are held, about."""
-        return sum([each.held for each in self._connections]) + sum(
-            [len(datagram.data) for datagram in self._held]
-        )
+        connections = sum([each.held for each in (*self._connections, *self._waiting)])
+        return connections + sum([len(datagram.data) for datagram in self._held])
 
     def deliver(
         self, datagram: bytes, is_orig: bool, ts: float | None = None, missing: int = 0
@@ -497,7 +499,7 @@ class QuicAnalyzer:
             ts: when.
         """
         out: list[Event] = []
-        for connection in self._connections:
+        for connection in (*self._connections, *self._waiting):
             connection.conversation.ts = ts
             self._open_held(connection)
             out += connection.conversation.taken()
@@ -516,7 +518,7 @@ class QuicAnalyzer:
             connection.conversation.finish()
             out += connection.conversation.taken()
         self._connections = []
-        self.idle = True
+        self._give_up_waiting()
         self._by_key = {}
         self._held = []
         return out
@@ -573,6 +575,8 @@ class QuicAnalyzer:
                 elif connection is None and packet.type is PacketType.ZERO_RTT:
                     self._hold(datagram)
             if connection is None:
+                if self._waiting and packet.type is PacketType.HANDSHAKE:
+                    self._open_of_waiting(packet, datagram, out)
                 continue
             last = connection
             if packet.type is not PacketType.INITIAL:
@@ -745,11 +749,7 @@ class QuicAnalyzer:
             cid: the connection id that its keys follow from.
             ts: when it began.
         """
-        # One that only waits for its secrets is over for those who have none: what comes next is not its own.
-        for each in list(self._connections):
-            if each.conversation.silent:
-                each.conversation.give_up_waiting()
-                self._forget(each, over=True)
+        self._give_up_waiting()  # what comes next is not theirs
         c = self._c
         if c.uid is None:
             c = msgspec.structs.replace(c, uid=uid(cid))
@@ -798,7 +798,7 @@ class QuicAnalyzer:
     def _forget(self, connection: _Connection, over: bool) -> None:
         """Keep nothing of a connection; with `over`, but what its client's packets are known by."""
         self._connections.remove(connection)
-        self.idle = not self._connections
+        self.idle = not self._connections and not self._waiting
         self._last = (connection.conversation.c, connection.client.label)
         for key in connection.known:
             several = self._by_key[key]
@@ -889,6 +889,9 @@ class QuicAnalyzer:
             out += conversation.taken()
             if conversation.state is State.FINISHED:
                 self._forget(connection, over=True)
+            elif conversation.silent:
+                self._waiting.append(connection)
+                self._forget(connection, over=True)
             return
 
     # What is encrypted, with the secrets
@@ -904,12 +907,11 @@ class QuicAnalyzer:
             last: the connection of what stands before it there.
             out: takes the events.
         """
-        among = self._connections if last is None else [last]
+        among = [*self._waiting, *self._connections] if last is None else [last]
         begin = start + 1
         for connection in among[: -_MAXIMUM_TRIES - 1 : -1]:
             cid = connection.sender(not datagram.label).cid
-            is_over = connection.conversation.state is State.FINISHED
-            if is_over or connection.encrypted is None or not connection.version:
+            if connection.encrypted is None or not connection.version:
                 continue
             if len(among) > 1 and not datagram.data.startswith(cid, begin):
                 continue
@@ -917,9 +919,19 @@ class QuicAnalyzer:
             connection.conversation.ts = datagram.ts
             belongs = self._open(_Waiting(packet, datagram, connection.version), connection)
             out += connection.conversation.taken()
-            if connection.conversation.state is State.FINISHED:
-                self._forget(connection, over=True)
             if belongs:
+                return
+
+    def _open_of_waiting(self, packet: Packet, datagram: _Datagram, out: list[Event]) -> None:
+        """Open a Handshake packet that is of none of the connections, but of one that waits for its secrets."""
+        to, cid = packet.value["destination_connection_id"], packet.value["source_connection_id"]
+        for connection in reversed(self._waiting):
+            sender = connection.sender(datagram.label)
+            if sender.cid == cid and (cid or (datagram.label, to) in connection.known):
+                connection.conversation.ts = datagram.ts
+                connection.version = packet.value["version"]
+                self._open(_Waiting(packet, datagram, connection.version), connection)
+                out += connection.conversation.taken()
                 return
 
     def _open(self, waiting: _Waiting, connection: _Connection) -> bool:
@@ -929,13 +941,36 @@ class QuicAnalyzer:
         assert encrypted is not None
         belongs = self._open_one(waiting, connection, encrypted)
         if connection.conversation.silent and not encrypted.holds:
-            connection.conversation.give_up_waiting()
+            self._give_up_waiting(connection)
         return belongs
+
+    def _give_up_waiting(self, only: _Connection | None = None) -> None:
+        """Keep nothing of the connections that wait for their secrets.
+
+        Args:
+            only: one of them, if not all.
+        """
+        for each in list(self._waiting) if only is None else [only]:
+            each.conversation.give_up_waiting()
+            self._waiting.remove(each)
+        self.idle = not self._connections and not self._waiting
+
+    def _go_on(self, connection: _Connection) -> None:
+        """Take note that the secrets have come that a connection has waited for."""
+        self._waiting.remove(connection)
+        self._connections.append(connection)
+        self._over = tuple(key for key in self._over if key not in connection.known)
+        for key in connection.known:
+            self._by_key.setdefault(key, []).append(connection)
 
     def _open_held(self, connection: _Connection) -> None:
         """Open the packets that have waited for secrets, if those have come."""
         encrypted, conversation = connection.encrypted, connection.conversation
-        if encrypted is None or not conversation.is_heard_again() or not encrypted.held:
+        if encrypted is None or not conversation.is_heard_again():
+            return
+        if connection in self._waiting:
+            self._go_on(connection)
+        if not encrypted.held:
             return
         assert conversation.secrets is not None
         known_now = conversation.secrets.known_now
@@ -1050,6 +1085,8 @@ class QuicAnalyzer:
         limit = self._options.connection_limit
         if crypto.held > min(_MUCH, limit) and datagram.base - self._counted_at >= _COUNTED_EVERY:
             self._counted_at = datagram.base
+            if self.held > limit:
+                self._give_up_waiting()
             if self.held > limit:
                 self._evict(f"more than {limit} bytes would be held", datagram.ts, out)
         out += conversation.taken()

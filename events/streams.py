@@ -255,6 +255,11 @@ class Analyzer:
         """Whether nothing more will be raised."""
         return self._conversation.state is State.FINISHED
 
+    @property
+    def waits_for_secrets(self) -> bool:
+        """Whether nothing more will be raised unless secrets come, which they may yet."""
+        return self._conversation.silent
+
     def is_silent(self, is_orig: bool) -> bool:
         """Whether nothing has been read of a direction that means anything.
 
@@ -649,6 +654,8 @@ class Analyzer:
                     _pass_over(direction)
         if conversation.walker.wants_plaintext_data:
             conversation.plaintext_record(direction, record.version, content_type, record.length)
+        if direction.reading is _Reading.ENDED:  # after the last event of its record
+            self._finish_search()
 
     def _is_plain_after_all(self, direction: _Direction, record: Record) -> bool:
         """Whether a ChangeCipherSpec did not begin encryption, but came with a HelloRetryRequest that is captured later:
@@ -696,7 +703,7 @@ class Analyzer:
                 message = messages.next()
             except GrammarError as error:
                 conversation.violation(direction, error.offset, error.reason, error.path)
-                self._end(direction)
+                direction.end()
                 return
             if message is None:
                 if not messages.pending:
@@ -705,7 +712,7 @@ class Analyzer:
                     limit = self._options.connection_limit
                     reason = f"more than {limit} bytes would be held for this connection"
                     conversation.violation(direction, direction.records.offset, reason)
-                    self._end(direction)
+                    direction.end()
                 return
             if conversation.message(direction, message) is None and messages.pending:
                 # Where it says that it ends cannot be trusted.

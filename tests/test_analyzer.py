@@ -440,6 +440,38 @@ def test_a_message_too_long_to_wait_for_ends_its_direction() -> None:
 # Malformed messages
 
 
+END = "connection_state_remove"
+
+
+def test_the_end_of_a_connection_comes_after_all_that_was_heard_of_it() -> None:
+    """Also where both directions end within a record."""
+    too_long = record("handshake", b"\x0b\xff\xff\xff")
+    chunks = [
+        (True, record("handshake", client_hello())),
+        (False, record("handshake", server_hello())),
+        (True, too_long),
+        (False, too_long),
+    ]
+    wanted = {END, "protocol_violation", "ssl_plaintext_data"}
+    found = analyze(chunks, wanted=wanted)
+    assert names(found)[-4:] == [
+        "ssl_plaintext_data",
+        "protocol_violation",
+        "ssl_plaintext_data",
+        END,
+    ]
+    assert names(found).count(END) == 1
+
+
+def test_a_connection_of_which_nothing_but_an_alert_was_heard_ends() -> None:
+    chunks = [(False, record("alert", b"\x02\x28"))]
+    assert names(analyze(chunks, wanted={END, "ssl_alert"})) == ["ssl_alert", END]
+
+
+def test_a_connection_of_which_nothing_was_heard_does_not_end() -> None:
+    assert names(analyze([(True, b"GET / HTTP/1.1\r\n\r\n")], wanted={END})) == []
+
+
 def test_a_malformed_extension_body_costs_its_event_only() -> None:
     hello = client_hello((10, b"\x00\x06\x00\x17"), (11, b"\x01\x00"))
     found = analyze([(True, record("handshake", hello))])

@@ -120,6 +120,11 @@ class _Flow(Known):
         return self.first.stream.started or self.first.peer.stream.started
 
     @property
+    def is_over(self) -> bool:
+        """Whether it has nothing more to say to those who have no secrets."""
+        return self.done or (self.analyzer is not None and self.analyzer.waits_for_secrets)
+
+    @property
     def held(self) -> int:
         """How many bytes of memory it holds besides what each takes, about."""
         analyzer = 0 if self.analyzer is None else _ANALYZER_SIZE + self.analyzer.held
@@ -303,10 +308,10 @@ class Connections:
             return False  # the answer to the SYN that was seen
         same = side.stream.next_seq is not None and not _differs(side.stream, seq)
         if flow.closed:
-            return flow.done or flow.started or not same
+            return flow.is_over or flow.started or not same
         if same or not flow.started:
             return False
-        if not flags & _ACK and (flow.done or self._clock.now - flow.seen > _REUSE_AFTER):
+        if not flags & _ACK and (flow.is_over or self._clock.now - flow.seen > _REUSE_AFTER):
             return True
         challenge = flow.challenge
         if challenge is not None and flags & _ACK and challenge.seqs.get(side.peer) == ack:

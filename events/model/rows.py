@@ -77,7 +77,7 @@ class SslSecretsKnown(Event, frozen=True):
 class ConnectionStateRemove(Event, frozen=True):
     """A connection is over: closed, silent for long, or given up. It is the last event of the connection.
 
-    Zeek has an event of this name for every connection. Here it is raised for those in which TLS was looked for, if
+    Zeek has an event of this name for every connection. Here it is raised for those in which TLS was found, if
     nothing else has said that they are over: `disable_analyzer_after_detection` ends a connection with `ssl_established`.
     Nor is it raised for what is open when a capture ends.
     """

@@ -77,6 +77,7 @@ class Secrets:
         "_arrivals",
         "_dtls",
         "_keylog",
+        "_of_handshake_before",
         "_registry",
         "_session_id",
         "_ticket",
@@ -103,6 +104,7 @@ class Secrets:
         self.agreement: Agreement | None = None
         self.unsupported = ""
         self._arrivals = 0
+        self._of_handshake_before = False  # whether there was any secret
         # What the client offers to resume.
         self._session_id = self._ticket = b""
         # The messages of a handshake, as long as they may go into its master secret.
@@ -149,6 +151,7 @@ class Secrets:
             self._keylog.remember(body["ticket"], self.agreement.session)
 
     def _client_hello(self, hello: Any) -> None:
+        self._of_handshake_before = self.ever_known()
         self.client_random = random_of(hello)
         self._session_id = hello["legacy_session_id"]
         self._ticket = extension_data(hello, _SESSION_TICKET) or b""
@@ -214,6 +217,10 @@ class Secrets:
         if self._keylog.knows(self.client_random):
             return True
         return self.agreement is not None and self.agreement.master() is not None
+
+    def ever_known(self) -> bool:
+        """Whether there has been any secret of the conversation; a handshake that is renegotiated has others."""
+        return self._of_handshake_before or self.known()
 
     def arrival(self) -> int:
         """A number that is greater each time."""

@@ -344,14 +344,18 @@ class _Line(ABC):
 
     def late(self) -> list[_Held]:
         """What has waited, if its secret has come; the first of it is what comes next then."""
-        if not self.held or self.current() is None:
+        if not self.held:
             return []
         known_now = self._secrets.known_now
-        if known_now == self._tried_with:
+        if known_now == self._tried_with or not self._may_be_read_now():
             return []
         held, self.held, self.held_size = self.held, [], 0
         self.low, self.high, self.unseen, self._missed = self._held_from
         return held
+
+    def _may_be_read_now(self) -> bool:
+        """Whether anything of what has waited may be read."""
+        return self.current() is not None
 
     def let_go(self) -> None:
         """Hold nothing, from now on."""
@@ -485,8 +489,20 @@ class _Line13(_Line):
             yield from super().take(record)
         elif self._level < APPLICATION and _is_plain(record):
             # Not encrypted, although what came before is: refused early data, or an alert before there are keys.
-            content = Content(record.type, record.fragment, record.offset)
-            yield Opened(self._is_client, record, content)
+            if self._secrets.known():
+                content = Content(record.type, record.fragment, record.offset)
+                yield Opened(self._is_client, record, content)
+            else:
+                # Without secrets nobody can tell it from what is encrypted.
+                self._hold(_Held(self._secrets.arrival(), record))
+
+    def _may_be_read_now(self) -> bool:
+        if super()._may_be_read_now():
+            return True
+        is_plain = any(
+            each.record is not None and each.record.type != _APPLICATION_DATA for each in self.held
+        )
+        return is_plain and self._secrets.known()
 
     def message(self, msg_type: int) -> None:
         ends = (
