@@ -102,8 +102,8 @@ def _parse(options: argparse.Namespace) -> Iterable[str]:
         return
     node, wrong = follow(name, schema, bytes_from(" ".join(words[1:]) or "-"), **context)
     yield from render(node)
-    if wrong is not None:
-        raise Problem(str(wrong))
+    if wrong:
+        raise Problem(*map(str, wrong))
 
 
 def _looked_at(data: bytes, context: dict[str, Any]) -> Iterable[str]:

@@ -6,7 +6,9 @@ What may live here: following a parse field by field, and printing what was foll
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import construct
@@ -76,17 +78,20 @@ class _Trail:
         return self.nodes[-1].start if self.elsewhere else position(stream)
 
 
+# That of the parse that is followed now. What is compressed is parsed in a context of its own, which could not say.
+_trail: ContextVar[_Trail] = ContextVar("trail")
+
+
 class _Followed(Subconstruct):  # type: ignore[misc]
     """A field or an element whose parse leaves a node behind."""
 
-    def __init__(self, subcon: Construct, told: Construct, trail: _Trail) -> None:
+    def __init__(self, subcon: Construct, told: Construct) -> None:
         super().__init__(subcon)
         self.name = subcon.name
         self.told = told
-        self.trail = trail
 
     def _parse(self, stream: Any, context: Any, path: str) -> Any:
-        trail = self.trail
+        trail = _trail.get()
         around = trail.nodes[-1]
         node = Node(self.name or f"[{len(around.children)}]", self.told, trail.position(stream))
         around.children.append(node)
@@ -103,29 +108,28 @@ class _Followed(Subconstruct):  # type: ignore[misc]
 class _Elsewhere(Subconstruct):  # type: ignore[misc]
     """Something that does not stand in the bytes that are followed."""
 
-    def __init__(self, subcon: Construct, trail: _Trail) -> None:
+    def __init__(self, subcon: Construct) -> None:
         super().__init__(subcon)
         self.name = subcon.name
-        self.trail = trail
 
     def _parse(self, stream: Any, context: Any, path: str) -> Any:
-        self.trail.elsewhere += 1
+        trail = _trail.get()
+        trail.elsewhere += 1
         try:
             return self.subcon._parsereport(stream, context, path)
         finally:
-            self.trail.elsewhere -= 1
+            trail.elsewhere -= 1
 
 
 class _Back(Subconstruct):  # type: ignore[misc]
     """Something that may not fit: what was followed of it then is forgotten."""
 
-    def __init__(self, subcon: Construct, trail: _Trail) -> None:
+    def __init__(self, subcon: Construct) -> None:
         super().__init__(subcon)
         self.name = subcon.name
-        self.trail = trail
 
     def _parse(self, stream: Any, context: Any, path: str) -> Any:
-        children = self.trail.nodes[-1].children
+        children = _trail.get().nodes[-1].children
         count = len(children)
         try:
             return self.subcon._parsereport(stream, context, path)
@@ -135,32 +139,38 @@ class _Back(Subconstruct):  # type: ignore[misc]
 
 
 class _FollowedChoice(OpenChoice):
-    trail: _Trail
-
     def schema(self, context: Any) -> Construct:
         found = super().schema(context)
-        return found if found is self.default else _followed(found, self.trail)
+        return found if found is self.default else _followed(found)
 
 
 class _FollowedBound(construct.LazyBound):  # type: ignore[misc]
-    trail: _Trail
-
     def _parse(self, stream: Any, context: Any, path: str) -> Any:
-        schema = _followed(self.subconfunc(), self.trail)
+        schema = _followed(self.subconfunc())
         return schema._parsereport(stream, deeper(context, stream, path), path)
 
 
-def _followed(schema: Construct, trail: _Trail) -> Construct:
-    """A copy of a schema whose fields and elements are followed."""
+_MAXIMUM_KEPT = 4096
 
-    def follow_part(part: Construct) -> Construct:
-        return _followed(part, trail)
+_copies: dict[Construct, Construct] = {}
 
+
+def _followed(schema: Construct) -> Construct:
+    """A copy of a schema whose fields and elements are followed; it is made at its first use."""
+    known = _copies.get(schema)
+    if known is None:
+        if len(_copies) >= _MAXIMUM_KEPT:  # of a program that makes schemas as it runs
+            _copies.clear()
+        known = _copies[schema] = _copy(schema)
+    return known
+
+
+def _copy(schema: Construct) -> Construct:
     of = shape(schema)
     clone: Any
     if isinstance(schema, Renamed) and schema.name and schema.name[:1].islower():
-        inner = watched(schema, with_parts(schema, follow_part))
-        return _Followed(inner, schema, trail)
+        inner = watched(schema, with_parts(schema, _followed))
+        return _Followed(inner, schema)
     if isinstance(of, Deferred):
         clone = object.__new__(_FollowedBound)
     elif isinstance(of, Open) and of.choice is schema:
@@ -174,19 +184,18 @@ def _followed(schema: Construct, trail: _Trail) -> Construct:
                 with_parts(
                     schema,
                     lambda part: (
-                        _Followed(follow_part(part), part, trail) if part is of.part else part
+                        _Followed(_followed(part), part) if part is of.part else part
                     ),
                 ),
             )
         if isinstance(of, Around) and of.elsewhere:
-            return with_parts(schema, lambda part: _Elsewhere(follow_part(part), trail))
+            return with_parts(schema, lambda part: _Elsewhere(_followed(part)))
         if isinstance(of, Maybe | Select):
-            return with_parts(schema, lambda part: _Back(follow_part(part), trail))
+            return with_parts(schema, lambda part: _Back(_followed(part)))
         if isinstance(of, Sealed | Adapted | Text | Unknown):
             return guarded(schema)
-        return watched(schema, with_parts(schema, follow_part))
+        return watched(schema, with_parts(schema, _followed))
     clone.__dict__.update(vars(schema))
-    clone.trail = trail
     return clone
 
 
@@ -199,7 +208,7 @@ def _is_code(schema: Construct) -> bool:
 
 def follow(
     name: str, schema: Construct, data: bytes, **context: Any
-) -> tuple[Node, GrammarError | None]:
+) -> tuple[Node, list[GrammarError]]:
     """Parse, and see where each field stands.
 
     Args:
@@ -207,14 +216,27 @@ def follow(
         schema, data, context: as for `tlsgrammar.parse`.
 
     Returns:
-        The tree of what was parsed, and the error that ended it, if any.
+        The tree of what could be parsed, and all that is wrong, as `tlsgrammar.read` says it: what is malformed in a body
+        costs that body, anything else ends the parse.
     """
     root = Node(name, schema, 0)
-    followed = _followed(bare(schema), _Trail(root))
-    root.value, error = interpreted(name / followed, data, parameters(given(context)))
+    defects: list[GrammarError] = []
+    params = parameters({**given(context), "defects": defects})
+    token = _trail.set(_Trail(root))
+    try:
+        root.value, error = interpreted(_named(name, _followed(bare(schema))), data, params)
+    finally:
+        _trail.reset(token)
     if error is None:
         root.end = len(data)
-    return root, error
+    else:
+        defects.append(error)
+    return root, defects
+
+
+@lru_cache(maxsize=256)
+def _named(name: str, schema: Construct) -> Construct:
+    return Renamed(schema, newname=name)
 
 
 def render(node: Node, depth: int = 0, **context: Any) -> Iterator[str]:
