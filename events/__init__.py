@@ -1,9 +1,9 @@
 """The SSL/TLS events of Zeek (formerly Bro), from bytes or from captures.
 
->>> import events
->>> alert = events.Analyzer().deliver(bytes.fromhex("15030100020228"), is_orig=True)[0]
->>> alert.name, alert.is_orig, alert.level, alert.desc
-('ssl_alert', True, 2, 40)
+    >>> import events
+    >>> alert = events.Analyzer().deliver(bytes.fromhex("15030100020228"), is_orig=True)[0]
+    >>> alert.name, alert.is_orig, alert.level, alert.desc
+    ('ssl_alert', True, 2, 40)
 """
 
 from typing import TYPE_CHECKING

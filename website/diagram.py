@@ -128,16 +128,14 @@ def _path(path: str, kind: str = "arrow") -> str:
 
 
 def _past(start: _Place, end: _Place, places: Collection[_Place]) -> Iterator[_Point]:
-    """The way past the boxes of the rows between, as straight as they allow."""
+    """The way past the boxes of the rows between, with as few bends as they allow."""
+    reach = _WIDTH / 2 + _CLEAR
+    x = start.x
     for y in sorted({place.y for place in places if start.y < place.y < end.y}):
-        straight = start.x + (end.x - start.x) * (y - start.y) / (end.y - start.y)
-        here = sorted(place.x for place in places if place.y == y)
-        reach = _WIDTH / 2 + _CLEAR
-        free = [straight, *(x + side for x in here for side in (-reach, reach))]
-        x = min(
-            (x for x in free if all(abs(x - other) >= reach for other in here)),
-            key=lambda x: abs(x - straight),
-        )
+        here = [place.x for place in places if place.y == y]
+        ways = [x, *(other + side for other in here for side in (-reach, reach))]
+        free = [way for way in ways if all(abs(way - other) >= reach for other in here)]
+        _, _, x = min((abs(way - x), abs(way - end.x), way) for way in free)
         yield _Point(x, y - _CLEAR)
         yield _Point(x, y + _HEIGHT + _CLEAR)
 
@@ -156,8 +154,12 @@ def listed() -> str:
     found = arrows()
     rows = []
     for box in (box for row in ROWS for box in row):
-        several = sorted({other.name for one, other in found if one is box and one.package == other.package})
-        below = sorted({other.name for one, other in found if one is box and one.package != other.package})
+        several = sorted(
+            {other.name for one, other in found if one is box and one.package == other.package}
+        )
+        below = sorted(
+            {other.name for one, other in found if one is box and one.package != other.package}
+        )
         modules = ", ".join(map(code, box.modules))
         rows.append((box.name, modules, ", ".join(several), ", ".join(below)))
     head = ("box", "modules", "imports of its package", "imports of tlsgrammar")

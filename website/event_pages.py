@@ -79,7 +79,7 @@ def page(structures: Structures) -> str:
     written = [_HEAD]
     made_of: dict[type, None] = {events.model.Connection: None}
     for group in groups():
-        title = first_sentence(group.module.__doc__ or "").rstrip(".")
+        title = first_sentence(group.module.__doc__ or "").partition(", ")[0].rstrip(".")
         written.append(f"## {escaped(title)} {{: #{group.name} }}\n")
         written.append(f"In Python, all of them are `events.{group.constant}`.\n")
         for kind in group.classes:

@@ -13,13 +13,11 @@ from typing import Any
 from construct import Construct
 
 from tlsgrammar.catalogue import ALIASES, reference_of
-from tlsgrammar.language.names import Names
-from tlsgrammar.language.shape import Named, Number, shape
 
 from . import names
 from .declared import declared
 from .markdown import code, escaped, first_sentence, link, linked_documents, relative, table
-from .structures import KINDS, PAGES, Listed, Role, Structures
+from .structures import KINDS, PAGES, Listed, Role, Structures, names_of
 
 __all__ = ["INDEX", "index", "page", "raised_on", "title_of", "written_role"]
 
@@ -43,9 +41,12 @@ def page(structures: Structures, path: str) -> str:
     module = PAGES[path]
     written = [f"# {_heading(module)}\n", *_introduction(module, path)]
     for listed in structures.on(path):
-        written += [f"## {escaped(listed.name)} {{: #{listed.name} }}\n", *_about(structures, listed)]
+        written += [
+            f"## {escaped(listed.name)} {{: #{listed.name} }}\n",
+            *_about(structures, listed),
+        ]
         written.append(declared(structures, listed) + "\n")
-        of_codes = _names_of(listed.schema)
+        of_codes = names_of(listed.schema)
         if of_codes is not None:
             target = relative(names.target(of_codes), path)
             written.append(link(f"All {len(of_codes)} names", target) + "\n")
@@ -59,7 +60,9 @@ def _heading(module: ModuleType) -> str:
 def _introduction(module: ModuleType, path: str) -> Iterator[str]:
     text = (module.__doc__ or "").strip()
     for paragraph in text.split("\n\n"):
-        is_heading = " ".join(paragraph.split()).rstrip(".") == first_sentence(module.__doc__ or "").rstrip(".")
+        is_heading = " ".join(paragraph.split()).rstrip(".") == first_sentence(
+            module.__doc__ or ""
+        ).rstrip(".")
         if not paragraph.startswith(_FOR_AUTHORS) and not (is_heading and "(" not in paragraph):
             yield linked_documents(" ".join(paragraph.split())) + "\n"
     name = module.__name__
@@ -95,14 +98,6 @@ def written_role(role: Role) -> str:
     if role.kind == "key exchange":
         where = f", {' and '.join(role.wheres)}"
     return f"{role.kind}{number} {code(role.entry.name)}{where}"
-
-
-def _names_of(schema: Construct) -> Names | None:
-    """The names of the code points that a structure is one of."""
-    of: Any = shape(schema)
-    while isinstance(of, Named):
-        of = shape(of.part)
-    return of.names if isinstance(of, Number) else None
 
 
 def raised_on(structures: Structures) -> dict[str, list[Listed | Role]]:
@@ -150,7 +145,11 @@ All code points and what they stand for: [code points](code-points.md). The name
 
 def _pages(structures: Structures) -> Iterator[str]:
     rows = [
-        (link(title_of(module), relative(path, INDEX)), str(len(structures.on(path))), _heading(module))
+        (
+            link(title_of(module), relative(path, INDEX)),
+            str(len(structures.on(path))),
+            _heading(module),
+        )
         for path, module in PAGES.items()
     ]
     yield table(("page", "structures", "what is there"), rows)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -48,16 +49,28 @@ def made() -> Mapping[str, Callable[[], str]]:
 
 def on_config(config: MkDocsConfig) -> None:
     """Put the pages into the navigation whose number the code decides: of the grammar, and of the API."""
-    sections: dict[str, list[dict[str, str]]] = {
+    pages = [(grammar.title_of(module), module, path) for path, module in PAGES.items()]
+    sections: dict[str, list[dict[str, Any]]] = {
         "Grammar": [
             {"Every structure": grammar.INDEX},
             {"Code points": code_points.PATH},
             {"Names of code points": names.PATH},
-            *({grammar.title_of(module): path} for path, module in PAGES.items()),
+            *({title: path} for title, module, path in pages if not _is_of_extensions(module)),
+            {
+                "Extensions": [
+                    {title: path} for title, module, path in pages if _is_of_extensions(module)
+                ]
+            },
         ],
         "API": [{module.__name__: path} for path, module in reference.PAGES.items()],
     }
-    config.nav = [{name: sections[name]} if name in sections else item for name, item in _named(config.nav)]
+    config.nav = [
+        {name: sections[name]} if name in sections else item for name, item in _named(config.nav)
+    ]
+
+
+def _is_of_extensions(module: ModuleType) -> bool:
+    return module.__name__.startswith("tlsgrammar.extensions.")
 
 
 def _named(nav: Any) -> Iterator[tuple[str, Any]]:
@@ -84,7 +97,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     sources = {site: file for file, site in FILES.items()}
     source = sources.get(path, f"docs/{path}")
     try:
-        text = with_links(markdown, source, path, lambda target: files.get_file_from_path(target) is not None)
+        text = with_links(
+            markdown, source, path, lambda target: files.get_file_from_path(target) is not None
+        )
         if _DIAGRAM in text:
             text = text.replace(_DIAGRAM, f'<div class="architecture">{diagram()}</div>')
             text = text.replace(_ARROWS, listed())

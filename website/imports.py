@@ -120,6 +120,7 @@ ROWS: tuple[tuple[Box, ...], ...] = (
 BOXES: Mapping[str, Box] = {module: box for row in ROWS for box in row for module in box.modules}
 """The box of each module."""
 
+
 class WrongDirectionError(Exception):
     """A module imports one that it must not, or has no place."""
 
@@ -150,7 +151,11 @@ def _name(path: Path) -> str:
 def _imported(tree: ast.AST, base: str) -> Iterator[str]:
     """The full names of what is imported; of those that are no modules, too."""
     for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+        if (
+            isinstance(node, ast.If)
+            and isinstance(node.test, ast.Name)
+            and node.test.id == "TYPE_CHECKING"
+        ):
             continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -204,7 +209,9 @@ def check(found: Mapping[tuple[Box, Box], frozenset[tuple[str, str]]]) -> None:
     """
     height = {box: index for index, row in enumerate(ROWS) for box in row}
     for (one, other), by in found.items():
-        if height[one] > height[other] or (height[one] == height[other] and _leads(found, other, one)):
+        if height[one] > height[other] or (
+            height[one] == height[other] and _leads(found, other, one)
+        ):
             several = ", ".join(f"{module} imports {imported}" for module, imported in sorted(by))
             raise WrongDirectionError(f"{one.name} must not import {other.name}: {several}")
 

@@ -38,6 +38,8 @@ def page() -> str:
     for of, name in sorted(_known().items(), key=lambda item: item[1]):
         written.append(f"## {of.title} {{: #{name} }}\n")
         written.append(f"`tlsgrammar.names.{name.upper()}`\n")
-        rows = [(f"0x{number:0{of.digits}x}", str(number), code(of[number])) for number in sorted(of)]
+        rows = [
+            (f"0x{number:0{of.digits}x}", str(number), code(of[number])) for number in sorted(of)
+        ]
         written.append(table(("", "code point", "name"), rows))
     return "\n".join(written)

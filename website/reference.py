@@ -20,7 +20,7 @@ import tlsgrammar.language
 import tlsgrammar.language.strategies
 from events.model import Event
 
-from . import event_pages, grammar
+from . import event_pages
 from .markdown import code, link, relative
 from .structures import Structures
 
@@ -51,7 +51,9 @@ def page(structures: Structures, path: str) -> str:
             written.append(_directive(f"{name}.{public}", {}))
         else:
             kind, target = found
-            elsewhere.setdefault(kind, []).append(link(code(public), target) if target else code(public))
+            elsewhere.setdefault(kind, []).append(
+                link(code(public), target) if target else code(public)
+            )
     written += [f"## {kind}\n\n{', '.join(links)}\n" for kind, links in elsewhere.items()]
     return "\n".join(written)
 

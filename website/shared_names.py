@@ -12,7 +12,9 @@ from griffe import Docstring, Extension, Object
 
 __all__ = ["SharedNames", "one_by_one"]
 
-_SHARED = re.compile(r"^(?P<indent> {4})(?P<names>\w+(?:,\s+\w+)+): (?P<text>.*(?:\n {5,}\S.*)*)", re.MULTILINE)
+_SHARED = re.compile(
+    r"^(?P<indent> {4})(?P<names>\w+(?:,\s+\w+)+):(?P<text>(?: .*)?(?:\n {5,}\S.*)*)", re.MULTILINE
+)
 
 
 def one_by_one(docstring: str) -> str:
@@ -20,7 +22,7 @@ def one_by_one(docstring: str) -> str:
 
     def each(found: re.Match[str]) -> str:
         names = re.split(r",\s+", found["names"])
-        return "\n".join(f"{found['indent']}{name}: {found['text']}" for name in names)
+        return "\n".join(f"{found['indent']}{name}:{found['text']}" for name in names)
 
     return _SHARED.sub(each, docstring)
 

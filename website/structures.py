@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from construct import Construct
 
@@ -28,9 +28,10 @@ from tlsgrammar import (
 from tlsgrammar.catalogue import Catalogue
 from tlsgrammar.extensions import extension
 from tlsgrammar.language.declaration import type_name
+from tlsgrammar.language.names import Names
 from tlsgrammar.language.open_types import Entry
 from tlsgrammar.language.presentation import Structure
-from tlsgrammar.language.shape import Deferred, Number, Open, parts, shape
+from tlsgrammar.language.shape import Deferred, Named, Number, Open, parts, shape
 from tlsgrammar.registry import (
     CONTENT_TYPE,
     DEFAULT,
@@ -43,7 +44,7 @@ from tlsgrammar.registry import (
     Registry,
 )
 
-__all__ = ["KINDS", "PAGES", "Listed", "Role", "Structures"]
+__all__ = ["KINDS", "PAGES", "Listed", "Role", "Structures", "names_of"]
 
 # An extension is what it is for, so that its module comes first; then those of what extensions are for.
 _MODULES: tuple[ModuleType, ...] = (
@@ -141,12 +142,16 @@ class Structures:
         return {name: each for each in self.listed.values() for name in (each.name, *each.others)}
 
     def on(self, page: str) -> list[Listed]:
-        """The structures on a page: those that the module declares, in its order, and then what they are made of."""
+        """The structures on a page: those that the module declares, in its order, then types of code points."""
         order = list(_assigned(PAGES[page]))
         names = vars(PAGES[page])
         place = {id(names[name]): index for index, name in enumerate(order) if name in names}
         here = [each for each in self.listed.values() if each.page == page]
-        return sorted(here, key=lambda each: place.get(id(each.schema), len(place)))
+
+        def order_of(listed: Listed) -> tuple[bool, int]:
+            return names_of(listed.schema) is not None, place.get(id(listed.schema), len(place))
+
+        return sorted(here, key=order_of)
 
     def roles(self, schema: Construct) -> Iterator[Role]:
         """What a structure is registered as."""
@@ -220,6 +225,14 @@ class Structures:
             yield part
             if part not in self.catalogue.titles and not isinstance(part, Structure):
                 yield from self._unnamed_below(part)
+
+
+def names_of(schema: Construct) -> Names | None:
+    """The names of the code points that a structure is one of; None where it is something else."""
+    of: Any = shape(schema)
+    while isinstance(of, Named):
+        of = shape(of.part)
+    return of.names if isinstance(of, Number) else None
 
 
 def _is_of_a_document(name: str) -> bool:
