@@ -126,8 +126,8 @@ def attributes(doc: str) -> Mapping[str, str]:
     """What a docstring says of each attribute; those that are named together are said the same of."""
     _, _, section = doc.partition("Attributes:\n")
     found: dict[str, str] = {}
-    for each in re.split(r"\n(?= {4}\S)", section.rstrip()):
-        head, _, text = each.strip().partition(": ")
+    for each in filter(None, re.split(r"\n(?= {4}\S)", section.rstrip())):
+        head, _, text = each.strip().partition(":")
         for name in re.split(r",\s+", head):
             found[name] = " ".join(text.split())
     return found
