@@ -23,7 +23,7 @@ from tlsgrammar.language.declaration import declaration
 from website import event_pages, grammar
 from website.diagram import diagram
 from website.imports import BOXES, ROWS, Box, WrongDirectionError, arrows, check, implied, imports
-from website.links import BrokenLinkError, with_links
+from website.links import BrokenLinkError, with_links, with_sections
 from website.markdown import escaped, linked_documents, relative
 from website.structures import PAGES, Structures
 
@@ -222,6 +222,15 @@ def test_a_link_that_leads_nowhere_is_refused() -> None:
 def test_links_in_code_stay() -> None:
     text = "```python\nvalue[0](nowhere)\n```\n"
     assert with_links(text, "docs/x.md", "x.md", lambda _: False) == text
+
+
+def test_a_document_has_sections_of_others() -> None:
+    readme = "# A\n\n## Design\n\nThis [way](docs/a.md).\n\n## More\n\nNo.\n"
+    text = "Before\n<!-- from README.md: Design -->\nSee there.\n<!-- to here -->\nAfter"
+    made = with_sections(text, "x.md", lambda _: readme, lambda section, _: section.upper())
+    assert made == "Before\nTHIS [WAY](DOCS/A.MD).\nAfter"
+    with pytest.raises(BrokenLinkError, match=r"x\.md: README\.md has no section Design"):
+        with_sections(text, "x.md", lambda _: "", lambda section, _: section)
 
 
 def test_documents_are_linked() -> None:

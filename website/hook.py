@@ -21,7 +21,7 @@ import events.mapping  # registers what raises events
 from website import code_points, event_pages, grammar, names, reference
 from website.diagram import diagram, listed
 from website.imports import WrongDirectionError
-from website.links import FILES, BrokenLinkError, with_links
+from website.links import FILES, BrokenLinkError, with_links, with_sections
 from website.structures import PAGES, Structures
 
 __all__ = ["made", "on_config", "on_files", "on_page_markdown"]
@@ -95,11 +95,13 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     if path in made():
         return markdown
     sources = {site: file for file, site in FILES.items()}
-    source = sources.get(path, f"docs/{path}")
+
+    def mend(text: str, source: str) -> str:
+        return with_links(text, source, path, lambda target: target in files.src_uris)
+
     try:
-        text = with_links(
-            markdown, source, path, lambda target: files.get_file_from_path(target) is not None
-        )
+        text = mend(markdown, sources.get(path, f"docs/{path}"))
+        text = with_sections(text, path, lambda source: (_ROOT / source).read_text(), mend)
         if _DIAGRAM in text:
             text = text.replace(_DIAGRAM, f'<div class="architecture">{diagram()}</div>')
             text = text.replace(_ARROWS, listed())

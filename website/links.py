@@ -1,7 +1,11 @@
 """Links of the documents in the repository, on the site.
 
-What may live here: which page of the site a file of the repository is, and the links mended that say so. Links are written
-for readers of the repository: from one file to another.
+What may live here: which page of the site a file of the repository is, and the links mended that say so; and what one
+document has from another instead of a link. Links are written for readers of the repository: from one file to another.
+
+    <!-- from README.md: Design -->
+    [Design](../README.md#design) in the README says it.
+    <!-- to here -->
 """
 
 from __future__ import annotations
@@ -9,10 +13,11 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 from .markdown import relative
 
-__all__ = ["FILES", "BrokenLinkError", "with_links"]
+__all__ = ["FILES", "BrokenLinkError", "with_links", "with_sections"]
 
 FILES: Mapping[str, str] = {
     "CHANGELOG.md": "changes.md",
@@ -34,6 +39,12 @@ _SECTIONS: Mapping[str, str] = {
 _DOCS = "docs/"
 _LINK = re.compile(r"(\]\()(?!https?:|mailto:|#)([^()\s]+)(\))")
 _FENCE = re.compile(r"^(```.*?^```)", re.DOTALL | re.MULTILINE)
+
+
+_INCLUDED = re.compile(r"<!-- from (\S+): (.+?) -->.*?<!-- to here -->", re.DOTALL)
+
+
+Mend: TypeAlias = Callable[[str, str], str]
 
 
 class BrokenLinkError(Exception):
@@ -70,3 +81,26 @@ def with_links(text: str, source: str, page: str, exists: Callable[[str], bool])
     pieces = _FENCE.split(text)
     pieces[::2] = [_LINK.sub(mended, piece) for piece in pieces[::2]]
     return "".join(pieces)
+
+
+def with_sections(text: str, page: str, read: Callable[[str], str], mend: Mend) -> str:
+    """A document with the sections of others in the places that ask for them.
+
+    Args:
+        text: Markdown.
+        page: where it is, from the top of the site.
+        read: gives the text of a file, from the top of the repository.
+        mend: mends the links of a text that is from such a file.
+
+    Raises:
+        BrokenLinkError: there is no such section.
+    """
+
+    def section(found: re.Match[str]) -> str:
+        source, heading = found[1], found[2]
+        _, _, after = read(source).partition(f"\n## {heading}\n")
+        if not after:
+            raise BrokenLinkError(f"{page}: {source} has no section {heading}")
+        return mend(after.partition("\n## ")[0].strip(), source)
+
+    return _INCLUDED.sub(section, text)
