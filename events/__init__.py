@@ -1,5 +1,7 @@
 """The SSL/TLS events of Zeek (formerly Bro), from bytes or from captures.
 
+`Analyzer` takes bytes, `read_capture` takes captures, and both give events:
+
     >>> import events
     >>> alert = events.Analyzer().deliver(bytes.fromhex("15030100020228"), is_orig=True)[0]
     >>> alert.name, alert.is_orig, alert.level, alert.desc
