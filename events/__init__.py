@@ -19,6 +19,7 @@ from .model import (
     QUIC,
     ROWS,
     SECRETS,
+    STRUCTURES,
     Connection,
     ConnectionStateRemove,
     Event,
@@ -74,6 +75,7 @@ from .model import (
     SslServerSignature,
     SslSessionTicketHandshake,
     SslStapledOcsp,
+    SslStructure,
     X509Certificate,
 )
 from .not_read import NotRead
@@ -132,6 +134,7 @@ __all__ = [
     "Row",
     "Rows",
     "SECRETS",
+    "STRUCTURES",
     "SecondsSinceEpoch",
     "SignatureAndHashAlgorithm",
     "SslAlert",
@@ -174,6 +177,7 @@ __all__ = [
     "SslServerSignature",
     "SslSessionTicketHandshake",
     "SslStapledOcsp",
+    "SslStructure",
     "Text",
     "Workers",
     "X509Certificate",
