@@ -116,9 +116,7 @@ def declaration(
     return _Writer(titles or {}, registry).whole(schema)
 
 
-def field_declaration(
-    schema: Construct, name: str = "", registry: OpenTypes | None = None
-) -> str:
+def field_declaration(schema: Construct, name: str = "", registry: OpenTypes | None = None) -> str:
     """The declaration of a field, in one line.
 
     Args:

@@ -183,9 +183,7 @@ def _copy(schema: Construct) -> Construct:
                 schema,
                 with_parts(
                     schema,
-                    lambda part: (
-                        _Followed(_followed(part), part) if part is of.part else part
-                    ),
+                    lambda part: _Followed(_followed(part), part) if part is of.part else part,
                 ),
             )
         if isinstance(of, Around) and of.elsewhere:

@@ -13,7 +13,7 @@ from construct import Construct
 
 from tlsgrammar import Certificate, Handshake, Registry, sslv2
 from tlsgrammar.dtls import DTLSHandshake
-from tlsgrammar.language import GrammarError, read, repeated
+from tlsgrammar.language import read, repeated
 from tlsgrammar.language.presentation import Structure
 from tlsgrammar.names import HANDSHAKE_TYPES
 from tlsgrammar.picture import Fields, Picture
@@ -21,7 +21,6 @@ from tlsgrammar.quic import PACKETS, LongHeader
 from tlsgrammar.registry import CONTENT_TYPE
 
 from ...certificates import CertificateInfo
-from ...meanings import Time
 from ...model import SslStructure
 from .ladder import Encrypted, Ladder, Note, Plain, Step
 
@@ -78,7 +77,9 @@ class Drawing:
             steps.append(["note", None, None, f"{ladder.left_out} more steps are not shown", ""])
         return steps
 
-    def _step(self, step: Step | Encrypted | Plain | Note, start: float | None) -> Iterator[list[Any]]:
+    def _step(
+        self, step: Step | Encrypted | Plain | Note, start: float | None
+    ) -> Iterator[list[Any]]:
         ts = step.of.ts if isinstance(step, Step) else step.ts
         seconds = None if ts is None or start is None else round(ts - start, 6)
         match step:

@@ -13,19 +13,18 @@ from typing import Any, NamedTuple
 import msgspec
 
 from tlsgrammar import Registry
+from tlsgrammar.language.shape import taken_apart
 from tlsgrammar.picture import Page, page
 from tlsgrammar.registry import DEFAULT
 
 from ...model import Event
+from ...options import DEFAULT_DETAILS
 from ...rows import ConnectionRow, Rows, weaknesses
 from ...rows.rows import events_of
 from .drawing import Drawing
 from .ladder import HEARS, Ladder
 
-__all__ = ["DEFAULT_DETAILS", "Found", "Report", "found_in"]
-
-DEFAULT_DETAILS = 200
-"""So many connections are shown with their bytes, if nobody asks for another number."""
+__all__ = ["Found", "Report", "found_in"]
 
 # So many connections are listed; and so many that go on are kept, in number and in bytes.
 _MAXIMUM_ROWS = 100_000
@@ -112,7 +111,8 @@ class _Ladders:
 
     def _limit(self) -> None:
         if len(self._open) > _MAXIMUM_OPEN or (
-            len(self._open) % 256 == 0 and sum([x.size for x in self._open.values()]) > _MAXIMUM_HELD
+            len(self._open) % 256 == 0
+            and sum([x.size for x in self._open.values()]) > _MAXIMUM_HELD
         ):
             del self._open[next(iter(self._open))]
 
@@ -175,7 +175,7 @@ class Report:
         self._details = details
         self._drawing = Drawing(registry)
         self._rows: list[list[Any]] = []
-        self._steps: dict[int, list[list[Any]]] = {}
+        self._ladders: dict[int, Ladder] = {}
         self._left_out = 0
 
     def add(self, found: Found) -> None:
@@ -184,8 +184,8 @@ class Report:
         if len(self._rows) >= _MAXIMUM_ROWS and found.ladder is None:
             self._left_out += 1
             return
-        if found.ladder is not None and len(self._steps) < self._details:
-            self._steps[len(self._rows)] = self._drawing.steps(found.ladder)
+        if found.ladder is not None and len(self._ladders) < self._details:
+            self._ladders[len(self._rows)] = found.ladder
         weak = weaknesses(row)
         values = (*msgspec.structs.astuple(row), found.signature, weak)
         self._rows.append([self._told(value) for value in values])
@@ -204,11 +204,13 @@ class Report:
         Raises:
             ImportError: Jinja2 is not installed.
         """
+        with taken_apart():  # hundreds of structures have the same schemas
+            steps = {at: self._drawing.steps(ladder) for at, ladder in self._ladders.items()}
         data = {
             "fields": _FIELDS,
             "numbers": _NUMBERS,
             "rows": self._rows,
-            "steps": self._steps,
+            "steps": steps,
             "texts": self._drawing.fields.texts,
         }
         count = len(self._rows) + self._left_out
@@ -216,11 +218,10 @@ class Report:
             _PAGE,
             f"TLS connections of {_files_in_words(self._files)}",
             data,
-            files=self._files,
             made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
             count=count,
             listed=len(self._rows),
-            details=len(self._steps),
+            details=len(steps),
         )
 
 
