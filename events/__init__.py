@@ -21,6 +21,7 @@ from .model import (
     QUIC,
     ROWS,
     SECRETS,
+    STRUCTURES,
     Connection,
     ConnectionStateRemove,
     Event,
@@ -76,6 +77,7 @@ from .model import (
     SslServerSignature,
     SslSessionTicketHandshake,
     SslStapledOcsp,
+    SslStructure,
     X509Certificate,
 )
 from .not_read import NotRead
@@ -134,6 +136,7 @@ __all__ = [
     "Row",
     "Rows",
     "SECRETS",
+    "STRUCTURES",
     "SecondsSinceEpoch",
     "SignatureAndHashAlgorithm",
     "SslAlert",
@@ -176,6 +179,7 @@ __all__ = [
     "SslServerSignature",
     "SslSessionTicketHandshake",
     "SslStapledOcsp",
+    "SslStructure",
     "Text",
     "Workers",
     "X509Certificate",

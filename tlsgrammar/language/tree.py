@@ -40,7 +40,7 @@ from .shape import (
     with_parts,
 )
 
-__all__ = ["Node", "follow", "render"]
+__all__ = ["Node", "follow", "render", "told", "value_text"]
 
 _SHOWN = 32
 """How many bytes of a value are printed."""
@@ -183,9 +183,7 @@ def _copy(schema: Construct) -> Construct:
                 schema,
                 with_parts(
                     schema,
-                    lambda part: (
-                        _Followed(_followed(part), part) if part is of.part else part
-                    ),
+                    lambda part: _Followed(_followed(part), part) if part is of.part else part,
                 ),
             )
         if isinstance(of, Around) and of.elsewhere:
@@ -255,16 +253,19 @@ def _lines(node: Node, depth: int, registry: OpenTypes) -> Iterator[str]:
     if node.end == node.start and node.value is None:
         return
     text = f"{node.start:6}  {'  ' * depth}{node.name}"
-    lines = [line for child in _told(node) for line in _lines(child, depth + 1, registry)]
+    lines = [line for child in told(node) for line in _lines(child, depth + 1, registry)]
     if not lines or not isinstance(node.value, (dict, list, type(None))):
-        text += (
-            f": {_value(bare(node.schema), node.value, registry)}" if node.end is not None else ""
-        )
+        text += f": {value_text(node, registry)}" if node.end is not None else ""
     yield text
     yield from lines
 
 
-def _told(node: Node) -> list[Node]:
+def value_text(node: Node, registry: OpenTypes) -> str:
+    """The value of a field that was read to its end, with its name, as people read it."""
+    return _value(bare(node.schema), node.value, registry)
+
+
+def told(node: Node) -> list[Node]:
     """The children of a node that tell something: where a body was given, not its bytes too."""
     for child in node.children:
         of = shape(bare(child.schema))
