@@ -88,7 +88,10 @@ ROWS: tuple[tuple[Box, ...], ...] = (
             ),
         ),
     ),
-    (Box("tool", "python -m tlsgrammar", ("tlsgrammar.tool", "tlsgrammar.__main__"), 1),),
+    (
+        Box("tool", "python -m tlsgrammar", ("tlsgrammar.tool", "tlsgrammar.__main__"), 1),
+        Box("picture", "fields beside bytes", ("tlsgrammar.picture",), 2),
+    ),
     (
         Box("framing", "pieces to messages", ("tlsgrammar.framing",), 0),
         Box("catalogue", "every structure", ("tlsgrammar.catalogue",), 1),
