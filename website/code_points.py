@@ -31,7 +31,7 @@ def page(structures: Structures) -> str:
         written.append(f"## {title}\n")
         entries = structures.registry.entries(kind)
         is_numbered = any(isinstance(key, int) for key in entries)
-        head = ("code point", "name", "structure", "defined in", "events")
+        head = ("code", "name", "structure", "defined in", "events")
         rows = [_row(structures, kind, entries[key]) for key in sorted(entries)]
         start = 0 if is_numbered else 1
         written.append(table(head[start:], [row[start:] for row in rows]))

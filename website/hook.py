@@ -17,7 +17,6 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-import events.mapping  # registers what raises events
 from website import code_points, event_pages, grammar, names, reference
 from website.diagram import diagram, listed
 from website.imports import WrongDirectionError
@@ -35,7 +34,6 @@ _ARROWS = "<!-- arrows -->"
 @cache
 def made() -> Mapping[str, Callable[[], str]]:
     """What makes each page that is made, by where it is on the site."""
-    assert events.mapping
     structures = Structures()
     return {
         grammar.INDEX: partial(grammar.index, structures),

@@ -20,7 +20,7 @@ import tlsgrammar.language
 import tlsgrammar.language.strategies
 from events.model import Event
 
-from . import event_pages
+from . import code_points, event_pages, names, structures
 from .markdown import code, link, relative
 from .structures import Structures
 
@@ -35,10 +35,17 @@ PAGES: Mapping[str, ModuleType] = {
 }
 """The pages, and the module that each is about."""
 
+# Where modules are described that others name.
+_MODULES: Mapping[ModuleType, str] = {
+    tlsgrammar.extensions: code_points.PATH,
+    tlsgrammar.names: names.PATH,
+    **{module: path for pages in (structures.PAGES, PAGES) for path, module in pages.items()},
+}
+
 _INTERNAL = {"members": "false", "show_root_toc_entry": "false", "show_root_heading": "false"}
 
 
-def page(structures: Structures, path: str) -> str:
+def page(known: Structures, path: str) -> str:
     """The page of a module: what is public in it."""
     module = PAGES[path]
     name = module.__name__
@@ -46,7 +53,7 @@ def page(structures: Structures, path: str) -> str:
     elsewhere: dict[str, list[str]] = {}
     for public in sorted(module.__all__, key=str.casefold):
         thing = getattr(module, public)
-        found = _elsewhere(structures, thing, path)
+        found = _elsewhere(known, thing, path)
         if found is None:
             written.append(_directive(f"{name}.{public}", {}))
         else:
@@ -65,13 +72,13 @@ def _directive(name: str, options: Mapping[str, str]) -> str:
     return "".join(lines)
 
 
-def _elsewhere(structures: Structures, thing: object, path: str) -> tuple[str, str] | None:
+def _elsewhere(known: Structures, thing: object, path: str) -> tuple[str, str] | None:
     """What is not described here: what it is, and where it stands; None for what is."""
     if isinstance(thing, ModuleType):
-        target = f"reference/{thing.__name__}.md"
-        return "Modules", relative(target, path) if target in PAGES else ""
+        target = _MODULES.get(thing, "")
+        return "Modules", relative(target, path) if target else ""
     if isinstance(thing, Construct):
-        listed = structures.listed.get(thing)
+        listed = known.listed.get(thing)
         target = listed.target if listed else ""
         return "Structures", relative(target, path) if target else ""
     if inspect.isclass(thing) and issubclass(thing, Event) and thing is not Event:
