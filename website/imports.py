@@ -211,12 +211,17 @@ def check(found: Mapping[tuple[Box, Box], frozenset[tuple[str, str]]]) -> None:
         WrongDirectionError: one does not.
     """
     height = {box: index for index, row in enumerate(ROWS) for box in row}
-    for (one, other), by in found.items():
-        if height[one] > height[other] or (
-            height[one] == height[other] and _leads(found, other, one)
-        ):
-            several = ", ".join(f"{module} imports {imported}" for module, imported in sorted(by))
-            raise WrongDirectionError(f"{one.name} must not import {other.name}: {several}")
+    up = [(one, other) for one, other in found if height[one] > height[other]]
+    back = [
+        (one, other)
+        for one, other in found
+        if height[one] == height[other] and _leads(found, other, one)
+    ]
+    for one, other in (*up, *back):
+        several = ", ".join(
+            f"{module} imports {name}" for module, name in sorted(found[one, other])
+        )
+        raise WrongDirectionError(f"{one.name} must not import {other.name}: {several}")
 
 
 def implied(found: Mapping[tuple[Box, Box], object]) -> frozenset[tuple[Box, Box]]:
