@@ -19,7 +19,7 @@ from .errors import GrammarError
 from .guard import guarded, watched
 from .open_types import OpenChoice, OpenTypes, registry_of
 from .parameters import given
-from .presentation import deeper, position
+from .presentation import Structure, deeper, position
 from .shape import (
     Adapted,
     Around,
@@ -57,6 +57,7 @@ class Node:
             what it stands in where it has no bytes of its own: within bits, or decompressed.
         value: what it was parsed to.
         children: the fields and elements that it is made of.
+        structure: the structure that it turned out to be, where its schema leaves that open; None where nothing tells.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Node:
     end: int | None = None
     value: Any = None
     children: list[Node] = field(default_factory=list)
+    structure: Construct | None = None
 
 
 class _Trail:
@@ -89,6 +91,7 @@ class _Followed(Subconstruct):  # type: ignore[misc]
         super().__init__(subcon)
         self.name = subcon.name
         self.told = told
+        self.peeked = _peeked(told)
 
     def _parse(self, stream: Any, context: Any, path: str) -> Any:
         trail = _trail.get()
@@ -102,7 +105,31 @@ class _Followed(Subconstruct):  # type: ignore[misc]
             trail.nodes.pop()
         # Bits have no bytes of their own: theirs are those of what they stand in.
         node.end = node.start if trail.elsewhere else position(stream)
+        if node.end == node.start and node.value is not None and not trail.elsewhere:
+            node.end += self.peeked
         return node.value
+
+
+def _peeked(schema: Construct) -> int:
+    """How many bytes a field has that another one takes: a length that stands before what is so long."""
+    of = shape(bare(schema))
+    if not isinstance(of, Maybe) or of.when != "peek":
+        return 0
+    number = shape(bare(of.part))
+    return number.size or 0 if isinstance(number, Number) else 0
+
+
+class _Noted(Subconstruct):  # type: ignore[misc]
+    """A structure with a name, which says what the field is that it is parsed in."""
+
+    def __init__(self, subcon: Construct, told: Construct) -> None:
+        super().__init__(subcon)
+        self.name = subcon.name
+        self.told = told
+
+    def _parse(self, stream: Any, context: Any, path: str) -> Any:
+        _trail.get().nodes[-1].structure = self.told
+        return self.subcon._parsereport(stream, context, path)
 
 
 class _Elsewhere(Subconstruct):  # type: ignore[misc]
@@ -161,7 +188,10 @@ def _followed(schema: Construct) -> Construct:
     if known is None:
         if len(_copies) >= _MAXIMUM_KEPT:  # of a program that makes schemas as it runs
             _copies.clear()
-        known = _copies[schema] = _copy(schema)
+        known = _copy(schema)
+        if isinstance(schema, Structure):
+            known = _Noted(known, schema)
+        _copies[schema] = known
     return known
 
 

@@ -132,11 +132,14 @@ class Fields:
         not say.
         """
         is_field = node.name[:1].islower()
-        key = (node.schema, node.name if is_field else "")
+        schema = node.schema
+        if node.structure is not None and not reference_of(schema):
+            schema = node.structure
+        key = (schema, node.name if is_field else "")
         known = self._declared.get(key)
         if known is None:
-            declaration = field_declaration(node.schema, key[1], self._registry)
-            known = (self.number(declaration), reference_of(node.schema))
+            declaration = field_declaration(*key, self._registry)
+            known = (self.number(declaration), reference_of(schema))
             self._declared[key] = known
         return known[0], known[1] or outer
 

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
+from ..tool.one_line import on_one_line
 from .fields import Fields, Picture
 
 __all__ = ["Page", "page", "structure_page"]
@@ -50,7 +51,7 @@ def page(of: Page, title: str, data: Any, **values: Any) -> str:
 
     Args:
         of: what it is made of.
-        title: what it is called.
+        title: what it is called; what cannot be seen of it is escaped.
         data: what its scripts find as `DATA`: anything that JSON can hold.
         values: what its template takes besides.
 
@@ -67,7 +68,7 @@ def page(of: Page, title: str, data: Any, **values: Any) -> str:
     # An element with a script ends with the first `</script`, or does not where a comment begins in it.
     written = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
     text: str = loaded.get_template(of.template).render(
-        title=title,
+        title=on_one_line(title),
         version=__version__,
         policy=_POLICY.format(script=_hash(script), style=_hash(style)),
         style=Markup(style),

@@ -22,7 +22,7 @@ from tlsgrammar.registry import CONTENT_TYPE
 
 from ...certificates import CertificateInfo
 from ...model import SslStructure
-from .ladder import Encrypted, Ladder, Note, Plain, Step
+from .ladder import Encrypted, Note, Plain, Seen, Step
 
 __all__ = ["Drawing"]
 
@@ -66,15 +66,15 @@ class Drawing:
         self._by_title: dict[str, Construct] = {}
         self._kept: dict[tuple[Any, ...], Picture] = {}
 
-    def steps(self, ladder: Ladder) -> list[list[Any]]:
+    def steps(self, seen: Seen) -> list[list[Any]]:
         """The steps of a connection.
 
         Args:
-            ladder: what was collected of it.
+            seen: what was seen of it.
         """
-        steps = [made for step in ladder.steps for made in self._step(step, ladder.start)]
-        if ladder.left_out:
-            steps.append(["note", None, None, f"{ladder.left_out} more steps are not shown", ""])
+        steps = [made for step in seen.steps for made in self._step(step, seen.start)]
+        if seen.left_out:
+            steps.append(["note", None, None, f"{seen.left_out} more steps are not shown", ""])
         return steps
 
     def _step(

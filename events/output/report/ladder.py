@@ -31,7 +31,7 @@ from ...model import (
     X509Certificate,
 )
 
-__all__ = ["HEARS", "Encrypted", "Ladder", "Note", "Plain", "Step"]
+__all__ = ["HEARS", "Encrypted", "Ladder", "Note", "Plain", "Seen", "Step"]
 
 # So many steps are kept of a connection, and so many bytes of its structures and of its application data.
 _MAXIMUM_STEPS = 500
@@ -103,6 +103,20 @@ class Note(NamedTuple):
     is_wrong: bool = False
 
 
+class Seen(NamedTuple):
+    """What was seen of a connection, for whoever draws it.
+
+    Attributes:
+        start: when it began, in seconds since the epoch; None where nobody knows.
+        steps: what was sent, in order.
+        left_out: how many steps were too many.
+    """
+
+    start: float | None
+    steps: list[Step | Encrypted | Plain | Note]
+    left_out: int
+
+
 class Ladder:
     """What each side of a connection sent.
 
@@ -111,45 +125,46 @@ class Ladder:
         start: when the connection began, in seconds since the epoch; None where nobody knows.
 
     Attributes:
-        start: it.
-        steps: what was sent, in order.
         signature: the name of the scheme that the server signs with; None where it was not seen.
         violations: how many `protocol_violation` there were.
-        left_out: how many steps were too many.
         size: how many bytes of memory it takes, about.
     """
 
     __slots__ = (
         "_bytes",
         "_last",
+        "_left_out",
         "_registry",
-        "left_out",
+        "_start",
+        "_steps",
         "signature",
         "size",
-        "start",
-        "steps",
         "violations",
     )
 
     def __init__(self, registry: Registry, start: float | None) -> None:
         self._registry = registry
-        self.start = start
-        self.steps: list[Step | Encrypted | Plain | Note] = []
+        self._start = start
+        self._steps: list[Step | Encrypted | Plain | Note] = []
         self.signature: str | None = None
         self.violations = 0
-        self.left_out = 0
+        self._left_out = 0
         self.size = _STEP_SIZE
         self._bytes = 0
         # The last structure of each side.
         self._last: dict[bool, Step] = {}
 
+    def seen(self) -> Seen:
+        """What has been seen so far."""
+        return Seen(self._start, self._steps, self._left_out)
+
     def _add(self, step: Step | Encrypted | Plain | Note, size: int = 0) -> bool:
-        if len(self.steps) >= _MAXIMUM_STEPS or self._bytes + size > _MAXIMUM_BYTES:
-            self.left_out += 1
+        if len(self._steps) >= _MAXIMUM_STEPS or self._bytes + size > _MAXIMUM_BYTES:
+            self._left_out += 1
             return False
         self._bytes += size
         self.size += _STEP_SIZE + size
-        self.steps.append(step)
+        self._steps.append(step)
         return True
 
     # What is heard
@@ -195,7 +210,7 @@ class Ladder:
         self.signature = NameOfSignature().words(event.signature_and_hashalgorithm, self._registry)
 
     def encrypted(self, event: SslEncryptedData) -> None:
-        last = self.steps[-1] if self.steps else None
+        last = self._steps[-1] if self._steps else None
         if isinstance(last, Encrypted) and last.is_orig is event.is_orig:
             last.count += 1
             last.size += event.length
@@ -204,14 +219,14 @@ class Ladder:
 
     def decrypted(self, event: SslDecryptedData) -> None:
         size = len(event.data)
-        last = self.steps[-1] if self.steps else None
+        last = self._steps[-1] if self._steps else None
         if (
             isinstance(last, Encrypted)
             and (last.is_orig, last.count) == (event.is_orig, 1)
-            and isinstance(before := self.steps[-2] if len(self.steps) > 1 else None, Plain)
+            and isinstance(before := self._steps[-2] if len(self._steps) > 1 else None, Plain)
             and before.is_orig is event.is_orig
         ):
-            self.steps.pop()  # the record that hid them tells nothing more
+            self._steps.pop()  # the record that hid them tells nothing more
             last = before
         if isinstance(last, Plain) and last.is_orig is event.is_orig:
             last.count += 1
@@ -226,7 +241,7 @@ class Ladder:
         self.violations += 1
         step = self._last.get(event.is_orig)
         begin = 0 if step is None else step.of.offset
-        if step is not None and begin <= event.offset < begin + len(step.of.data):
+        if step is not None and begin <= event.offset <= begin + len(step.of.data):
             step.wrong.append(event)
         else:
             path = f"{event.path}: " if event.path else ""

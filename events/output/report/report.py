@@ -22,7 +22,7 @@ from ...options import DEFAULT_DETAILS
 from ...rows import ConnectionRow, Rows, weaknesses
 from ...rows.rows import events_of
 from .drawing import Drawing
-from .ladder import HEARS, Ladder
+from .ladder import HEARS, Ladder, Seen
 
 __all__ = ["Found", "Report", "found_in"]
 
@@ -44,12 +44,12 @@ class Found(NamedTuple):
 
     Attributes:
         row: what its row says.
-        ladder: what each side sent; None where there were too many.
+        seen: what each side sent; None where there were too many.
         signature: the name of the scheme that the server signs with; None where it was not seen.
     """
 
     row: ConnectionRow
-    ladder: Ladder | None
+    seen: Seen | None
     signature: str | None
 
 
@@ -134,7 +134,7 @@ class _Ladders:
         of_sound = self._details - min(of_wrong, len(wrong))
         for several, count in ((wrong, of_wrong), (sound, of_sound)):
             for at, (row, ladder) in enumerate(several):
-                yield Found(row, ladder if at < count else None, ladder.signature)
+                yield Found(row, ladder.seen() if at < count else None, ladder.signature)
 
 
 def _shown(path: str) -> str:
@@ -175,17 +175,17 @@ class Report:
         self._details = details
         self._drawing = Drawing(registry)
         self._rows: list[list[Any]] = []
-        self._ladders: dict[int, Ladder] = {}
+        self._seen: dict[int, Seen] = {}
         self._left_out = 0
 
     def add(self, found: Found) -> None:
         """Take a connection."""
         row = found.row
-        if len(self._rows) >= _MAXIMUM_ROWS and found.ladder is None:
+        if len(self._rows) >= _MAXIMUM_ROWS and found.seen is None:
             self._left_out += 1
             return
-        if found.ladder is not None and len(self._ladders) < self._details:
-            self._ladders[len(self._rows)] = found.ladder
+        if found.seen is not None and len(self._seen) < self._details:
+            self._seen[len(self._rows)] = found.seen
         weak = weaknesses(row)
         values = (*msgspec.structs.astuple(row), found.signature, weak)
         self._rows.append([self._told(value) for value in values])
@@ -205,7 +205,7 @@ class Report:
             ImportError: Jinja2 is not installed.
         """
         with taken_apart():  # hundreds of structures have the same schemas
-            steps = {at: self._drawing.steps(ladder) for at, ladder in self._ladders.items()}
+            steps = {at: self._drawing.steps(seen) for at, seen in self._seen.items()}
         data = {
             "fields": _FIELDS,
             "numbers": _NUMBERS,

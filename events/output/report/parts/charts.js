@@ -111,7 +111,7 @@ function timelineView(times, range, change) {
   );
   const limit = (label, which) => {
     const time = () => clock(first + (range[which] + which) * width);
-    const shown = element("output", {}, time());
+    const shown = element("span", {}, time());
     const input = element("input", {
       type: "range",
       min: 0,
