@@ -12,7 +12,7 @@ from html import escape
 from typing import NamedTuple
 
 from .imports import ROWS, Box, arrows, implied
-from .markdown import code, table
+from .markdown import code, escaped, table
 
 __all__ = ["diagram", "listed"]
 
@@ -161,7 +161,7 @@ def listed() -> str:
             {other.name for one, other in found if one is box and one.package != other.package}
         )
         modules = ", ".join(map(code, box.modules))
-        rows.append((box.name, modules, ", ".join(several), ", ".join(below)))
+        rows.append((escaped(box.name), modules, ", ".join(several), ", ".join(below)))
     head = ("box", "modules", "imports of its package", "imports of tlsgrammar")
     return table(head, rows)
 

@@ -88,8 +88,9 @@ ROWS: tuple[tuple[Box, ...], ...] = (
             ),
         ),
     ),
+    (Box("__main__", "python -m tlsgrammar", ("tlsgrammar.__main__",)),),
     (
-        Box("tool", "python -m tlsgrammar", ("tlsgrammar.tool", "tlsgrammar.__main__"), 1),
+        Box("tool", "its commands, consoles", ("tlsgrammar.tool",), 1),
         Box("picture", "fields beside bytes", ("tlsgrammar.picture",), 2),
     ),
     (
