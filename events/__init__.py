@@ -89,6 +89,7 @@ from .walk import Occasion, known_events, raises
 
 if TYPE_CHECKING:
     from . import arrow as arrow
+    from . import report as report
     from .capture.rows import read_connections
     from .capture.workers import Workers
     from .quic import QuicAnalyzer
@@ -224,7 +225,7 @@ _LATER = {
 }
 
 # These need libraries that few have: `from events import *` leaves them out.
-_MODULES = frozenset({"arrow", "rows"})
+_MODULES = frozenset({"arrow", "report", "rows"})
 
 
 def __getattr__(name: str) -> object:

@@ -29,6 +29,7 @@ from events import (
     QUIC,
     ROWS,
     SECRETS,
+    STRUCTURES,
     CertificateRow,
     Connection,
     ConnectionRow,
@@ -60,7 +61,7 @@ KINDS_OF_ROWS = (ConnectionRow, QuicRow, CertificateRow)
 
 
 # Those of all events that the library knows.
-EVENTS = (*DOCUMENTED, *OWN, *MODERN, *QUIC, *SECRETS, *ROWS)
+EVENTS = (*DOCUMENTED, *OWN, *MODERN, *QUIC, *SECRETS, *ROWS, *STRUCTURES)
 
 
 def types(kind: type[Any]) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def test_all_events() -> None:
         line["event"] for line in objects(run("--all-events", "--format", "json", TLS13).stdout)
     ]
     assert {"ssl_extension_key_share", "ssl_plaintext_data"} <= set(everything) - set(names)
-    on_request = {event.name for event in (*events.MODERN, *events.ROWS)}
+    on_request = {event.name for event in (*events.MODERN, *events.ROWS, *events.STRUCTURES)}
     assert [name for name in everything if name not in on_request] == names
     text = run("--all-events", str(DATA / "tls13-early-data.pcap")).stdout.decode()
     assert "signature_algorithms=[ecdsa_secp256r1_sha256," in text

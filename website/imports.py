@@ -59,7 +59,7 @@ ROWS: tuple[tuple[Box, ...], ...] = (
     (
         Box("capture", "packets to connections", ("events.capture",), 1),
         Box("rows", "a row per connection", ("events.rows",), 2),
-        Box("output", "text, JSON, tables", ("events.output", "events.arrow"), 3),
+        Box("output", "text, JSON, tables", ("events.output", "events.arrow", "events.report"), 3),
     ),
     (
         Box("streams", "TLS in TCP", ("events.streams",), 0),

@@ -58,7 +58,10 @@ WANTED = events_of((ConnectionRow,)) | {kind.name for kind in HEARS}
 
 
 def found_in(
-    path: str, events: Iterable[Event], details: int = DEFAULT_DETAILS, registry: Registry = DEFAULT
+    path: str,
+    events: Iterable[Event],
+    details: int = DEFAULT_DETAILS,
+    registry: Registry | None = None,
 ) -> Iterator[Found]:
     """The connections that are found in a capture, each once its row is complete; those in detail at the end.
 
@@ -67,8 +70,9 @@ def found_in(
         events: those of `WANTED`.
         details: how many are kept in detail: half of them are the first ones of which something is malformed, as far as there
             are such, the others the first ones.
-        registry: has the names.
+        registry: has the names; the default one where it is None.
     """
+    registry = DEFAULT if registry is None else registry
     rows = Rows((ConnectionRow,), extensions=registry, file=_shown(path))
     ladders = _Ladders(details, registry)
     for event in events:
