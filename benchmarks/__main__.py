@@ -146,6 +146,17 @@ def _rows(runs: int) -> Iterator[Row]:
         yield Row("their size", "as JSON", figure, "0.1")
 
 
+def _report(runs: int) -> Iterator[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder) / "report.html"
+        html = [*TLS_CONNECTIONS, "--html", str(page), str(HANDSHAKES)]
+        rows = [*TLS_CONNECTIONS, "--format", "json", str(HANDSHAKES)]
+        pair, peak = processes(html, rows, runs)
+        what = f"report of 2,000 connections, 200 in detail; our peak {peak:.0f} MB"
+        yield Row(what, "their rows as JSON", _times(pair, 1, "s"), "2")
+        yield Row("its size", "", f"{page.stat().st_size / 1e6:.2f} MB", "5 MB")
+
+
 def _tshark_version() -> str:
     version = subprocess.run(["tshark", "--version"], capture_output=True, text=True, check=True)
     return " ".join(version.stdout.split()[:3]).strip(".")
@@ -244,6 +255,7 @@ PARTS: dict[str, Callable[[int], Iterator[Row]]] = {
     "quic": _quic,
     "connections": _many_connections,
     "rows": _rows,
+    "report": _report,
     "jobs": _jobs,
     "reading": _reading,
     # Last: a process that is started by one with all these libraries in memory counts them as its own peak.
