@@ -35,6 +35,12 @@ function filled(made, attributes, children) {
   return made;
 }
 
+// A text that may be broken behind its underscores, as names of cipher suites want to be.
+function breakable(text) {
+  const parts = String(text).split("_");
+  return parts.flatMap((part, at) => (at < parts.length - 1 ? [`${part}_`, element("wbr")] : [part]));
+}
+
 function plural(count, one, many = `${one}s`) {
   return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 }

@@ -76,7 +76,7 @@ function chartView(chart, counts, chosen, choose, isWide, widen) {
               click: () => choose(value),
             },
             length,
-            element("span", { class: "what" }, value),
+            element("span", { class: "what" }, breakable(value)),
             element("span", { class: "count" }, count.toLocaleString("en")),
           ),
         );

@@ -30,7 +30,7 @@ function stepView(step) {
     isOrig === null ? null : element("span", { class: "hidden-text" }, isOrig ? "from the client: " : "from the server: "),
     kind === "structure" || kind === "decrypted" ? element("strong", {}, step[STEP.label]) : step[STEP.label],
     step[STEP.about] ? element("span", { class: "kind" }, ` ${step[STEP.about]}`) : null,
-    picture ? element("span", { class: "kind" }, `, ${plural(picture[1], "byte")}`) : null,
+    picture && kind !== "data" ? element("span", { class: "kind" }, `, ${plural(picture[1], "byte")}`) : null,
     BADGES[kind] ? [" ", element("span", { class: "badge" }, BADGES[kind])] : null,
     wrong.length || kind === "wrong" ? [" ", element("span", { class: "badge wrong" }, "malformed")] : null,
   );
@@ -41,7 +41,7 @@ function stepView(step) {
   const seconds = step[STEP.seconds];
   return element(
     "li",
-    { class: `step ${kind} ${from}` },
+    { class: `step is-${kind} ${from}` },
     element("time", {}, seconds === null ? "" : `${seconds < 0 ? "−" : "+"}${Math.abs(seconds).toFixed(6)}`),
     picture || wrong.length || certificates.length
       ? details(line, () => inside(step, picture, wrong, certificates))

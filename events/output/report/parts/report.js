@@ -242,7 +242,7 @@ function rowView(row) {
     { class: state.opened.has(row.number) ? "opened" : null },
     element("td", {}, toggle),
     COLUMNS.slice(1).map((column) =>
-      element("td", { class: column.isBad && column.of(row) ? "bad" : null }, column.of(row) ?? ""),
+      element("td", { class: column.isBad && column.of(row) ? "bad" : null }, breakable(column.of(row) ?? "")),
     ),
   );
   return state.opened.has(row.number) ? [line, detailView(row, id)] : [line];
