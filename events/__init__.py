@@ -8,7 +8,7 @@
 
 from typing import TYPE_CHECKING
 
-from .capture import CaptureError, read_capture, read_captures
+from .capture import CaptureError, LiveCapture, capture_live, read_capture, read_captures
 from .certificates import CertificateInfo
 from .datagrams import DatagramAnalyzer
 from .fingerprints import ja3, ja3s, ja4, ja4_r, ja4_ro
@@ -85,6 +85,7 @@ from .walk import Occasion, known_events, raises
 
 if TYPE_CHECKING:
     from . import arrow as arrow
+    from .capture.live import list_interfaces
     from .capture.rows import read_connections
     from .capture.workers import Workers
     from .quic import QuicAnalyzer
@@ -109,6 +110,7 @@ __all__ = [
     "DatagramAnalyzer",
     "Event",
     "KeyLog",
+    "LiveCapture",
     "MODERN",
     "Meaning",
     "NotRead",
@@ -177,6 +179,7 @@ __all__ = [
     "Text",
     "Workers",
     "X509Certificate",
+    "capture_live",
     "ja3",
     "ja3s",
     "ja4",
@@ -185,6 +188,7 @@ __all__ = [
     "json_line",
     "json_lines",
     "known_events",
+    "list_interfaces",
     "raises",
     "read_capture",
     "read_captures",
@@ -203,6 +207,7 @@ def __dir__() -> list[str]:
 _LATER = {
     "QuicAnalyzer": ".quic",
     "Workers": ".capture.workers",
+    "list_interfaces": ".capture.live",
     "read_connections": ".capture.rows",
     **dict.fromkeys(
         (

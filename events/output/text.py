@@ -13,10 +13,11 @@ from tlsgrammar.registry import DEFAULT, Registry
 from tlsgrammar.tool.one_line import on_one_line
 
 from ..declarations import Declared, has_names, named_items, parameters
+from ..meanings import PossibleTime
 from ..model import Event, address
 from .digits import MANY_BITS
 
-__all__ = ["text_line", "text_lines"]
+__all__ = ["parameter_texts", "text_line", "text_lines", "time_text"]
 
 _BYTES = (bytes, bytearray, memoryview)
 _LISTS = (list, tuple, Set)
@@ -49,7 +50,8 @@ def _digits(value: int) -> str:
     return f"{value:d}" if value.bit_length() <= MANY_BITS else f"{value:#x}"
 
 
-def _time(ts: float | None) -> str:
+def time_text(ts: float | None) -> str:
+    """A time in seconds since the epoch as people read it."""
     if ts is None:
         return "-"
     try:
@@ -59,13 +61,25 @@ def _time(ts: float | None) -> str:
     return time.isoformat(timespec="microseconds") + "Z"
 
 
+def parameter_texts(event: Event, registry: Registry) -> list[tuple[str, str]]:
+    """The names of the parameters of an event, and their values as people read them. They may have more than one line."""
+    texts = []
+    for field, declared in parameters(type(event)):
+        value = getattr(event, field)
+        text = None
+        if isinstance(declared.meaning, PossibleTime):
+            text = declared.meaning.words_at(event.ts, value, registry)
+        texts.append((field, _readable(value, declared, registry) if text is None else text))
+    return texts
+
+
 def text_line(event: Event, *, extensions: Registry | None = None) -> bytes:
     """An event as a line for people, with names instead of numbers, without the end of the line.
 
     What a number means is said by the declaration of the event, such as `Annotated[int, names.ALERT_LEVELS]`; one of
     which nothing is said is printed as it is. Bytes are lowercase hexadecimal, unless they are declared as `Text`. What
     is not printable in text is escaped. `-` is what is not known. A time that is in no year from 1 to 9999, or no number, is
-    printed as the number that it is.
+    printed as the number that it is; so is `possible_ts`, unless it is within a day of the time of its event.
 
     Args:
         event: the event.
@@ -73,14 +87,9 @@ def text_line(event: Event, *, extensions: Registry | None = None) -> bytes:
     """
     registry = DEFAULT if extensions is None else extensions
     c = event.c
-    written = " ".join(
-        [
-            f"{field}={_readable(getattr(event, field), declared, registry)}"
-            for field, declared in parameters(type(event))
-        ]
-    )
+    written = " ".join([f"{field}={text}" for field, text in parameter_texts(event, registry)])
     line = (
-        f"{_time(event.ts)} {c.uid or '-'} {address(c.orig_h, c.orig_p)} > {address(c.resp_h, c.resp_p)} "
+        f"{time_text(event.ts)} {c.uid or '-'} {address(c.orig_h, c.orig_p)} > {address(c.resp_h, c.resp_p)} "
         f"{event.name} {written}"
     )
     return on_one_line(line.rstrip()).encode()
