@@ -5,13 +5,15 @@ like it, so that a character is as wide as another.
 
     192.0.2.1:49152 > 198.51.100.2:443  tcp  2023-11-14T22:13:20.000000Z  CLxw6g2QHD7hNJVTjf
       +0.003000 ssl_extension_server_name is_orig=true names=[server.example]
-      +0.003000 ssl_client_hello version=TLSv12 possible_ts=1893498123 client_random=6b1f02a0… session_id= ciphers=[…
+      +0.003000 ssl_client_hello version=TLSv12 possible_ts=1893498123 client_random=6b1f02a0… session_id=
+                  ciphers=[TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384…
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from tlsgrammar.registry import DEFAULT, Registry
 from tlsgrammar.tool.one_line import on_one_line
@@ -23,9 +25,11 @@ from .text import parameter_texts, time_text
 __all__ = ["Grouped"]
 
 _BAD = (ProtocolViolation, ReporterError, SslAlert)
-# Bytes are cut to so many digits before anything else is cut; anything else to so many characters before the line is.
+# Bytes are cut to so many digits before anything else is cut; anything else to so many characters before an event gets more
+# than a line: more than the name of any cipher suite has.
 _DIGITS = 8
-_CHARACTERS = 16
+_LONG = 16  # fewer digits are cut to no fewer
+_CHARACTERS = 48
 # Of so many connections it is known that they have had a heading; others have it again.
 _MANY = 10_000
 _HEXADECIMAL = frozenset("0123456789abcdef")
@@ -99,25 +103,40 @@ class Grouped:
         return f"{painted(text, BOLD if self._color else '')}\n"
 
     def _line(self, event: Event, texts: Sequence[tuple[str, str]], began: float | None) -> str:
-        before = f"  {_since(began, event.ts)} "
-        name = event.name
-        width = self._width
+        before, name = f"  {_since(began, event.ts)} ", event.name
         cells = [(field, on_one_line(text)) for field, text in texts]
-        if width is not None:
-            room = width - len(before) - len(name) - sum(len(field) + 2 for field, _ in cells)
-            fitting = _fitting([text for _, text in cells], room)
-            cells = [(field, text) for (field, _), text in zip(cells, fitting, strict=True)]
-        after = "".join([f" {field}={text}" for field, text in cells])
-        line = _cut(f"{before}{name}{after}", width)
-        if not self._color:
-            return f"{line}\n"
-        color = RED if isinstance(event, _BAD) else CYAN
-        end = len(before) + len(name)
-        return f"{before}{painted(line[len(before) : end], color)}{line[end:]}\n"
+        indent = " " * (len(before) + 2)
+        first, *more = _lines(f"{before}{name}", cells, indent, self._width)
+        if self._color:
+            color = RED if isinstance(event, _BAD) else CYAN
+            end = len(before) + len(name)
+            first = f"{before}{painted(first[len(before) : end], color)}{first[end:]}"
+        return "".join([f"{line}\n" for line in (first, *more)])
 
 
 def _since(began: float | None, ts: float | None) -> str:
     return "-" if began is None or ts is None else f"{ts - began:+.6f}"
+
+
+def _lines(
+    head: str, cells: Sequence[tuple[str, str]], indent: str, width: int | None
+) -> list[str]:
+    """An event on one line, if that can be; else the parameters for which there is no room stand on lines of their own."""
+    fields = [f" {field}=" for field, _ in cells]
+    texts: Sequence[str] = [text for _, text in cells]
+    if width is not None:
+        texts = _fitting(texts, width - len(head) - sum(map(len, fields)))
+    lines = [head]
+    for field, text in zip(fields, texts, strict=True):
+        needed = len(field) + len(text)
+        # What does not fit on a line anyway may as well begin on this one.
+        if width is not None and len(lines[-1]) + min(needed, width // 2) > width:
+            lines[-1] = _cut(lines[-1], width)
+            lines.append(indent + field.lstrip() + text)
+        else:
+            lines[-1] += field + text
+    lines[-1] = _cut(lines[-1], width)
+    return lines
 
 
 def _fitting(texts: Sequence[str], room: int) -> Sequence[str]:
@@ -126,15 +145,22 @@ def _fitting(texts: Sequence[str], room: int) -> Sequence[str]:
         return texts
     leasts = [_DIGITS + 1 if _is_long_hexadecimal(text) else len(text) for text in texts]
     if _length(texts, leasts, 0) > room:
-        leasts = [min(least, _CHARACTERS) for least in leasts]
+        texts = _cut_to(texts, leasts)
+        leasts = [min(len(text), _CHARACTERS) for text in texts]
+        if _length(texts, leasts, 0) > room:
+            return texts
     # As long as the longest may be: the last length with which all of them fit.
-    longest = max(map(len, texts))
-    limit = bisect_right(range(longest), room, key=lambda each: _length(texts, leasts, each)) - 1
-    return [_cut(text, max(limit, least)) for text, least in zip(texts, leasts, strict=True)]
+    lengths = range(1 + max(map(len, texts)))
+    limit = bisect_right(lengths, room, key=partial(_length, texts, leasts)) - 1
+    return _cut_to(texts, [max(limit, least) for least in leasts])
+
+
+def _cut_to(texts: Sequence[str], widths: Sequence[int]) -> Sequence[str]:
+    return [_cut(*each) for each in zip(texts, widths, strict=True)]
 
 
 def _is_long_hexadecimal(text: str) -> bool:
-    return len(text) > _CHARACTERS and _HEXADECIMAL.issuperset(text)
+    return len(text) > _LONG and _HEXADECIMAL.issuperset(text)
 
 
 def _length(texts: Sequence[str], leasts: Sequence[int], limit: int) -> int:
