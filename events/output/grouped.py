@@ -102,11 +102,11 @@ class Grouped:
         text = _cut(on_one_line("  ".join(parts)), self._width)
         return f"{painted(text, BOLD if self._color else '')}\n"
 
-    def _line(self, event: Event, texts: Sequence[tuple[str, str]], began: float | None) -> str:
+    def _line(self, event: Event, parameters: Sequence[str], began: float | None) -> str:
         before, name = f"  {_since(began, event.ts)} ", event.name
-        cells = [(field, on_one_line(text)) for field, text in texts]
+        texts = [on_one_line(text) for text in parameters]
         indent = " " * (len(before) + 2)
-        first, *more = _lines(f"{before}{name}", cells, indent, self._width)
+        first, *more = _lines(f"{before}{name}", texts, indent, self._width)
         if self._color:
             color = RED if isinstance(event, _BAD) else CYAN
             end = len(before) + len(name)
@@ -118,12 +118,11 @@ def _since(began: float | None, ts: float | None) -> str:
     return "-" if began is None or ts is None else f"{ts - began:+.6f}"
 
 
-def _lines(
-    head: str, cells: Sequence[tuple[str, str]], indent: str, width: int | None
-) -> list[str]:
+def _lines(head: str, parameters: Sequence[str], indent: str, width: int | None) -> list[str]:
     """An event on one line, if that can be; else the parameters for which there is no room stand on lines of their own."""
-    fields = [f" {field}=" for field, _ in cells]
-    texts: Sequence[str] = [text for _, text in cells]
+    pairs = [parameter.partition("=") for parameter in parameters]
+    fields = [f" {field}=" for field, _, _ in pairs]
+    texts: Sequence[str] = [text for _, _, text in pairs]
     if width is not None:
         texts = _fitting(texts, width - len(head) - sum(map(len, fields)))
     lines = [head]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Set
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from tlsgrammar.registry import DEFAULT, Registry
@@ -61,16 +62,28 @@ def time_text(ts: float | None) -> str:
     return time.isoformat(timespec="microseconds") + "Z"
 
 
-def parameter_texts(event: Event, registry: Registry) -> list[tuple[str, str]]:
-    """The names of the parameters of an event, and their values as people read them. They may have more than one line."""
-    texts = []
-    for field, declared in parameters(type(event)):
-        value = getattr(event, field)
-        text = None
-        if isinstance(declared.meaning, PossibleTime):
-            text = declared.meaning.words_at(event.ts, value, registry)
-        texts.append((field, _readable(value, declared, registry) if text is None else text))
+def parameter_texts(event: Event, registry: Registry) -> list[str]:
+    """The parameters of an event as people read them, each as `name=value`. There may be line ends in them."""
+    kind = type(event)
+    texts = [
+        f"{field}={_readable(getattr(event, field), declared, registry)}"
+        for field, declared in parameters(kind)
+    ]
+    for index, field, meaning in _possible_times(kind):
+        words = meaning.words_at(event.ts, getattr(event, field), registry)
+        if words is not None:
+            texts[index] = f"{field}={words}"
     return texts
+
+
+@cache
+def _possible_times(kind: type) -> list[tuple[int, str, PossibleTime]]:
+    """The parameters of a class of events that are times if they are near that of the event, and where they stand."""
+    return [
+        (index, field, declared.meaning)
+        for index, (field, declared) in enumerate(parameters(kind))
+        if isinstance(declared.meaning, PossibleTime)
+    ]
 
 
 def text_line(event: Event, *, extensions: Registry | None = None) -> bytes:
@@ -87,7 +100,7 @@ def text_line(event: Event, *, extensions: Registry | None = None) -> bytes:
     """
     registry = DEFAULT if extensions is None else extensions
     c = event.c
-    written = " ".join([f"{field}={text}" for field, text in parameter_texts(event, registry)])
+    written = " ".join(parameter_texts(event, registry))
     line = (
         f"{time_text(event.ts)} {c.uid or '-'} {address(c.orig_h, c.orig_p)} > {address(c.resp_h, c.resp_p)} "
         f"{event.name} {written}"
