@@ -64,12 +64,12 @@ def time_text(ts: float | None) -> str:
 
 def parameter_texts(event: Event, registry: Registry) -> list[str]:
     """The parameters of an event as people read them, each as `name=value`. There may be line ends in them."""
-    kind = type(event)
+    all_of_them, possible_times = _parameters(type(event))
     texts = [
         f"{field}={_readable(getattr(event, field), declared, registry)}"
-        for field, declared in parameters(kind)
+        for field, declared in all_of_them
     ]
-    for index, field, meaning in _possible_times(kind):
+    for index, field, meaning in possible_times:
         words = meaning.words_at(event.ts, getattr(event, field), registry)
         if words is not None:
             texts[index] = f"{field}={words}"
@@ -77,11 +77,16 @@ def parameter_texts(event: Event, registry: Registry) -> list[str]:
 
 
 @cache
-def _possible_times(kind: type) -> list[tuple[int, str, PossibleTime]]:
-    """The parameters of a class of events that are times if they are near that of the event, and where they stand."""
-    return [
+def _parameters(
+    kind: type,
+) -> tuple[list[tuple[str, Declared]], list[tuple[int, str, PossibleTime]]]:
+    """The parameters of a class of events; and where among them those stand that are times if they are near that of the
+    event.
+    """
+    of_kind = parameters(kind)
+    return of_kind, [
         (index, field, declared.meaning)
-        for index, (field, declared) in enumerate(parameters(kind))
+        for index, (field, declared) in enumerate(of_kind)
         if isinstance(declared.meaning, PossibleTime)
     ]
 
@@ -98,7 +103,10 @@ def text_line(event: Event, *, extensions: Registry | None = None) -> bytes:
         event: the event.
         extensions: the registry that has the names; the default registry where it is None.
     """
-    registry = DEFAULT if extensions is None else extensions
+    return _line(event, DEFAULT if extensions is None else extensions)
+
+
+def _line(event: Event, registry: Registry) -> bytes:
     c = event.c
     written = " ".join(parameter_texts(event, registry))
     line = (
@@ -110,4 +118,5 @@ def text_line(event: Event, *, extensions: Registry | None = None) -> bytes:
 
 def text_lines(events: Iterable[Event], *, extensions: Registry | None = None) -> bytes:
     """Several events as `text_line` prints them, each with the end of its line."""
-    return b"".join([text_line(event, extensions=extensions) + b"\n" for event in events])
+    registry = DEFAULT if extensions is None else extensions
+    return b"".join([_line(event, registry) + b"\n" for event in events])
