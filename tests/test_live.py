@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -24,6 +25,7 @@ import events
 
 from .network import Network, a_network, until_capturing
 from .processes import LIMIT, until
+from .test_documents import ALL_BLOCKS, BLOCKS
 
 if sys.platform != "linux":
     pytest.skip("captures on Linux", allow_module_level=True)
@@ -460,6 +462,25 @@ def test_rows(network: Network) -> None:
     assert found == ["host0.example", "host1.example", "host2.example"], found
     """
     run_in_python(network, script)
+
+
+# The documents
+
+
+@pytest.mark.parametrize(("language", "code"), [x for x in ALL_BLOCKS if x not in BLOCKS])
+def test_code_blocks_that_capture(network: Network, language: str, code: str) -> None:
+    """Programs run for a shorter time; of commands it is tried whether they are asked for what there is."""
+    if language == "python":
+        done = network.run(
+            sys.executable, "-c", code.replace("eth0", "lo").replace("duration=60", "duration=0.5")
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+        return
+    for line in code.splitlines():
+        program, *arguments = shlex.split(line)
+        if program in ("tls-events", "tls-connections") and "-i" in arguments:
+            command = EVENTS if program == "tls-events" else CONNECTIONS
+            assert network.run(*command, *arguments, "--list-interfaces").returncode == 0, line
 
 
 @pytest.mark.parametrize(
