@@ -94,14 +94,15 @@ class Interface(Capture):
         statistics: of the packets so far.
     """
 
-    __slots__ = ("_count", "_name", "_reader", "_statistics", "_stop", "_stop_ts")
+    __slots__ = ("_count", "_dropped", "_name", "_packets", "_reader", "_stop", "_stop_ts")
 
     def __init__(self, name: str, reader: Any, count: int | None, duration: float | None) -> None:
         super().__init__(self._end, reader.datalink())
         self._name = name
         self._reader = reader
         self._count = count
-        self._statistics = Statistics(0, 0, 0)
+        self._packets = 0
+        self._dropped = (0, 0)
         # When it ends, by the clock that never jumps, and by that which packets have their times from.
         self._stop = self._stop_ts = float("inf")
         if duration is not None:
@@ -111,9 +112,9 @@ class Interface(Capture):
     @property
     def statistics(self) -> Statistics:
         if self._reader is not None:
-            _, dropped, by_interface = self._reader.stats()
-            self._statistics = Statistics(self._statistics.packets, dropped, by_interface)
-        return self._statistics
+            _, *dropped = self._reader.stats()
+            self._dropped = tuple(dropped)
+        return Statistics(self._packets, *self._dropped)
 
     def stop(self) -> None:
         """Ask it to end, from a signal handler or another thread: with the packets that have arrived by now."""
@@ -142,8 +143,7 @@ class Interface(Capture):
         wait = _waiting_for(self._reader.getfd())
         heard = time.monotonic()
         while True:
-            count = self._statistics.packets
-            left = _BATCH if self._count is None else min(self._count - count, _BATCH)
+            left = _BATCH if self._count is None else min(self._count - self._packets, _BATCH)
             if left <= 0:
                 return
             data, meta = read(left)
@@ -156,7 +156,7 @@ class Interface(Capture):
                 ends = now > self._stop + _PATIENCE or batch[-1][0] > self._stop_ts
                 if ends:
                     batch = [packet for packet in batch if packet[0] <= self._stop_ts]
-                self._statistics = self._statistics._replace(packets=count + len(batch))
+                self._packets += len(batch)
                 yield link_type, batch
                 if ends:
                     return
@@ -227,6 +227,7 @@ def _activated(name: str, snaplen: int, promiscuous: bool) -> Any:
     import pcapy
 
     reader = pcapy.create(name)
+    snaplen = min(snaplen, SNAP_LEN)  # of what is longer, libpcap makes the same
     reader.set_snaplen(snaplen)
     reader.set_promisc(promiscuous)
     reader.set_timeout(int(_TOGETHER * 1000))
