@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         action=argparse.BooleanOptionalAction,
         default=None,
         help="in text, a heading for each connection and its events below it, cut to the width of the terminal "
-        "(default: in a terminal; else a line for each event)",
+        "(default: in a terminal, and with --color always; else a line for each event)",
     )
     add_color_option(parser, "text with headings has colors")
     parser.add_argument(
