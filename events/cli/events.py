@@ -130,7 +130,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit status: 0; 1 where a file could not be read to its end, a function of an event failed, extensions
-        could not be loaded or the events not written; 2 for wrong usage; 128 and the number of the signal that ended it.
+        could not be loaded or the events not written; 2 for wrong usage; 128 and the number of the signal that ended it,
+        but for SIGINT in a live capture, which has no other end.
     """
     return run("tls-events", partial(_main, arguments), cannot_write="the events cannot be written")
 
