@@ -1,9 +1,11 @@
 """The SSL/TLS events of Zeek (formerly Bro), from bytes or from captures.
 
->>> import events
->>> alert = events.Analyzer().deliver(bytes.fromhex("15030100020228"), is_orig=True)[0]
->>> alert.name, alert.is_orig, alert.level, alert.desc
-('ssl_alert', True, 2, 40)
+`Analyzer` takes bytes, `read_capture` takes captures, and both give events:
+
+    >>> import events
+    >>> alert = events.Analyzer().deliver(bytes.fromhex("15030100020228"), is_orig=True)[0]
+    >>> alert.name, alert.is_orig, alert.level, alert.desc
+    ('ssl_alert', True, 2, 40)
 """
 
 from typing import TYPE_CHECKING
@@ -19,6 +21,7 @@ from .model import (
     QUIC,
     ROWS,
     SECRETS,
+    STRUCTURES,
     Connection,
     ConnectionStateRemove,
     Event,
@@ -74,6 +77,7 @@ from .model import (
     SslServerSignature,
     SslSessionTicketHandshake,
     SslStapledOcsp,
+    SslStructure,
     X509Certificate,
 )
 from .not_read import NotRead
@@ -134,6 +138,7 @@ __all__ = [
     "Row",
     "Rows",
     "SECRETS",
+    "STRUCTURES",
     "SecondsSinceEpoch",
     "SignatureAndHashAlgorithm",
     "SslAlert",
@@ -176,6 +181,7 @@ __all__ = [
     "SslServerSignature",
     "SslSessionTicketHandshake",
     "SslStapledOcsp",
+    "SslStructure",
     "Text",
     "Workers",
     "X509Certificate",

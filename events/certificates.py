@@ -20,6 +20,7 @@ import msgspec
 from .dataclass_fields import FIELDS, DataclassFields
 from .meanings import AnySize, Time
 from .shown import shown
+from .zstd import load_zstd
 
 __all__ = [
     "MAXIMUM_UNPACKED",
@@ -957,9 +958,6 @@ def _brotli(compressed: bytes, limit: int) -> _Unpacked:
 
 
 def _zstd(compressed: bytes, limit: int) -> _Unpacked:
-    # What reads captures may itself need what reads certificates.
-    from .capture.compressed import load_zstd
-
     try:
         make, error_of_zstd = load_zstd(_WINDOW_LOG)
     except ImportError:

@@ -41,6 +41,7 @@ from .model import (
     SslPlaintextData,
     SslProbableEncryptedHandshakeMessage,
     SslSecretsKnown,
+    SslStructure,
 )
 from .options import Options
 from .walk import Occasion, schema_error, walker
@@ -383,6 +384,8 @@ class Conversation:
             self._client = side if from_client else self._peer(side)
             self.note(side, Fact.HELLO)
         name = self.walker.message_name(msg_type)
+        if self.walker.wants_structures:
+            self.tell_structure(side, "Handshake", message.data, message.offset(0), params)
         self.hear(Handshake, value, side, name, malformed, params=params, within=message)
         if is_hello and value["body"] is not None and not malformed:
             try:
@@ -412,6 +415,8 @@ class Conversation:
         header_offset: int,
         offset: int,
         type_path: str = "",
+        *,
+        is_encrypted: bool = False,
     ) -> None:
         """Read what a record holds that is no handshake data, and raise its events.
 
@@ -422,18 +427,26 @@ class Conversation:
             header_offset: where the record begins in the direction.
             offset: where its content does.
             type_path: where in the grammar its type stands; by default in the header.
+            is_encrypted: whether it was encrypted.
         """
         self._begun = True
         schema = self.registry.schema(CONTENT_TYPE, content_type, self._transport.where)
         if schema is not None:
             name = self.registry.name_of(CONTENT_TYPES, content_type)
-            self.structure(side, schema, name, content, offset)
+            self.structure(side, schema, name, content, offset, is_encrypted=is_encrypted)
         elif content_type != _APPLICATION_DATA:
             reason = f"unknown content type {content_type}"
             self.violation(side, header_offset, reason, type_path or self._transport.type_path)
 
     def structure(
-        self, side: Side, schema: Construct, name: str, content: bytes, offset: int
+        self,
+        side: Side,
+        schema: Construct,
+        name: str,
+        content: bytes,
+        offset: int,
+        *,
+        is_encrypted: bool = False,
     ) -> Any:
         """Read any structure, and raise its events.
 
@@ -443,15 +456,47 @@ class Conversation:
             name: what it is, for those who hear of it.
             content: its bytes.
             offset: where they stand in the direction.
+            is_encrypted: whether they were encrypted.
 
         Returns:
             What it was parsed to; None where nothing of it can be read.
         """
+        if self.walker.wants_structures:
+            params = self._params
+            self.tell_structure(side, name, content, offset, params, is_encrypted=is_encrypted)
         value, defects = reader(schema)(content, self._params)
         self.hear(schema, value, side, name)
         for defect in summary(defects) if defects else ():
             self.violation(side, offset + defect.offset, defect.reason, defect.path)
         return value
+
+    def tell_structure(
+        self,
+        side: Side,
+        structure: str,
+        data: bytes,
+        offset: int,
+        params: Container | None = None,
+        *,
+        is_encrypted: bool = False,
+    ) -> None:
+        """Raise the event of a structure's bytes.
+
+        Args:
+            side: who sent it.
+            structure: what it is.
+            data: its bytes.
+            offset: where they begin in the direction.
+            params: the context that it is read in; None for that of what is not encrypted.
+            is_encrypted: whether they were encrypted.
+        """
+        of = params or self._params
+        layout = (of["version"], of["cipher_suite"], of["dtls"], of["certificate_type"])
+        self.raise_event(
+            SslStructure(
+                self.c, side.is_orig, structure, data, offset, is_encrypted, *layout, ts=self.ts
+            )
+        )
 
     def plaintext_record(self, side: Side, version: int, content_type: int, length: int) -> None:
         """Raise the event of a record that is not encrypted."""
@@ -494,6 +539,9 @@ class Conversation:
         malformed = bool(defects) and any(defect.ends_early for defect in defects)
         msg_type = value["msg_type"]
         name = self.walker.message_name(msg_type)
+        if self.walker.wants_structures:
+            offset = message.offset(0)
+            self.tell_structure(side, "Handshake", message.data, offset, params, is_encrypted=True)
         if msg_type == _COMPRESSED_CERTIFICATE and value["body"] is not None:
             self._unpack(side, value["body"], name, message, params)
         self.hear(Handshake, value, side, name, malformed, params=params, within=message)
@@ -516,7 +564,7 @@ class Conversation:
                 )
         elif content.data:
             offset, path = content.offset, "TLSInnerPlaintext.type"
-            self.content(side, content.type, content.data, offset, offset, path)
+            self.content(side, content.type, content.data, offset, offset, path, is_encrypted=True)
 
     @property
     def _is_tls13(self) -> bool:
@@ -528,7 +576,7 @@ class Conversation:
         self, side: Side, body: Any, name: str, message: HandshakeMessage, params: Container
     ) -> None:
         """Raise the events of the Certificate that a CompressedCertificate holds."""
-        if self.walker.visit(Certificate) is None:
+        if self.walker.visit(Certificate) is None and not self.walker.wants_structures:
             return
         try:
             length = body["uncompressed_length"]
@@ -546,6 +594,9 @@ class Conversation:
             return
         except (AttributeError, KeyError, TypeError):
             return  # a registry has another schema for it
+        if self.walker.wants_structures:
+            offset = message.offset(0)
+            self.tell_structure(side, "Certificate", unpacked, offset, params, is_encrypted=True)
         value, defects = reader(Certificate)(unpacked, params)
         self.hear(Certificate, value, side, name, params=params, within=message)
         for defect in summary(defects) if defects else ():

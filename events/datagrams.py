@@ -330,6 +330,8 @@ class DatagramAnalyzer:
 
     def _handshake(self, sender: _Sender, content: bytes, offset: int) -> None:
         conversation = self._conversation
+        if conversation.walker.wants_structures:
+            conversation.tell_structure(sender, "DTLSHandshake", content, offset)
         messages, errors = sender.fragments.read(content, offset)
         for message in messages:
             value = conversation.message(sender, message)
@@ -378,6 +380,10 @@ class DatagramAnalyzer:
                 # Of the epoch before this one something may come late.
                 last = list(sender.decrypted.items())[-1:]
                 sender.decrypted = {**dict(last), opened.record.epoch: fragments}
+            if conversation.walker.wants_structures:
+                conversation.tell_structure(
+                    *(sender, "DTLSHandshake", content.data, content.offset), is_encrypted=True
+                )
             messages, errors = fragments.read(content.data, content.offset)
             for message in messages:
                 conversation.decrypted_message(sender, message)

@@ -74,15 +74,15 @@ class NameOf(Meaning):
     """A code point, by its name.
 
     Args:
-        of: the names, one of `tlsgrammar.names` or of your own.
+        of: the names, one of `tlsgrammar.names` or of your own; an attribute too.
     """
 
     def __init__(self, of: Names) -> None:
-        self._of = of
+        self.of = of
 
     def words(self, value: Any, registry: Registry) -> str | None:
         """The name that the registry knows."""
-        return registry.name_of(self._of, value) if isinstance(value, int) else None
+        return registry.name_of(self.of, value) if isinstance(value, int) else None
 
 
 class NameOfCipher(Meaning):

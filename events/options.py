@@ -19,7 +19,10 @@ from .model import Connection
 from .secrets.keylog import KeyLog
 from .walk import check_wanted
 
-__all__ = ["Choices", "Options", "chosen"]
+__all__ = ["DEFAULT_DETAILS", "Choices", "Options", "chosen"]
+
+DEFAULT_DETAILS = 200
+"""So many connections a report shows with their bytes, where nobody asks for another number."""
 
 
 class Choices(TypedDict, total=False):

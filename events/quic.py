@@ -638,7 +638,7 @@ class QuicAnalyzer:
         side = connection.sender(datagram.label)
         if packet.type is PacketType.HANDSHAKE:
             conversation.note(side, Fact.HANDSHAKE_PACKET)
-        _hear_of(packet, conversation, side)
+        _hear_of(packet, conversation, side, datagram)
         if packet.type is PacketType.HANDSHAKE and connection.encrypted is not None:
             connection.version = packet.value["version"]
             self._open(_Waiting(packet, datagram, connection.version), connection)
@@ -831,7 +831,7 @@ class QuicAnalyzer:
             sides = (Side(False), Side(True))
             conversation = Conversation(c, sides, _TRANSPORT, self._options)
             conversation.ts = datagram.ts
-            _hear_of(packet, conversation, sides[datagram.label is client_label])
+            _hear_of(packet, conversation, sides[datagram.label is client_label], datagram)
             out += conversation.taken()
 
     def _count_short(
@@ -1061,7 +1061,7 @@ class QuicAnalyzer:
         if side is connection.server:
             connection.answered = True
         crypto = connection.crypto if side is connection.server else attempt.crypto
-        _hear_of(packet, conversation, side)
+        _hear_of(packet, conversation, side, datagram)
         payload, begin = opened
         offset = datagram.base + begin
         frames_are_heard = conversation.walker.visit(Frame) is not None
@@ -1161,9 +1161,13 @@ def _of_version(connection: _Connection, attempt: _Attempt, version: int) -> _At
     return again
 
 
-def _hear_of(packet: Packet, conversation: Conversation, side: Side) -> None:
+def _hear_of(packet: Packet, conversation: Conversation, side: Side, datagram: _Datagram) -> None:
     schema = LongHeader if packet.type is None else PACKETS[packet.type]
-    conversation.hear(schema, packet.value, side, getattr(schema, "title", ""))
+    name = getattr(schema, "title", "")
+    if conversation.walker.wants_structures:
+        data, offset = packet.data[packet.start : packet.end], datagram.base + packet.start
+        conversation.tell_structure(side, name, data, offset)
+    conversation.hear(schema, packet.value, side, name)
 
 
 def _read_crypto(

@@ -56,12 +56,14 @@ from .model import (
     QUIC,
     ROWS,
     SECRETS,
+    STRUCTURES,
     Connection,
     Event,
     ReporterError,
     SslDecryptedData,
     SslEncryptedData,
     SslPlaintextData,
+    SslStructure,
 )
 
 __all__ = [
@@ -264,9 +266,12 @@ def event_classes(registry: Registry = DEFAULT) -> dict[str, type[Event]]:
     return {**_LISTED, **dict(sorted(own.items()))}
 
 
-_ALL: tuple[type[Event], ...] = (*DOCUMENTED, *OWN, *MODERN, *QUIC, *SECRETS, *ROWS)
+_ALL: tuple[type[Event], ...] = (
+    *(*DOCUMENTED, *OWN, *MODERN, *QUIC),
+    *(*SECRETS, *ROWS, *STRUCTURES),
+)
 _LISTED = {event.name: event for event in _ALL}
-_ON_REQUEST = frozenset((*MODERN, *QUIC, *SECRETS, *ROWS))
+_ON_REQUEST = frozenset((*MODERN, *QUIC, *SECRETS, *ROWS, *STRUCTURES))
 
 
 def check_wanted(
@@ -316,8 +321,8 @@ class Walker:
         registry: that of the structures.
 
     Attributes:
-        wants_decrypted_data, wants_encrypted_data, wants_plaintext_data: whether the events of those names are asked for, which
-            each record asks.
+        wants_decrypted_data, wants_encrypted_data, wants_plaintext_data, wants_structures: whether the events of those names
+            are asked for, which each record asks, or each structure.
     """
 
     def __init__(self, wanted: Collection[str] | None = None, registry: Registry = DEFAULT) -> None:
@@ -333,6 +338,7 @@ class Walker:
         self.wants_decrypted_data = self.wants(SslDecryptedData)
         self.wants_encrypted_data = self.wants(SslEncryptedData)
         self.wants_plaintext_data = self.wants(SslPlaintextData)
+        self.wants_structures = self.wants(SslStructure)
 
     def forget(self) -> None:
         """Find out anew who wants to hear of what: the registry has changed."""

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 import tomllib
 from pathlib import Path
 
@@ -47,6 +48,34 @@ def test_code_block(language: str, code: str) -> None:
         check=False,
     )
     assert result.returncode == 0, result.stderr
+
+
+# What a block of code prints is indented below it.
+SHOWN = [
+    pytest.param(code, shown, id=f"tutorial.md:{index}")
+    for index, (code, shown) in enumerate(
+        re.findall(
+            r"^```sh\n((?:(?!```).*\n)+)```\n\n((?: {4}.*\n)+)",
+            (ROOT / "docs" / "tutorial.md").read_text(),
+            re.MULTILINE,
+        )
+    )
+]
+
+
+@pytest.mark.parametrize(("code", "shown"), SHOWN)
+def test_output_that_is_shown_is_printed(code: str, shown: str) -> None:
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    printed = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", code],
+        cwd=ROOT,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    lines = "\n".join(line.rstrip() for line in printed.splitlines())
+    assert textwrap.dedent(shown).rstrip() in lines
 
 
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])

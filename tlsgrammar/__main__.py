@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import names
 from .language import GrammarError, Names, build
@@ -17,6 +17,9 @@ from .plugins import load_extensions
 from .registry import DEFAULT
 from .tool import console, lists
 from .tool.text import Problem, bytes_from, bytes_of_hex
+
+if TYPE_CHECKING:  # what only some commands need
+    from .language.tree import Node
 
 __all__ = ["main"]
 
@@ -82,7 +85,7 @@ def _code_point(of: Names, word: str) -> int:
 
 def _parse(options: argparse.Namespace) -> Iterable[str]:
     from .catalogue import Catalogue, NotFound
-    from .language.tree import follow, render
+    from .language.tree import follow
 
     context = _context(options)
     words = options.words
@@ -98,16 +101,47 @@ def _parse(options: argparse.Namespace) -> Iterable[str]:
         except Problem as problem:
             hint = f"; {error}" if source.isidentifier() else ""
             raise Problem(f"{problem}{hint}") from None
-        yield from _looked_at(data, context)
+        yield from _looked_at(data, context, options.html)
         return
-    node, wrong = follow(name, schema, bytes_from(" ".join(words[1:]) or "-"), **context)
-    yield from render(node)
-    if wrong is not None:
-        raise Problem(str(wrong))
+    data = bytes_from(" ".join(words[1:]) or "-")
+    node, wrong = follow(name, schema, data, **context)
+    yield from _told(name, [node], data, wrong, options.html)
+    if wrong:
+        raise Problem(*map(str, wrong))
 
 
-def _looked_at(data: bytes, context: dict[str, Any]) -> Iterable[str]:
+def _told(
+    title: str, nodes: Iterable[Node], data: bytes, wrong: list[GrammarError], page: str | None
+) -> Iterable[str]:
+    """What was parsed, line by line or as a page in a file.
+
+    Args:
+        title: what it is called.
+        nodes: its trees.
+        data: its bytes.
+        wrong: takes what is wrong with them, until the last of the trees.
+        page: the file, if any.
+    """
     from .language.tree import render
+
+    if page is None:
+        for node in nodes:
+            yield from render(node)
+        return
+    from .picture import Fields, structure_page
+
+    fields = Fields()
+    picture = fields.drawn(list(nodes), data, wrong)
+    try:
+        text = structure_page(title, f"{len(data):,} bytes", picture, fields)
+        Path(page).write_text(text, encoding="utf-8")
+    except ImportError as error:
+        raise Problem(str(error)) from None
+    except OSError as error:
+        raise Problem(f"{page}: {error.strerror}") from None
+
+
+def _looked_at(data: bytes, context: dict[str, Any], page: str | None) -> Iterable[str]:
     from .tool.look import Look
 
     looked = Look(data, context)
@@ -116,8 +150,7 @@ def _looked_at(data: bytes, context: dict[str, Any]) -> Iterable[str]:
             f"these {len(data)} bytes could not be recognised; give the name of a structure"
         )
     yield f"looks like {looked.kind}"
-    for node in looked.nodes():
-        yield from render(node)
+    yield from _told(looked.kind, looked.nodes(), data, looked.errors, page)
     if looked.errors:
         raise Problem(*map(str, looked.errors))
 
@@ -178,6 +211,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="STRUCTURE|SOURCE",
         help="STRUCTURE: its name in the RFC. SOURCE: hexadecimal digits, or a file or - (standard input, the default) "
         "with digits, a dump or the bytes themselves",
+    )
+    parse.add_argument(
+        "--html",
+        metavar="FILE",
+        help="write a page that shows each field beside its bytes, and needs nothing else",
     )
     parse.set_defaults(run=_parse)
 

@@ -8,26 +8,15 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
+from ..zstd import Decompressor, load_zstd
 from .sources import PIECE, START, Read, SourceError
 
-__all__ = ["compression_of", "decompressed", "load_zstd"]
+__all__ = ["compression_of", "decompressed"]
 
 _WINDOW_LOG = 27  # of zstd: what it reads itself without being told otherwise, 128 MB
 _MEMORY = 2**27  # for xz: `xz -9` needs half of it
-
-
-class _Decompressor(Protocol):
-    """Of one stream, frame or member: what `lzma` and `zstd` have."""
-
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def needs_input(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, max_length: int) -> bytes: ...
 
 
 class _Compression(NamedTuple):
@@ -42,7 +31,7 @@ class _Compression(NamedTuple):
 
     name: str
     magic: tuple[bytes, ...]
-    load: Callable[[], tuple[Callable[[], _Decompressor], tuple[type[Exception], ...]]]
+    load: Callable[[], tuple[Callable[[], Decompressor], tuple[type[Exception], ...]]]
     padded: bool
 
 
@@ -93,23 +82,6 @@ def _zstd() -> Any:
             "is compressed with zstd, which needs backports.zstd: pip install 'tlsgrammar[cli]'"
         ) from None
     return make, (error,)
-
-
-def load_zstd(window_log: int) -> tuple[Callable[[], _Decompressor], type[Exception]]:
-    """What makes a decompressor of zstd, and the exception that it raises.
-
-    Args:
-        window_log: the logarithm to the base 2 of the memory, in bytes, that data may ask for to be decompressed.
-
-    Raises:
-        ImportError: the library is not installed.
-    """
-    try:
-        from compression import zstd  # type: ignore[import-not-found,unused-ignore]
-    except ImportError:
-        from backports import zstd
-    options = {zstd.DecompressionParameter.window_log_max: window_log}
-    return lambda: zstd.ZstdDecompressor(options=options), zstd.ZstdError
 
 
 _COMPRESSIONS = (
@@ -178,7 +150,7 @@ def _together(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 def _pieces(
     compression: _Compression,
-    make: Callable[[], _Decompressor],
+    make: Callable[[], Decompressor],
     errors: tuple[type[Exception], ...],
     data: bytes,
     read: Read,

@@ -24,6 +24,7 @@ from tlsgrammar.tool.console import Console, leave, run
 
 from ..capture.rows import rows_of
 from ..model import Event
+from ..options import DEFAULT_DETAILS
 from ..rows import CertificateRow, ConnectionRow, QuicRow, Row
 from ..rows.rows import events_of
 from .common import (
@@ -54,7 +55,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--format",
         choices=_FORMATS,
-        default="table",
         help="table is for people; json and csv have a line for each connection, zeek is the format of its logs "
         "(default: table)",
     )
@@ -65,10 +65,29 @@ def _parser() -> argparse.ArgumentParser:
         help="with --format zeek, a folder for ssl.log, quic.log and x509.log; with --format parquet, a file",
     )
     parser.add_argument(
+        "--html",
+        metavar="FILE",
+        help="write a report to look at in a browser: charts, the list of connections, and their messages, each field beside its "
+        "bytes; one file that needs nothing else",
+    )
+    parser.add_argument(
+        "--details",
+        type=_details,
+        metavar="N",
+        help=f"with --html, how many connections are shown with their bytes (default: {DEFAULT_DETAILS}); those with violations "
+        "go first, up to half of them",
+    )
+    parser.add_argument(
         "--wide", action="store_true", help="a table with more columns, in which nothing is cut"
     )
     add_color_option(parser, "a table has weak connections in red")
     return parser
+
+
+def _details(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"not a number of connections: {text!r}")
+    return int(text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -104,6 +123,11 @@ def _main(arguments: Sequence[str] | None, console: Console) -> None:
     if options.list_interfaces:
         list_interfaces(console, failed)
         return
+    if options.html is not None and (options.format or options.output is not None):
+        parser.error("--html FILE is an output of its own; it takes no --format and no -o")
+    if options.details is not None and options.html is None:
+        parser.error("--details goes with --html FILE")
+    options.format = options.format or ("html" if options.html is not None else "table")
     if options.format == "parquet" and options.output is None:
         parser.error("--format parquet takes -o FILE")
     if options.output is not None and options.format not in ("zeek", "parquet"):
@@ -112,7 +136,7 @@ def _main(arguments: Sequence[str] | None, console: Console) -> None:
         parser.error(f"--format {options.format} takes no --wide")
     tell_warnings(failed)
     reader = Reader(options, console, failed)
-    with told_of_output(options.output, failed):
+    with told_of_output(options.html or options.output, failed):
         _WRITE[options.format](options, reader, console)
     reader.end()
 
@@ -218,11 +242,24 @@ def _write_parquet(options: argparse.Namespace, reader: Reader, console: Console
     write_rows(options.output, _connections(reader))
 
 
+def _write_html(options: argparse.Namespace, reader: Reader, console: Console) -> None:
+    from ..output.report import Report, found_in
+
+    details = DEFAULT_DETAILS if options.details is None else options.details
+    report = Report(reader.sources, details=details)
+    # Before the captures are read, which may take long, it is known whether it can be written.
+    with open(options.html, "w", encoding="utf-8") as file:
+        for found in reader.read(partial(found_in, details=details), Report.wanted):
+            report.add(found)
+        file.write(report.html())
+
+
 _WRITE: dict[str, Callable[[argparse.Namespace, Reader, Console], None]] = {
     "table": _write_table,
     "json": _write_json,
     "csv": _write_csv,
     "zeek": _write_zeek,
     "parquet": _write_parquet,
+    "html": _write_html,
 }
 """What writes the rows of captures, by the format."""

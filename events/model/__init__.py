@@ -76,6 +76,7 @@ from .rows import (
     SslServerFingerprint,
 )
 from .secrets import SECRETS, SslDecryptedData, X509Certificate
+from .structures import STRUCTURES, SslStructure
 
 __all__ = [
     "Connection",
@@ -98,6 +99,8 @@ __all__ = [
     "ROWS",
     "ReporterError",
     "SECRETS",
+    "STRUCTURES",
+    "SslStructure",
     "SignatureAndHashAlgorithm",
     "SslAlert",
     "SslCertificateRequest",

@@ -48,7 +48,7 @@ __all__ = [
 
 
 class SslAlert(Event, frozen=True):
-    """An unencrypted alert; or the ERROR of SSL 2.0, as a fatal one.
+    """An alert, in the clear or decrypted; or the ERROR of SSL 2.0, as a fatal one.
 
     Attributes:
         is_orig: whether the originator sent it.
@@ -136,7 +136,7 @@ class SslEstablished(Event, frozen=True):
 
 
 class SslExtension(Event, frozen=True):
-    """An extension of a ClientHello or ServerHello, known or not.
+    """An extension of a hello, or of a message that was decrypted; known or not.
 
     Attributes:
         is_orig: whether the originator sent it.
@@ -208,7 +208,7 @@ class SslExtensionServerName(Event, frozen=True):
 
 
 class SslHandshakeMessage(Event, frozen=True):
-    """An unencrypted handshake message, known or not.
+    """A handshake message, in the clear or decrypted, known or not.
 
     Attributes:
         is_orig: whether the originator sent it.
@@ -224,7 +224,7 @@ class SslHandshakeMessage(Event, frozen=True):
 
 
 class SslHeartbeat(Event, frozen=True):
-    """An unencrypted heartbeat message.
+    """A heartbeat message, in the clear or decrypted.
 
     Attributes:
         is_orig: whether the originator sent it.

@@ -59,7 +59,7 @@ from .shape import (
     shape,
 )
 
-__all__ = ["declaration", "type_name"]
+__all__ = ["declaration", "field_declaration", "type_name"]
 
 _INDENT = "    "
 _REST = "[rest]"
@@ -114,6 +114,22 @@ def declaration(
         Its lines. Other structures that have a name stand in it by that; those that have none are written out.
     """
     return _Writer(titles or {}, registry).whole(schema)
+
+
+def field_declaration(schema: Construct, name: str = "", registry: OpenTypes | None = None) -> str:
+    """The declaration of a field, in one line.
+
+    Args:
+        schema: its schema.
+        name: what it is called.
+        registry: as for `declaration`.
+
+    Returns:
+        Such as `opaque legacy_session_id<0..32>;`. What has no name of its own and takes several lines is left out.
+    """
+    declared = _Writer({}, registry).of(schema).named(name)
+    head, more, _ = declared.partition("\n")
+    return f"{head} ... }}{f' {name}' if name else ''};" if more else head
 
 
 class _Writer:

@@ -6,7 +6,9 @@ What may live here: following a parse field by field, and printing what was foll
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import construct
@@ -17,7 +19,7 @@ from .errors import GrammarError
 from .guard import guarded, watched
 from .open_types import OpenChoice, OpenTypes, registry_of
 from .parameters import given
-from .presentation import deeper, position
+from .presentation import Structure, deeper, position
 from .shape import (
     Adapted,
     Around,
@@ -38,7 +40,7 @@ from .shape import (
     with_parts,
 )
 
-__all__ = ["Node", "follow", "render"]
+__all__ = ["Node", "follow", "render", "told", "value_text"]
 
 _SHOWN = 32
 """How many bytes of a value are printed."""
@@ -55,6 +57,7 @@ class Node:
             what it stands in where it has no bytes of its own: within bits, or decompressed.
         value: what it was parsed to.
         children: the fields and elements that it is made of.
+        structure: the structure that it turned out to be, where its schema leaves that open; None where nothing tells.
     """
 
     name: str
@@ -63,6 +66,7 @@ class Node:
     end: int | None = None
     value: Any = None
     children: list[Node] = field(default_factory=list)
+    structure: Construct | None = None
 
 
 class _Trail:
@@ -76,17 +80,21 @@ class _Trail:
         return self.nodes[-1].start if self.elsewhere else position(stream)
 
 
+# That of the parse that is followed now. What is compressed is parsed in a context of its own, which could not say.
+_trail: ContextVar[_Trail] = ContextVar("trail")
+
+
 class _Followed(Subconstruct):  # type: ignore[misc]
     """A field or an element whose parse leaves a node behind."""
 
-    def __init__(self, subcon: Construct, told: Construct, trail: _Trail) -> None:
+    def __init__(self, subcon: Construct, told: Construct) -> None:
         super().__init__(subcon)
         self.name = subcon.name
         self.told = told
-        self.trail = trail
+        self.peeked = _peeked(told)
 
     def _parse(self, stream: Any, context: Any, path: str) -> Any:
-        trail = self.trail
+        trail = _trail.get()
         around = trail.nodes[-1]
         node = Node(self.name or f"[{len(around.children)}]", self.told, trail.position(stream))
         around.children.append(node)
@@ -97,35 +105,58 @@ class _Followed(Subconstruct):  # type: ignore[misc]
             trail.nodes.pop()
         # Bits have no bytes of their own: theirs are those of what they stand in.
         node.end = node.start if trail.elsewhere else position(stream)
+        if node.end == node.start and node.value is not None and not trail.elsewhere:
+            node.end += self.peeked
         return node.value
+
+
+def _peeked(schema: Construct) -> int:
+    """How many bytes a field has that another one takes: a length that stands before what is so long."""
+    of = shape(bare(schema))
+    if not isinstance(of, Maybe) or of.when != "peek":
+        return 0
+    number = shape(bare(of.part))
+    return number.size or 0 if isinstance(number, Number) else 0
+
+
+class _Noted(Subconstruct):  # type: ignore[misc]
+    """A structure with a name, which says what the field is that it is parsed in."""
+
+    def __init__(self, subcon: Construct, told: Construct) -> None:
+        super().__init__(subcon)
+        self.name = subcon.name
+        self.told = told
+
+    def _parse(self, stream: Any, context: Any, path: str) -> Any:
+        _trail.get().nodes[-1].structure = self.told
+        return self.subcon._parsereport(stream, context, path)
 
 
 class _Elsewhere(Subconstruct):  # type: ignore[misc]
     """Something that does not stand in the bytes that are followed."""
 
-    def __init__(self, subcon: Construct, trail: _Trail) -> None:
+    def __init__(self, subcon: Construct) -> None:
         super().__init__(subcon)
         self.name = subcon.name
-        self.trail = trail
 
     def _parse(self, stream: Any, context: Any, path: str) -> Any:
-        self.trail.elsewhere += 1
+        trail = _trail.get()
+        trail.elsewhere += 1
         try:
             return self.subcon._parsereport(stream, context, path)
         finally:
-            self.trail.elsewhere -= 1
+            trail.elsewhere -= 1
 
 
 class _Back(Subconstruct):  # type: ignore[misc]
     """Something that may not fit: what was followed of it then is forgotten."""
 
-    def __init__(self, subcon: Construct, trail: _Trail) -> None:
+    def __init__(self, subcon: Construct) -> None:
         super().__init__(subcon)
         self.name = subcon.name
-        self.trail = trail
 
     def _parse(self, stream: Any, context: Any, path: str) -> Any:
-        children = self.trail.nodes[-1].children
+        children = _trail.get().nodes[-1].children
         count = len(children)
         try:
             return self.subcon._parsereport(stream, context, path)
@@ -135,32 +166,41 @@ class _Back(Subconstruct):  # type: ignore[misc]
 
 
 class _FollowedChoice(OpenChoice):
-    trail: _Trail
-
     def schema(self, context: Any) -> Construct:
         found = super().schema(context)
-        return found if found is self.default else _followed(found, self.trail)
+        return found if found is self.default else _followed(found)
 
 
 class _FollowedBound(construct.LazyBound):  # type: ignore[misc]
-    trail: _Trail
-
     def _parse(self, stream: Any, context: Any, path: str) -> Any:
-        schema = _followed(self.subconfunc(), self.trail)
+        schema = _followed(self.subconfunc())
         return schema._parsereport(stream, deeper(context, stream, path), path)
 
 
-def _followed(schema: Construct, trail: _Trail) -> Construct:
-    """A copy of a schema whose fields and elements are followed."""
+_MAXIMUM_KEPT = 4096
 
-    def follow_part(part: Construct) -> Construct:
-        return _followed(part, trail)
+_copies: dict[Construct, Construct] = {}
 
+
+def _followed(schema: Construct) -> Construct:
+    """A copy of a schema whose fields and elements are followed; it is made at its first use."""
+    known = _copies.get(schema)
+    if known is None:
+        if len(_copies) >= _MAXIMUM_KEPT:  # of a program that makes schemas as it runs
+            _copies.clear()
+        known = _copy(schema)
+        if isinstance(schema, Structure):
+            known = _Noted(known, schema)
+        _copies[schema] = known
+    return known
+
+
+def _copy(schema: Construct) -> Construct:
     of = shape(schema)
     clone: Any
     if isinstance(schema, Renamed) and schema.name and schema.name[:1].islower():
-        inner = watched(schema, with_parts(schema, follow_part))
-        return _Followed(inner, schema, trail)
+        inner = watched(schema, with_parts(schema, _followed))
+        return _Followed(inner, schema)
     if isinstance(of, Deferred):
         clone = object.__new__(_FollowedBound)
     elif isinstance(of, Open) and of.choice is schema:
@@ -173,20 +213,17 @@ def _followed(schema: Construct, trail: _Trail) -> Construct:
                 schema,
                 with_parts(
                     schema,
-                    lambda part: (
-                        _Followed(follow_part(part), part, trail) if part is of.part else part
-                    ),
+                    lambda part: _Followed(_followed(part), part) if part is of.part else part,
                 ),
             )
         if isinstance(of, Around) and of.elsewhere:
-            return with_parts(schema, lambda part: _Elsewhere(follow_part(part), trail))
+            return with_parts(schema, lambda part: _Elsewhere(_followed(part)))
         if isinstance(of, Maybe | Select):
-            return with_parts(schema, lambda part: _Back(follow_part(part), trail))
+            return with_parts(schema, lambda part: _Back(_followed(part)))
         if isinstance(of, Sealed | Adapted | Text | Unknown):
             return guarded(schema)
-        return watched(schema, with_parts(schema, follow_part))
+        return watched(schema, with_parts(schema, _followed))
     clone.__dict__.update(vars(schema))
-    clone.trail = trail
     return clone
 
 
@@ -199,7 +236,7 @@ def _is_code(schema: Construct) -> bool:
 
 def follow(
     name: str, schema: Construct, data: bytes, **context: Any
-) -> tuple[Node, GrammarError | None]:
+) -> tuple[Node, list[GrammarError]]:
     """Parse, and see where each field stands.
 
     Args:
@@ -207,14 +244,27 @@ def follow(
         schema, data, context: as for `tlsgrammar.parse`.
 
     Returns:
-        The tree of what was parsed, and the error that ended it, if any.
+        The tree of what could be parsed, and all that is wrong, as `tlsgrammar.read` says it: what is malformed in a body
+        costs that body, anything else ends the parse.
     """
     root = Node(name, schema, 0)
-    followed = _followed(bare(schema), _Trail(root))
-    root.value, error = interpreted(name / followed, data, parameters(given(context)))
+    defects: list[GrammarError] = []
+    params = parameters({**given(context), "defects": defects})
+    token = _trail.set(_Trail(root))
+    try:
+        root.value, error = interpreted(_named(name, _followed(bare(schema))), data, params)
+    finally:
+        _trail.reset(token)
     if error is None:
         root.end = len(data)
-    return root, error
+    else:
+        defects.append(error)
+    return root, defects
+
+
+@lru_cache(maxsize=256)
+def _named(name: str, schema: Construct) -> Construct:
+    return Renamed(schema, newname=name)
 
 
 def render(node: Node, depth: int = 0, **context: Any) -> Iterator[str]:
@@ -233,16 +283,19 @@ def _lines(node: Node, depth: int, registry: OpenTypes) -> Iterator[str]:
     if node.end == node.start and node.value is None:
         return
     text = f"{node.start:6}  {'  ' * depth}{node.name}"
-    lines = [line for child in _told(node) for line in _lines(child, depth + 1, registry)]
+    lines = [line for child in told(node) for line in _lines(child, depth + 1, registry)]
     if not lines or not isinstance(node.value, (dict, list, type(None))):
-        text += (
-            f": {_value(bare(node.schema), node.value, registry)}" if node.end is not None else ""
-        )
+        text += f": {value_text(node, registry)}" if node.end is not None else ""
     yield text
     yield from lines
 
 
-def _told(node: Node) -> list[Node]:
+def value_text(node: Node, registry: OpenTypes) -> str:
+    """The value of a field that was read to its end, with its name, as people read it."""
+    return _value(bare(node.schema), node.value, registry)
+
+
+def told(node: Node) -> list[Node]:
     """The children of a node that tell something: where a body was given, not its bytes too."""
     for child in node.children:
         of = shape(bare(child.schema))

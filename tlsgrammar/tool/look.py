@@ -194,8 +194,8 @@ class Look:
     # What is in it
 
     def _body(self, name: str, schema: Construct) -> Iterator[Node]:
-        node, error = follow(name, schema, self.data, **self.context)
-        self._note(error, None)
+        node, errors = follow(name, schema, self.data, **self.context)
+        self._note(errors, None)
         yield node
 
     def _tls(self) -> Iterator[Node]:
@@ -226,8 +226,8 @@ class Look:
         return recognise(head, is_orig=True, peer=None) is not Protocol.TLS
 
     def _sslv2_record(self, at: int, end: int, record: Record | None) -> Iterator[Node]:
-        node, error = follow("RecordHeader", _SSLV2_RECORD, self.data[at:end])
-        self._note(error, at.__add__)
+        node, errors = follow("RecordHeader", _SSLV2_RECORD, self.data[at:end])
+        self._note(errors, at.__add__)
         if node.children:
             node.children[0].name = "RecordHeader"
             yield _moved(node.children[0], at.__add__)
@@ -235,14 +235,14 @@ class Look:
             self._ends_within("RecordHeader")
             return
         begin = record.fragment_offset
-        node, error = follow("Message", sslv2.Message, record.fragment, **self.context)
-        self._note(error, begin.__add__)
+        node, errors = follow("Message", sslv2.Message, record.fragment, **self.context)
+        self._note(errors, begin.__add__)
         yield _moved(node, begin.__add__)
 
     def _tls_record(
         self, at: int, end: int, record: Record | None, handshake: HandshakeReader
     ) -> Node:
-        node, error = follow("TLSPlaintext", TLSPlaintext, self.data[at:end])
+        node, errors = follow("TLSPlaintext", TLSPlaintext, self.data[at:end])
         _moved(node, at.__add__)
         begin = at + RecordHeader.sizeof()
         content = self.data[begin:end]
@@ -252,7 +252,7 @@ class Look:
             _put(fragment, self._messages_in(content, begin, handshake, whole=record is not None))
         elif record is not None:
             _put(fragment, self._content(content_type, content, begin, "stream"))
-        self._note(error, at.__add__)
+        self._note(errors, at.__add__)
         return node
 
     def _messages_in(
@@ -289,8 +289,8 @@ class Look:
         return _moved(node, begin.__add__)
 
     def _message(self, message: HandshakeMessage) -> Node:
-        node, error = follow("Handshake", Handshake, message.data, **self._context_of_messages())
-        self._note(error, message.offset)
+        node, errors = follow("Handshake", Handshake, message.data, **self._context_of_messages())
+        self._note(errors, message.offset)
         self._learn(node.value)
         return _moved(node, message.offset)
 
@@ -319,8 +319,8 @@ class Look:
             return []
         known = self._registry.content_types[content_type].name
         name = schema.title if isinstance(schema, Structure) else known
-        node, error = follow(name, schema, content, **self.context)
-        self._note(error, begin.__add__)
+        node, errors = follow(name, schema, content, **self.context)
+        self._note(errors, begin.__add__)
         _moved(node, begin.__add__)
         # A list without a name of its own tells nothing beside its elements.
         return node.children if isinstance(shape(schema), Repeat) and node.children else [node]
@@ -370,8 +370,8 @@ class Look:
         for packet in read_packets(self.data):
             schema = LongHeader if packet.type is None else PACKETS[packet.type]
             assert isinstance(schema, Structure)
-            node, error = follow(schema.title, schema, self.data[packet.start : packet.end])
-            self._note(error, packet.start.__add__)
+            node, errors = follow(schema.title, schema, self.data[packet.start : packet.end])
+            self._note(errors, packet.start.__add__)
             yield _moved(node, packet.start.__add__)
             end = packet.end
         rest = self.data[end:]
@@ -380,8 +380,8 @@ class Look:
             name, schema = (
                 ("padding", remaining()) if is_padding else ("OneRTTPacket", OneRTTPacket)
             )
-            node, error = follow(name, schema, rest, **self.context)
-            self._note(error, end.__add__)
+            node, errors = follow(name, schema, rest, **self.context)
+            self._note(errors, end.__add__)
             yield _moved(node, end.__add__)
 
     def _dtls_record(self, at: int, end: int) -> Node:
@@ -404,22 +404,22 @@ class Look:
                 _, end = parse_at(DTLSHandshake, content, at, NO_PARAMETERS)
             except GrammarError:
                 end = len(content)
-            node, error = follow("DTLSHandshake", DTLSHandshake, content[at:end])
+            node, errors = follow("DTLSHandshake", DTLSHandshake, content[at:end])
             start = begin + at
-            self._note(error, start.__add__)
+            self._note(errors, start.__add__)
             _moved(node, start.__add__)
             nodes.append(node)
-            if error is None:
-                messages, errors = reader.read(content[at:end], start)
-                self.errors += errors
+            if not errors:
+                messages, wrong = reader.read(content[at:end], start)
+                self.errors += wrong
                 for message in messages:
                     _put(node.children[-1], self._message(message).children[-1].children)
             at = end
         return nodes
 
-    def _note(self, error: GrammarError | None, where: Callable[[int], int] | None) -> None:
+    def _note(self, errors: list[GrammarError], where: Callable[[int], int] | None) -> None:
         """Note what is wrong, with where it stands in the whole."""
-        if error is not None:
+        for error in errors:
             offset = error.offset if where is None else where(error.offset)
             self.errors.append(GrammarError(error.reason, offset, error.path, error.ends_early))
 
