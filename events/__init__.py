@@ -10,7 +10,7 @@
 
 from typing import TYPE_CHECKING
 
-from .capture import CaptureError, read_capture, read_captures
+from .capture import CaptureError, LiveCapture, capture_live, read_capture, read_captures
 from .certificates import CertificateInfo
 from .datagrams import DatagramAnalyzer
 from .fingerprints import ja3, ja3s, ja4, ja4_r, ja4_ro
@@ -90,6 +90,7 @@ from .walk import Occasion, known_events, raises
 if TYPE_CHECKING:
     from . import arrow as arrow
     from . import report as report
+    from .capture.live import list_interfaces
     from .capture.rows import read_connections
     from .capture.workers import Workers
     from .quic import QuicAnalyzer
@@ -114,6 +115,7 @@ __all__ = [
     "DatagramAnalyzer",
     "Event",
     "KeyLog",
+    "LiveCapture",
     "MODERN",
     "Meaning",
     "NotRead",
@@ -184,6 +186,7 @@ __all__ = [
     "Text",
     "Workers",
     "X509Certificate",
+    "capture_live",
     "ja3",
     "ja3s",
     "ja4",
@@ -192,6 +195,7 @@ __all__ = [
     "json_line",
     "json_lines",
     "known_events",
+    "list_interfaces",
     "raises",
     "read_capture",
     "read_captures",
@@ -210,6 +214,7 @@ def __dir__() -> list[str]:
 _LATER = {
     "QuicAnalyzer": ".quic",
     "Workers": ".capture.workers",
+    "list_interfaces": ".capture.live",
     "read_connections": ".capture.rows",
     **dict.fromkeys(
         (

@@ -36,6 +36,8 @@ __all__ = [
     "NameOfQuicError",
     "NameOfSignature",
     "PointFormat",
+    "PossibleTime",
+    "PossiblyTime",
     "PskKeyExchangeMode",
     "QuicErrorCode",
     "QuicVersion",
@@ -119,6 +121,9 @@ class NameOfQuicError(Meaning):
         return registry.name_of(names.QUIC_ERROR_CODES, value)
 
 
+_DAY = 24 * 60 * 60
+
+
 class SecondsSinceEpoch(Meaning):
     """A number of seconds since the epoch, as a time in UTC."""
 
@@ -129,6 +134,20 @@ class SecondsSinceEpoch(Meaning):
         except (TypeError, ValueError, OverflowError, OSError):
             return None
         return time.isoformat(timespec="seconds") + "Z"
+
+
+class PossibleTime(SecondsSinceEpoch):
+    """What is a time where it is near that of its event, and most likely a random number where it is not."""
+
+    def words(self, value: Any, registry: Registry) -> str | None:
+        """Nothing, as the time of its event is not known."""
+        return None
+
+    def words_at(self, ts: float | None, value: Any, registry: Registry) -> str | None:
+        """The time to the second; None where it is more than a day from `ts`, the time of its event, or that is None."""
+        if ts is None or not isinstance(value, int) or not abs(value - ts) <= _DAY:
+            return None
+        return super().words(value, registry)
 
 
 class AnySize(Meaning):
@@ -172,6 +191,7 @@ HeartbeatMessageType = Annotated[int, names.HEARTBEAT_MESSAGE_TYPES]
 HpkeAead = Annotated[int, names.HPKE_AEADS]
 HpkeKdf = Annotated[int, names.HPKE_KDFS]
 PointFormat = Annotated[int, names.EC_POINT_FORMATS]
+PossiblyTime = Annotated[int, PossibleTime]
 PskKeyExchangeMode = Annotated[int, names.PSK_KEY_EXCHANGE_MODES]
 QuicErrorCode = Annotated[int, NameOfQuicError]
 QuicVersion = Annotated[int, names.QUIC_VERSIONS]

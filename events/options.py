@@ -33,6 +33,7 @@ class Choices(TypedDict, total=False):
     extensions: Registry | None
     secrets: KeyLog | str | os.PathLike[str] | None
     embedded_secrets: bool
+    filter: str | None
     search_limit: int
     handshake_limit: int
     reorder_limit: int
@@ -55,6 +56,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         secrets: a `KeyLog`, or the path of one, by which encrypted records are read. A connection whose secrets are known
             is read to its end, whatever `disable_analyzer_after_detection` says.
         embedded_secrets: whether the secrets are used that a capture itself holds (Decryption Secrets Blocks of pcapng).
+        filter: which packets of a capture are read, in the language of libpcap: `port 443`; all where it is None. It sees
+            a frame from the outside, and nothing in tunnels (docs/live.md).
         search_limit: how many bytes into a stream that does not start with TLS to look for a ClientHello; 0 for streams
             that start with TLS only.
         handshake_limit: how long a handshake message may be, in bytes.
@@ -70,8 +73,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     Raises:
         ValueError: an event in `wanted` is not known, or a limit is negative.
-        TypeError: `wanted` is a string and not several, `extensions` is no registry, `secrets` no key log, or a limit no
-            integer.
+        TypeError: `wanted` is a string and not several, `extensions` is no registry, `secrets` no key log, `filter` no
+            text, or a limit no integer.
         OSError: `secrets` is the path of a file that cannot be opened.
         ImportError: there are secrets, and the library cryptography is not installed.
     """
@@ -81,6 +84,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     extensions: Registry | None = None
     secrets: KeyLog | str | os.PathLike[str] | None = None
     embedded_secrets: bool = True
+    filter: str | None = None
     search_limit: int = DEFAULT_SEARCH_LIMIT
     handshake_limit: int = MAXIMUM_HANDSHAKE_LENGTH
     reorder_limit: int = 4 * 2**20
@@ -104,6 +108,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             raise TypeError(f"extensions= takes a Registry, not {self.extensions!r}")
         if self.secrets is not None:
             msgspec.structs.force_setattr(self, "secrets", _key_log(self.secrets))
+        if self.filter is not None and not isinstance(self.filter, str):
+            raise TypeError(f"filter= takes text, not {self.filter!r}")
         if not isinstance(self.uid_seed, str):
             raise TypeError(f"uid_seed= takes text, not {self.uid_seed!r}")
         for name in _LIMITS:

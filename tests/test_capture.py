@@ -500,3 +500,21 @@ def test_what_is_open_when_a_capture_ends_is_not_wrong(ends: str, tmp_path: Path
         event for event in events.read_capture(path) if isinstance(event, events.ProtocolViolation)
     ]
     assert len(violations) == (1 if ends == "FIN" else 0)
+
+
+def test_packets_without_bytes_tell_the_time(tmp_path: Path) -> None:
+    """As they come from an interface that nothing else comes from: what has been silent for an hour ends."""
+    chunks = payloads(DATA / "tls12-ecdhe-rsa.pcap")
+    silent = packets(chunks[:1], fin=False)
+    end, _ = silent[-1]
+    ticks = [(end + 50.0 * index, b"") for index in range(1, 80)]
+    later = packets(chunks[:1], ends=Ends(orig_p=2), start=end + 50.0 * 80)
+    path = write(tmp_path / "capture.pcap", [*silent, *ticks, *later])
+    wanted = {"ssl_client_hello", "connection_state_remove"}
+    found = [(event.c.orig_p, event.name) for event in events.read_capture(path, wanted=wanted)]
+    assert found == [
+        (49152, "ssl_client_hello"),
+        (49152, "connection_state_remove"),
+        (2, "ssl_client_hello"),
+        (2, "connection_state_remove"),
+    ]

@@ -324,6 +324,31 @@ def test_a_time_that_is_in_no_year_is_a_number(seconds: int) -> None:
     )
 
 
+DAY = 24 * 60 * 60
+NOON = 1_700_049_600
+
+
+@pytest.mark.parametrize(
+    ("possible_ts", "ts", "printed"),
+    [
+        (NOON, float(NOON), "2023-11-15T12:00:00Z"),
+        (NOON, float(NOON + DAY), "2023-11-15T12:00:00Z"),
+        (NOON, float(NOON - DAY), "2023-11-15T12:00:00Z"),
+        (NOON, NOON + DAY + 0.5, str(NOON)),
+        (NOON, NOON - DAY - 0.5, str(NOON)),
+        (0, float(NOON), "0"),
+        (2**32 - 1, float(NOON), str(2**32 - 1)),
+        (NOON, None, str(NOON)),
+        (NOON, float("nan"), str(NOON)),
+    ],
+)
+def test_a_random_number_is_no_time(possible_ts: int, ts: float | None, printed: str) -> None:
+    """`possible_ts` is one where it is within a day of the time of its packet."""
+    hello = SslServerHello(C, 0x0303, possible_ts, b"", b"", 0x1301, 0, ts=ts)
+    assert f" possible_ts={printed} " in text(hello)
+    assert of_json(hello)["possible_ts"] == possible_ts
+
+
 # At a prompt
 
 

@@ -2,6 +2,6 @@
 
 from .files import CaptureError
 from .many import read_captures
-from .one import read_capture
+from .one import LiveCapture, capture_live, read_capture
 
-__all__ = ["CaptureError", "read_capture", "read_captures"]
+__all__ = ["CaptureError", "LiveCapture", "capture_live", "read_capture", "read_captures"]

@@ -24,7 +24,14 @@ from .one import read_capture
 if TYPE_CHECKING:  # not needed to read one capture, and slow to import
     from concurrent.futures import Executor, Future
 
-__all__ = ["UnknownInWorkerError", "WorkerChoices", "read_captures", "read_through"]
+__all__ = [
+    "NO_MEMORY",
+    "Readable",
+    "UnknownInWorkerError",
+    "WorkerChoices",
+    "read_captures",
+    "read_through",
+]
 
 T = TypeVar("T")
 
@@ -36,6 +43,7 @@ class WorkerChoices(TypedDict, total=False):
     wanted: Collection[str] | None
     secrets: KeyLog | str | os.PathLike[str] | None
     embedded_secrets: bool
+    filter: str | None
     search_limit: int
     handshake_limit: int
     reorder_limit: int
@@ -120,7 +128,7 @@ def read_captures(
         ahead: how many captures may be read ahead of the one whose events are given out.
         extensions: the registry of extensions and the like; or a function that makes it. With an executor it has to be
             such a function, which each process can import by its name: a registry does not travel.
-        disable_analyzer_after_detection, wanted, secrets, embedded_secrets, search_limit and the other limits: attributes
+        disable_analyzer_after_detection, wanted, secrets, embedded_secrets, filter, search_limit and the other limits: attributes
             of `Options`. With an executor, the file of a `KeyLog` is opened by each process; one that has none travels.
 
     Raises:
@@ -231,7 +239,8 @@ def _here(
     """What is made of captures that are read here, however much that is."""
     errors: list[CaptureError] = []
     for path in paths:
-        capture = _Capture(path, _of_capture(path, options, several), progress)
+        of_capture = _of_capture(path, options, several)
+        capture = Readable(path, partial(read_capture, path, options=of_capture, progress=progress))
         yield from through(path, iter(capture))
         if capture.error is not None:
             (on_error or errors.append)(capture.error)
@@ -266,24 +275,29 @@ def _of_capture(path: str, options: Options, several: bool) -> Options:
     return msgspec.structs.replace(options, uid_seed=path)
 
 
-class _Capture:
-    """The events of a capture, to its end or to where it breaks off; `error` says why it does."""
+NO_MEMORY = "there is not enough memory to read it on"
 
-    def __init__(
-        self, path: str, options: Options, progress: Callable[[int], None] | None = None
-    ) -> None:
+
+class Readable:
+    """The events of a capture, to its end or to where it breaks off; `error` says why it does.
+
+    Args:
+        path: of the capture.
+        read: gives its events.
+    """
+
+    def __init__(self, path: str, read: Callable[[], Iterator[Event]]) -> None:
         self.error: CaptureError | None = None
         self._path = path
-        self._options = options
-        self._progress = progress
+        self._read = read
 
     def __iter__(self) -> Iterator[Event]:
         try:
-            yield from read_capture(self._path, options=self._options, progress=self._progress)
+            yield from self._read()
         except CaptureError as error:
             self.error = error
         except MemoryError:
-            self.error = CaptureError(self._path, "there is not enough memory to read it on")
+            self.error = CaptureError(self._path, NO_MEMORY)
 
 
 class UnknownInWorkerError(Exception):
@@ -325,7 +339,9 @@ def _read_in_worker(
             f"an entry point, or give extensions= a function that makes the registry"
         )
     options = Options(extensions=registry, **choices)
-    capture = _Capture(path, _of_capture(path, options, several))
+    capture = Readable(
+        path, partial(read_capture, path, options=_of_capture(path, options, several))
+    )
     made = list(through(path, iter(capture)))
     return made, capture.error
 

@@ -1,12 +1,12 @@
-"""One capture: packets to connections to events."""
+"""One capture, of a file or of an interface: packets to connections to events."""
 
 from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import chain
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from ..certificates import why_certificates_cannot_be_read
 from ..model import Event, X509Certificate
@@ -16,12 +16,15 @@ from .clock import Clock
 from .connections import Connections
 from .datagrams import DatagramFlows
 from .embedded import Embedded
-from .files import CaptureError, Packet, open_capture
+from .files import Capture, CaptureError, Packet, open_capture
 from .frames import Decode, check_link_type, frames
 from .headers import TCP
 from .memory import Memory
 
-__all__ = ["read_capture"]
+if TYPE_CHECKING:  # few capture live
+    from .live import Interface, Statistics
+
+__all__ = ["LiveCapture", "capture_live", "read_capture"]
 
 
 def read_capture(
@@ -41,11 +44,11 @@ def read_capture(
         path: a pcap or pcapng file, compressed (gzip, xz, zstd) or not; `-` is standard input.
         progress: called now and then with the number of bytes of the file that were read since.
         options: an `Options`. Alternatively pass its attributes as keywords, not both.
-        disable_analyzer_after_detection, wanted, extensions, secrets, embedded_secrets, search_limit and the other limits:
-            attributes of `Options`.
+        disable_analyzer_after_detection, wanted, extensions, secrets, embedded_secrets, filter, search_limit and the other
+            limits: attributes of `Options`.
 
     Raises:
-        CaptureError: there is no such file, or it is no capture. By the iterator: the file breaks off, after the
+        CaptureError: there is no such file, it is no capture, or the filter does not compile for its frames. By the iterator: the file breaks off, after the
             events that could be read; or no interface has a link type that can be read.
         ValueError: an event in `wanted` is not known.
         OSError: `secrets` is the path of a file that cannot be opened.
@@ -55,12 +58,120 @@ def read_capture(
     capture = open_capture(path, progress)
     name = os.fsdecode(path)
     check_link_type(name, capture)
+    if options.filter is not None:
+        from .filters import filtered
+
+        try:
+            capture.batches = filtered(name, capture.batches, options.filter, capture.link_type)
+        except BaseException:
+            capture.close()
+            raise
+    return chain.from_iterable(_events_of(name, capture, options))
+
+
+class LiveCapture(Iterator[Event]):
+    """The events of an interface, as they come; see `capture_live`. Use it in a `with`, or close it.
+
+    Args:
+        name: of the interface.
+        interface: it.
+        options: what the caller has chosen.
+    """
+
+    def __init__(self, name: str, interface: Interface, options: Options) -> None:
+        self._interface = interface
+        self._batches = _events_of(name, interface, options)
+        self._events = chain.from_iterable(self._batches)
+
+    def __next__(self) -> Event:
+        return next(self._events)
+
+    def __enter__(self) -> LiveCapture:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def statistics(self) -> Statistics:
+        """How many packets there have been, and how many of them were dropped; also once it is closed."""
+        return self._interface.statistics
+
+    def stop(self) -> None:
+        """Ask it to end, from a signal handler or another thread. The iterator gives out what has arrived by now, what
+        connections that are open have waited with, and ends.
+        """
+        self._interface.stop()
+
+    def close(self) -> None:
+        """End it here and now. What has not been given out is lost."""
+        self._events = chain()
+        self._batches.close()
+        self._interface.close()
+
+
+def capture_live(
+    interface: str,
+    *,
+    snaplen: int | None = None,
+    promiscuous: bool = True,
+    count: int | None = None,
+    duration: float | None = None,
+    options: Options | None = None,
+    **choices: Unpack[Choices],
+) -> LiveCapture:
+    """The events of the TLS, DTLS and QUIC connections that an interface sees, each about a tenth of a second after its
+    packet. The iterator waits for packets, and ends when it is asked to.
+
+        import events
+
+        with events.capture_live("eth0", filter="port 443", duration=60) as capture:
+            for event in capture:
+                print(event.name)
+        print(capture.statistics)
+
+    Args:
+        interface: its name, one of `list_interfaces()`; `any` is all of them.
+        snaplen: how many bytes of each packet are captured; all where it is None. Of a packet that is cut, the rest is
+            missing.
+        promiscuous: whether packets are captured too that are for other machines.
+        count: after how many packets it ends by itself.
+        duration: after how many seconds it ends by itself.
+        options, and others: as for `read_capture`; `filter` among them.
+
+    Raises:
+        CaptureError: there is no such interface, this user may not capture, the filter does not compile, or the link type
+            cannot be read. By the iterator: the interface went down, after the events that could be read.
+        ValueError, TypeError, OSError: as of `read_capture`; or a number is not positive.
+        ImportError: pcapy-ng is not installed; or there are secrets, and cryptography is not.
+    """
+    from .live import SNAP_LEN, open_interface
+
+    options = chosen(None, options, choices)
+    for what, number in (("snaplen", snaplen), ("count", count), ("duration", duration)):
+        if number is not None and not number > 0:
+            raise ValueError(f"{what}= must be more than 0, not {number!r}")
+    capture = open_interface(
+        interface,
+        expression=options.filter,
+        snaplen=SNAP_LEN if snaplen is None else snaplen,
+        promiscuous=promiscuous,
+        count=count,
+        duration=duration,
+    )
+    check_link_type(interface, capture)
+    return LiveCapture(interface, capture, options)
+
+
+def _events_of(
+    name: str, capture: Capture, options: Options
+) -> Generator[Iterable[Event], None, None]:
     if options.names is not None and X509Certificate.name in options.names:
         why = why_certificates_cannot_be_read()
         if why:
             _warn(f"{name}: {why}")
     embedded = Embedded(name, capture, options, _warn)
-    return chain.from_iterable(_events(frames(name, capture, _warn), embedded))
+    return _events(frames(name, capture, _warn), embedded)
 
 
 def _warn(message: str) -> None:
@@ -69,7 +180,7 @@ def _warn(message: str) -> None:
 
 def _events(
     captured: Iterator[tuple[Decode, list[Packet]]], embedded: Embedded
-) -> Iterator[Iterable[Event]]:
+) -> Generator[Iterable[Event], None, None]:
     """The events of a capture, so many at a time as its packets come."""
     options = embedded.options
     clock = Clock()

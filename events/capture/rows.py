@@ -74,7 +74,7 @@ def read_connections(
         kinds: which rows: `ConnectionRow`, `QuicRow`, `CertificateRow`.
         executor, on_error, extensions: as for `read_captures`.
         progress: as for `read_capture`; not called with an executor.
-        disable_analyzer_after_detection, secrets, embedded_secrets, search_limit and the other limits: attributes of
+        disable_analyzer_after_detection, secrets, embedded_secrets, filter, search_limit and the other limits: attributes of
             `Options`. `wanted` follows from `kinds`.
 
     Raises:

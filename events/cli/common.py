@@ -21,8 +21,8 @@ from tlsgrammar import __version__, load_extensions
 from tlsgrammar.framing import DEFAULT_SEARCH_LIMIT
 from tlsgrammar.tool.console import Console
 
-from ..capture import CaptureError
-from ..capture.many import Through, UnknownInWorkerError, read_through
+from ..capture import CaptureError, LiveCapture, capture_live, read_capture
+from ..capture.many import NO_MEMORY, Readable, Through, UnknownInWorkerError, read_through
 from ..model import Event, ReporterError
 from ..not_read import NotRead
 from ..secrets.keylog import KeyLog
@@ -31,8 +31,11 @@ __all__ = [
     "Choices",
     "Failures",
     "Reader",
+    "add_color_option",
     "add_reading_options",
-    "progress",
+    "check_reading_options",
+    "in_color",
+    "list_interfaces",
     "tell_warnings",
     "told_of_output",
 ]
@@ -47,6 +50,7 @@ class Choices(TypedDict):
     disable_analyzer_after_detection: bool
     secrets: KeyLog | None
     embedded_secrets: bool
+    filter: str | None
     search_limit: int
 
 
@@ -54,9 +58,40 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
     """Add the captures, and the options of how they are read."""
     parser.add_argument(
         "files",
-        nargs="+",
+        nargs="*",
         metavar="FILE",
         help="a pcap or pcapng file, compressed or not; - is standard input",
+    )
+    parser.add_argument(
+        "-i",
+        "--interface",
+        action="append",
+        metavar="NAME",
+        help="instead of files, capture from this interface until Ctrl-C; any is all of them",
+    )
+    parser.add_argument(
+        "--list-interfaces",
+        action="store_true",
+        help="list the interfaces that can be captured from, and exit",
+    )
+    parser.add_argument(
+        "-f",
+        "--filter",
+        metavar="EXPRESSION",
+        help="read only packets that pass this filter of libpcap (man pcap-filter), such as 'port 443'",
+    )
+    parser.add_argument(
+        "-c",
+        "--count",
+        type=partial(_positive, of="packets"),
+        metavar="N",
+        help="with -i, stop after N packets",
+    )
+    parser.add_argument(
+        "--promiscuous",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="with -i, also capture packets that are for other machines (default: yes)",
     )
     parser.add_argument(
         "--keylog",
@@ -87,7 +122,7 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-j",
         "--jobs",
-        type=_jobs,
+        type=partial(_positive, of="files"),
         default=1,
         metavar="N",
         help="read N files at a time (default: 1); the output is the same",
@@ -101,10 +136,63 @@ def _bytes(text: str) -> int:
     return int(text)
 
 
-def _jobs(text: str) -> int:
+def _positive(text: str, of: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"not a number of files, 1 or more: {text!r}")
+        raise argparse.ArgumentTypeError(f"not a number of {of}, 1 or more: {text!r}")
     return int(text)
+
+
+def check_reading_options(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """That the options of `add_reading_options` go with each other. From then on `interface` is one, or None.
+
+    Raises:
+        SystemExit: they do not.
+    """
+    interfaces = options.interface or []
+    if len(interfaces) > 1:
+        parser.error("-i takes one interface; -i any captures from all of them")
+    if interfaces and options.files:
+        parser.error(f"-i {interfaces[0]} captures from an interface, and takes no files")
+    if not interfaces and not options.files and not options.list_interfaces:
+        parser.error("the following arguments are required: FILE, or -i INTERFACE")
+    for option, value in (("-c", options.count), ("--promiscuous", options.promiscuous)):
+        if value is not None and not interfaces:
+            parser.error(f"{option} goes with -i")
+    options.interface = interfaces[0] if interfaces else None
+
+
+def list_interfaces(console: Console, failed: Failures) -> None:
+    """Print the names of the interfaces."""
+    from ..capture.live import list_interfaces
+
+    try:
+        for name in list_interfaces():
+            console.line(name)
+    except (CaptureError, ImportError) as error:
+        failed(error)
+
+
+def add_color_option(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add `--color`.
+
+    Args:
+        parser: that of the command.
+        what: has colors, to follow "whether".
+    """
+    parser.add_argument(
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help=f"whether {what} (default: auto, in a terminal)",
+    )
+
+
+def in_color(options: argparse.Namespace) -> bool:
+    """Whether standard output has colors, as `add_color_option` and the environment say."""
+    if options.color != "auto":
+        return bool(options.color == "always")
+    has_colors = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    return has_colors and not os.environ.get("NO_COLOR")
 
 
 class Failures:
@@ -135,6 +223,7 @@ def _choices_of(options: argparse.Namespace, failed: Failures) -> Choices:
         disable_analyzer_after_detection=options.disable_analyzer_after_detection,
         secrets=_secrets(options.keylog or (), failed),
         embedded_secrets=options.embedded_secrets,
+        filter=options.filter,
         search_limit=options.search_limit,
     )
 
@@ -168,12 +257,15 @@ def _tell(
 
 
 class Reader:
-    """Reads the captures of a command, here or in processes, as its options say.
+    """Reads the captures of a command, here or in processes, or an interface, as its options say.
 
     Args:
-        options: those of `add_reading_options`.
+        options: those of `add_reading_options`, checked.
         console: is flushed after each capture that a process has read.
         failed: told of what could not be read.
+
+    Attributes:
+        sources: what is read: files, or one interface.
     """
 
     def __init__(self, options: argparse.Namespace, console: Console, failed: Failures) -> None:
@@ -181,17 +273,32 @@ class Reader:
         self.console = console
         self.failed = failed
         self.choices = _choices_of(options, failed)
+        self.sources: list[str] = options.files
         self._used_elsewhere = False
+        self._live: LiveCapture | None = None
+        if options.interface is not None:
+            self.sources = [options.interface]
+        elif options.filter is not None and not _compiles(options.filter, failed):
+            self.sources = []
 
     @property
     def several(self) -> bool:
         """Whether there are several captures."""
-        return len(self.options.files) > 1
+        return len(self.sources) > 1
 
     @property
     def in_processes(self) -> bool:
         """Whether the captures are read in processes; standard input can only be read here."""
-        return self.several and self.options.jobs > 1 and "-" not in self.options.files
+        return self.several and self.options.jobs > 1 and "-" not in self.sources
+
+    def is_live(self, source: str) -> bool:
+        """Whether a capture may go on for long: whoever reads along wants to see what comes of it at once."""
+        return self.options.interface is not None or not os.path.isfile(source)
+
+    @property
+    def any_is_live(self) -> bool:
+        """Whether one of them may."""
+        return any(map(self.is_live, self.sources))
 
     def read(self, through: Through, wanted: frozenset[str] | None) -> Iterator[Any]:
         """What is made of the captures, in their order.
@@ -203,26 +310,63 @@ class Reader:
         if self.in_processes:
             yield from self._read_in_processes(through, wanted)
             return
-        for path in self.options.files:
-            seed = path if self.several else ""
-            try:
-                with progress(path) as bar:
-                    yield from read_through(
-                        [path],
-                        through,
-                        progress=bar,
-                        on_error=self.failed,
-                        wanted=wanted,
-                        uid_seed=seed,
-                        **self.choices,
-                    )
-            except (CaptureError, ImportError) as error:
-                self.failed(error)
+        for source in self.sources:
+            with self.reading(source, wanted) as events:
+                readable = Readable(source, partial(iter, events))
+                yield from through(source, iter(readable))
+                if readable.error is not None:
+                    raise readable.error
+
+    @contextlib.contextmanager
+    def reading(self, source: str, wanted: frozenset[str] | None) -> Iterator[Iterator[Event]]:
+        """The events of one capture, which is read here. It is told of what cannot be read, also where the events raise it.
+
+        Args:
+            source: one of the sources.
+            wanted: the names of the events that are asked for.
+        """
+        opened = False
+        try:
+            with contextlib.ExitStack() as stack:
+                events = self._events_of(source, wanted, stack)
+                opened = True
+                yield events
+        except (CaptureError, ImportError) as error:
+            self.failed(error)
+        except MemoryError:
+            self.failed(CaptureError(source, NO_MEMORY))
+        if not opened:
+            yield iter(())
+
+    def _events_of(
+        self, source: str, wanted: frozenset[str] | None, stack: contextlib.ExitStack
+    ) -> Iterator[Event]:
+        if self.options.interface is None:
+            return read_capture(
+                source,
+                progress=stack.enter_context(_progress(source)),
+                wanted=wanted,
+                uid_seed=source if self.several else "",
+                **self.choices,
+            )
+        self._live = stack.enter_context(
+            capture_live(
+                source,
+                promiscuous=self.options.promiscuous is not False,
+                count=self.options.count,
+                wanted=wanted,
+                **self.choices,
+            )
+        )
+        stack.enter_context(self.console.stopped_by_signals(self._live.stop))
+        if sys.stderr is not None and sys.stderr.isatty():
+            self.console.remark(f"capturing from {source}; Ctrl-C ends it")
+        return self._live
 
     def _read_in_processes(self, through: Through, wanted: frozenset[str] | None) -> Iterator[Any]:
         from ..capture.workers import Workers
 
-        jobs = min(self.options.jobs, len(self.options.files))
+        jobs = min(self.options.jobs, len(self.sources))
         # What has been imported and registered here the processes then have; here are no threads yet.
         context = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
         try:
@@ -232,7 +376,7 @@ class Reader:
             return
         try:
             results: Iterator[_Read] = read_through(
-                self.options.files,
+                self.sources,
                 partial(_in_process, through=through, secrets=self.choices["secrets"]),
                 executor=workers,
                 on_error=self.failed,
@@ -251,7 +395,12 @@ class Reader:
             workers.kill_workers()
 
     def end(self) -> None:
-        """Say what was wrong with the key logs, and whether they were the wrong ones."""
+        """Say what was wrong with the key logs, whether they were the wrong ones, and how many packets an interface had."""
+        self._end_secrets()
+        if self._live is not None:
+            self.console.remark(self._live.statistics)
+
+    def _end_secrets(self) -> None:
         secrets = self.choices["secrets"]
         if secrets is None:
             return
@@ -285,6 +434,20 @@ def _in_process(
     yield _Read(made, [str(each.message) for each in caught], used)
 
 
+def _compiles(text: str, failed: Failures) -> bool:
+    """Whether a filter for files is one; told once, and not of each file."""
+    from ..capture.filters import check_filter, does_not_compile
+
+    try:
+        reason = check_filter(text)
+    except ImportError as error:
+        failed(error)
+        return False
+    if reason is not None:
+        failed(Exception(does_not_compile(text, reason)))
+    return reason is None
+
+
 def _begin_worker() -> None:
     load_extensions()
 
@@ -308,7 +471,7 @@ def told_of_output(path: str | None, failed: Failures) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def progress(path: str) -> Iterator[Callable[[int], None] | None]:
+def _progress(path: str) -> Iterator[Callable[[int], None] | None]:
     """A progress bar on standard error for a long file, if somebody is there to see it."""
     size = os.path.getsize(path) if os.path.isfile(path) else 0
     if size < _LONG or sys.stderr is None or not sys.stderr.isatty() or sys.stdout.isatty():

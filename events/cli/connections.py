@@ -27,7 +27,17 @@ from ..model import Event
 from ..options import DEFAULT_DETAILS
 from ..rows import CertificateRow, ConnectionRow, QuicRow, Row
 from ..rows.rows import events_of
-from .common import Failures, Reader, add_reading_options, tell_warnings, told_of_output
+from .common import (
+    Failures,
+    Reader,
+    add_color_option,
+    add_reading_options,
+    check_reading_options,
+    in_color,
+    list_interfaces,
+    tell_warnings,
+    told_of_output,
+)
 
 __all__ = ["main", "run_process"]
 
@@ -70,12 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--wide", action="store_true", help="a table with more columns, in which nothing is cut"
     )
-    parser.add_argument(
-        "--color",
-        choices=("auto", "always", "never"),
-        default="auto",
-        help="whether a table has weak connections in red (default: auto, in a terminal)",
-    )
+    add_color_option(parser, "a table has weak connections in red")
     return parser
 
 
@@ -114,6 +119,10 @@ def _main(arguments: Sequence[str] | None, console: Console) -> None:
         failed(problem)
     parser = _parser()
     options = parser.parse_args(arguments)
+    check_reading_options(parser, options)
+    if options.list_interfaces:
+        list_interfaces(console, failed)
+        return
     if options.html is not None and (options.format or options.output is not None):
         parser.error("--html FILE is an output of its own; it takes no --format and no -o")
     if options.details is not None and options.html is None:
@@ -146,18 +155,19 @@ def _connections(reader: Reader) -> Iterator[ConnectionRow]:
 
 
 def _lines(
-    path: str, events: Iterator[Event], encode: Callable[[list[Row]], bytes]
+    path: str, events: Iterator[Event], encode: Callable[[list[Row]], bytes], is_live: bool
 ) -> Iterator[bytes]:
     """The rows of a capture as lines, so many in each piece; each at once where they come from a live capture."""
     rows = rows_of(path, events, (ConnectionRow,))
-    many = _MANY if os.path.isfile(path) else 1
+    many = 1 if is_live or not os.path.isfile(path) else _MANY
     while some := list(islice(rows, many)):
         yield encode(some)
 
 
 def _write_lines(reader: Reader, console: Console, encode: Callable[[list[Row]], bytes]) -> None:
-    at_once = sys.stdout.isatty() or not all(map(os.path.isfile, reader.options.files))
-    for piece in reader.read(partial(_lines, encode=encode), events_of((ConnectionRow,))):
+    at_once = sys.stdout.isatty() or reader.any_is_live
+    lines = partial(_lines, encode=encode, is_live=reader.options.interface is not None)
+    for piece in reader.read(lines, events_of((ConnectionRow,))):
         console.write(piece)
         if at_once:
             console.flush()
@@ -187,16 +197,9 @@ def _write_csv(options: argparse.Namespace, reader: Reader, console: Console) ->
 def _write_table(options: argparse.Namespace, reader: Reader, console: Console) -> None:
     from ..output.table import Table
 
-    is_terminal = sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if is_terminal else None
-    color = options.color == "always" or (
-        options.color == "auto"
-        and is_terminal
-        and not os.environ.get("NO_COLOR")
-        and os.environ.get("TERM") != "dumb"
-    )
-    table = Table(width=width, wide=options.wide, color=color)
-    is_live = not all(map(os.path.isfile, options.files))
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    table = Table(width=width, wide=options.wide, color=in_color(options))
+    is_live = reader.any_is_live
     for row in _connections(reader):
         console.write(table.take(row, at_once=is_live))
         if is_live:
@@ -220,8 +223,11 @@ def _write_zeek(options: argparse.Namespace, reader: Reader, console: Console) -
         for kind in kinds:
             logs[kind] = opened.enter_context((folder / f"{kind.log}.log").open("wb"))
             logs[kind].write(zeek.header(kind, _now()))
+        is_live = reader.any_is_live
         for row in _rows(reader, kinds):
             logs[type(row)].write(zeek.lines((row,)))
+            if is_live:
+                logs[type(row)].flush()
         for log in logs.values():
             log.write(zeek.end(_now()))
 
@@ -240,7 +246,7 @@ def _write_html(options: argparse.Namespace, reader: Reader, console: Console) -
     from ..output.report import Report, found_in
 
     details = DEFAULT_DETAILS if options.details is None else options.details
-    report = Report(options.files, details=details)
+    report = Report(reader.sources, details=details)
     # Before the captures are read, which may take long, it is known whether it can be written.
     with open(options.html, "w", encoding="utf-8") as file:
         for found in reader.read(partial(found_in, details=details), Report.wanted):

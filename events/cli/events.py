@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
-import os
+import shutil
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,17 +19,18 @@ from tlsgrammar import load_extensions
 from tlsgrammar.language.open_types import nearest
 from tlsgrammar.tool.console import Console, run
 
-from ..capture import CaptureError, read_capture
 from ..model import Event, ReporterError
 from ..not_read import NotRead
 from ..output import json_lines, text_lines
 from ..walk import event_classes, known_events
 from .common import (
-    Choices,
     Failures,
     Reader,
+    add_color_option,
     add_reading_options,
-    progress,
+    check_reading_options,
+    in_color,
+    list_interfaces,
     tell_warnings,
     told_of_output,
 )
@@ -58,6 +59,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-o", "--output", metavar="FOLDER", help="with --format parquet, the folder of its files"
     )
+    parser.add_argument(
+        "--group",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="in text, a heading for each connection and its events below it, cut to the width of the terminal "
+        "(default: in a terminal, and with --color always; else a line for each event)",
+    )
+    add_color_option(parser, "text with headings has colors")
     parser.add_argument(
         "--names", action="store_true", help="in JSON, the name of each number beside it"
     )
@@ -121,7 +130,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit status: 0; 1 where a file could not be read to its end, a function of an event failed, extensions
-        could not be loaded or the events not written; 2 for wrong usage; 128 and the number of the signal that ended it.
+        could not be loaded or the events not written; 2 for wrong usage; 128 and the number of the signal that ended it,
+        but for SIGINT in a live capture, which has no other end.
     """
     return run("tls-events", partial(_main, arguments), cannot_write="the events cannot be written")
 
@@ -136,6 +146,12 @@ def _main(arguments: Sequence[str] | None, console: Console) -> None:
     except _ListAsked:
         console.write(_list())
         return
+    check_reading_options(parser, options)
+    if options.list_interfaces:
+        list_interfaces(console, failed)
+        return
+    if options.group and options.format != "text":
+        parser.error(f"--format {options.format} takes no --group")
     if options.names and options.format != "json":
         parser.error(f"--format {options.format} takes no --names")
     if (options.output is None) is (options.format == "parquet"):
@@ -144,15 +160,14 @@ def _main(arguments: Sequence[str] | None, console: Console) -> None:
     # Failed functions are told of whatever is printed.
     wanted = None if events is None else frozenset({*events, ReporterError.name})
     without_errors = events is not None and ReporterError.name not in events
-    several = len(options.files) > 1
-    lines = partial(
-        _lines_of_file,
-        write=partial(_json, names=options.names) if options.format == "json" else _text,
-        several=several,
-        without_errors=without_errors,
-    )
     tell_warnings(failed)
     reader = Reader(options, console, failed)
+    lines = partial(
+        _lines_of_file,
+        write=_writer(options),
+        several=reader.several,
+        without_errors=without_errors,
+    )
     if options.format == "parquet":
         with told_of_output(options.output, failed):
             _write_parquet(options.output, reader, wanted, failed)
@@ -162,10 +177,26 @@ def _main(arguments: Sequence[str] | None, console: Console) -> None:
             for error in printed.reported:
                 failed.of_function(error)
     else:
-        for path in options.files:
-            seed = path if several else ""
-            _print_one(path, reader.choices, seed, wanted, partial(lines, path), console, failed)
+        for source in reader.sources:
+            # Whoever reads along with a live capture wants to see each event at once; so does a person.
+            at_once = reader.is_live(source) or sys.stdout.isatty()
+            with reader.reading(source, wanted) as found:
+                _print(found, partial(lines, source), console, failed, at_once=at_once)
     reader.end()
+
+
+def _writer(options: argparse.Namespace) -> Callable[[list[Event], str | None], bytes]:
+    """What makes lines of events, of which it is told the file where there are several."""
+    if options.format == "json":
+        return partial(_json, names=options.names)
+    is_terminal = sys.stdout.isatty()
+    grouped = is_terminal or options.color == "always" if options.group is None else options.group
+    if not grouped:
+        return _text
+    from ..output.grouped import Grouped
+
+    width = shutil.get_terminal_size().columns if is_terminal else None
+    return Grouped(width=width, color=in_color(options)).lines
 
 
 def _write_parquet(
@@ -211,27 +242,6 @@ def _printed(
                 known.add(function)
                 failed.append(error)
         yield _Printed(_lines_of(some, of_path, partial(warnings.warn, category=NotRead)), failed)
-
-
-def _print_one(
-    path: str,
-    choices: Choices,
-    uid_seed: str,
-    wanted: frozenset[str] | None,
-    lines: Callable[[list[Event]], bytes],
-    console: Console,
-    failed: Failures,
-) -> None:
-    # Whoever reads along with a live capture wants to see each event at once; so does a person.
-    at_once = not os.path.isfile(path) or sys.stdout.isatty()
-    try:
-        with progress(path) as bar:
-            events = read_capture(path, progress=bar, wanted=wanted, uid_seed=uid_seed, **choices)
-            _print(events, lines, console, failed, at_once=at_once)
-    except (CaptureError, ImportError) as error:
-        failed(error)
-    except MemoryError:
-        failed(CaptureError(path, "there is not enough memory to read it on"))
 
 
 def _lines_of_file(

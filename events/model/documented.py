@@ -19,8 +19,8 @@ from ..meanings import (
     HandshakeType,
     HeartbeatMessageType,
     PointFormat,
+    PossiblyTime,
     TextBytes,
-    Time,
     Version,
 )
 from .connection import Connection, Event
@@ -80,7 +80,8 @@ class SslClientHello(Event, frozen=True):
 
     Attributes:
         version: the version in the message (0x0303 for TLS 1.3).
-        possible_ts: the first four bytes of the random, as seconds since the epoch; 0 in SSL 2.0.
+        possible_ts: the first four bytes of the random, as seconds since the epoch; 0 in SSL 2.0. Most of today's clients and
+            servers send something random instead: text has it as a time only within a day of that of the packet.
         client_random: the other 28 bytes; the challenge in SSL 2.0.
         session_id: as sent.
         ciphers: the cipher suites in the client's order; 24 bits wide in SSL 2.0.
@@ -89,7 +90,7 @@ class SslClientHello(Event, frozen=True):
     name: ClassVar[str] = "ssl_client_hello"
     c: Connection
     version: Version
-    possible_ts: Time
+    possible_ts: PossiblyTime
     client_random: bytes
     session_id: bytes
     ciphers: list[CipherSuite]
@@ -259,7 +260,8 @@ class SslServerHello(Event, frozen=True):
 
     Attributes:
         version: the version in the message (0x0303 for TLS 1.3).
-        possible_ts: the first four bytes of the random, as seconds since the epoch; 0 in SSL 2.0.
+        possible_ts: the first four bytes of the random, as seconds since the epoch; 0 in SSL 2.0. Most of today's clients and
+            servers send something random instead: text has it as a time only within a day of that of the packet.
         server_random: the other 28 bytes; the connection-id in SSL 2.0.
         session_id: as sent.
         cipher: the cipher suite that the server chose; in SSL 2.0 the first listed, or 0.
@@ -269,7 +271,7 @@ class SslServerHello(Event, frozen=True):
     name: ClassVar[str] = "ssl_server_hello"
     c: Connection
     version: Version
-    possible_ts: Time
+    possible_ts: PossiblyTime
     server_random: bytes
     session_id: bytes
     cipher: CipherSuite

@@ -15,6 +15,7 @@ from tlsgrammar.tool.one_line import on_one_line
 from ..model import address
 from ..rows.model import ConnectionRow
 from ..rows.weak import weaknesses
+from .colors import RED, painted
 
 __all__ = ["Table"]
 
@@ -22,7 +23,6 @@ _FIRST = 500  # so many rows are looked at for the widths of columns
 _GAP = "  "
 _LEAST = 6  # so narrow is a column at least
 _PORT = 6  # so many characters are a colon and a port
-_RED, _PLAIN = b"\x1b[31m", b"\x1b[0m"
 
 
 class _Column(NamedTuple):
@@ -165,10 +165,8 @@ class Table:
 
     def _line_of(self, row: ConnectionRow, cells: Sequence[str]) -> bytes:
         assert self._widths is not None
-        line = _line(self._columns, cells, self._widths, self._limit)
-        if not self._color or not weaknesses(row):
-            return line
-        return _RED + line.rstrip() + _PLAIN + b"\n"
+        color = RED if self._color and weaknesses(row) else ""
+        return _line(self._columns, cells, self._widths, self._limit, color)
 
 
 def _widths(
@@ -199,12 +197,16 @@ def _widths(
 
 
 def _line(
-    columns: Sequence[_Column], cells: Sequence[str], widths: Sequence[int], limit: int | None
+    columns: Sequence[_Column],
+    cells: Sequence[str],
+    widths: Sequence[int],
+    limit: int | None,
+    color: str = "",
 ) -> bytes:
     if limit is not None:
         cells = [_cut(*each) for each in zip(cells, widths, columns, strict=True)]
     padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
-    return f"{_GAP.join(padded).rstrip()}\n".encode(errors="backslashreplace")
+    return f"{painted(_GAP.join(padded).rstrip(), color)}\n".encode(errors="backslashreplace")
 
 
 def _cut(text: str, width: int, column: _Column) -> str:

@@ -32,6 +32,8 @@ _MANY = 1 << 16
 
 # A reader that takes nothing for so long, in seconds, will not see what is left when a signal ends the command.
 _PATIENCE = 1.0
+# A command that was asked to stop by itself ends by the signal if that takes so long.
+_PATIENCE_TO_STOP = 3.0
 
 # Those that ask a process to end. A person who presses Ctrl-C knows; of the others somebody may want to read.
 _SIGNALS = [
@@ -82,6 +84,8 @@ class Console:
         self._writing = False
         self._ending = False
         self._signal: int | None = None
+        self._stop: Callable[[], None] | None = None
+        self._stopped_by: int | None = None
 
     def write(self, lines: bytes) -> None:
         """Print whole lines, now or later.
@@ -141,9 +145,29 @@ class Console:
 
     # Signals
 
+    @contextlib.contextmanager
+    def stopped_by_signals(self, stop: Callable[[], None]) -> Iterator[None]:
+        """While in it, a signal does not end the command: it has `stop` called, and the command ends by itself, as it does
+        without a signal. A second one ends it.
+
+        After SIGINT, with which people end what has no end, the status is what it is without it; after others it says
+        which one it was.
+        """
+        self._stop = stop
+        try:
+            yield
+        finally:
+            self._stop = None
+
     def _take_signal(self, number: int, frame: FrameType | None) -> None:
         if self._ending:
             return  # it will not take long
+        stop, self._stop = self._stop, None
+        if stop is not None:
+            self._stopped_by = number
+            _alarm(_PATIENCE_TO_STOP)
+            stop()
+            return
         self._signal = number
         if self._writing:
             _alarm(_PATIENCE)
@@ -151,7 +175,7 @@ class Console:
             raise Ended(number)
 
     def _lose_patience(self, number: int, frame: FrameType | None) -> None:
-        raise Ended(self._signal or signal.SIGTERM)
+        raise Ended(self._signal or self._stopped_by or signal.SIGTERM)
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
@@ -172,6 +196,11 @@ class Console:
             _alarm(0)
             for number, handler_before in before.items():
                 signal.signal(number, handler_before)
+
+    def _status(self) -> int:
+        if self._stopped_by not in (None, signal.SIGINT):
+            return 128 + self._stopped_by
+        return 1 if self.failed else 0
 
     def _end_by(self, number: int) -> int:
         """Print what is complete, as far as somebody reads it, and tell which signal it was."""
@@ -200,7 +229,8 @@ def run(
 
     Returns:
         The exit status: 0, also where the reader of standard output has seen enough; 1 where anything was told on
-        standard error, or standard output takes no more; 128 and the number of the signal that ended it.
+        standard error, or standard output takes no more; 128 and the number of the signal that ended it. A command that
+        SIGINT has stopped (`Console.stopped_by_signals`) is not ended by it.
     """
     _fill_gaps()
     console = Console(program)
@@ -228,7 +258,7 @@ def run(
                 raise
             # Such as an error of the progress bar, once its terminal is gone.
             return console._end_by(console._signal)
-    return 1 if console.failed else 0
+    return console._status()
 
 
 def leave(status: int) -> NoReturn:
