@@ -20,8 +20,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests import quic
-from tests.conversation import Chunk, Ends, Packet, datagrams, packets, write
+from events.testing import quic
+from events.testing.captures import Chunk, Ends, Packet, datagrams, packets, write
 
 if TYPE_CHECKING:
     from OpenSSL import SSL

@@ -14,8 +14,8 @@ from events.capture.datagrams import DatagramFlows
 from events.capture.headers import Decoder, Segment
 from events.model import Event
 from events.secrets.initial import initial_keys
-from tests.conversation import Chunk, Packet, datagrams, packets
-from tests.quic import configurations, talk
+from events.testing.captures import Chunk, Packet, datagrams, packets
+from events.testing.quic import configurations, talk
 from tlsgrammar.framing import sole_message
 from tlsgrammar.framing.packets import read_frames, read_packets
 

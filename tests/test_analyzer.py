@@ -29,10 +29,9 @@ from events import (
     SslServerCurve,
     SslServerHello,
 )
+from events.testing.captures import Chunk, payloads
 from tlsgrammar import sslv2
 from tlsgrammar.names import SUPPORTED_GROUPS
-
-from .conversation import Chunk, payloads
 
 DATA = Path(__file__).parent / "data"
 # But for those that begin as something else, where a beginning is that of a segment.

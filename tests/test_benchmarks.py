@@ -20,8 +20,7 @@ def test_memory_of_a_connection() -> None:
 def test_a_packet_of_quic_against_one_of_tls() -> None:
     pytest.importorskip("aioquic")
     from benchmarks import quic
-
-    from .conversation import payloads
+    from events.testing.captures import payloads
 
     pair = quic.against_tls(payloads(DATA / "tls12-ecdhe-rsa.pcap"))
     assert pair.ours > 0

@@ -13,8 +13,8 @@ import pytest
 
 import events
 from events import CaptureError, Event, ProtocolViolation, read_capture
+from events.testing.captures import Chunk, Ends, Packet, frame, packets, payloads, write
 
-from .conversation import Chunk, Ends, Packet, frame, packets, payloads, write
 from .test_analyzer import SSL_2
 
 DATA = Path(__file__).parent / "data"

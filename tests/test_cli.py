@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 
 import events
+from events.testing.captures import packets, payloads, write
 from tlsgrammar import __version__
-
-from .conversation import packets, payloads, write
 
 DATA = Path(__file__).parent / "data"
 TLS12 = str(DATA / "tls12-ecdhe-rsa.pcap")

@@ -22,9 +22,17 @@ from events import CaptureError
 from events.capture import compressed
 from events.capture.files import open_capture
 from events.capture.sources import PIECE
+from events.testing.captures import packets, payloads
 
-from .capture_files import enhanced_packet, frames_of, interface, pcap, pcapng, section, unknown
-from .conversation import packets, payloads
+from .helpers.capture_files import (
+    enhanced_packet,
+    frames_of,
+    interface,
+    pcap,
+    pcapng,
+    section,
+    unknown,
+)
 from .test_pcapng import drained, made
 
 if sys.version_info >= (3, 14):

@@ -16,11 +16,10 @@ from hypothesis import strategies as st
 import events
 import tlsgrammar
 from events import DatagramAnalyzer, Event, ProtocolViolation
+from events.testing.captures import Chunk, Ends, datagram_frame, datagrams, payloads, write
 from tlsgrammar import dtls
 from tlsgrammar.framing import is_dtls, read_records
 from tlsgrammar.names import ContentType
-
-from .conversation import Chunk, Ends, datagram_frame, datagrams, payloads, write
 
 DATA = Path(__file__).parent / "data" / "dtls"
 CAPTURES = sorted(path.stem for path in DATA.glob("*.pcap"))

@@ -20,8 +20,9 @@ from pathlib import Path
 
 import pytest
 
-from .conversation import packets, payloads, write
-from .processes import LIMIT, processes, sleeps, until
+from events.testing.captures import packets, payloads, write
+
+from .helpers.processes import LIMIT, processes, sleeps, until
 from .test_cli import DATA, TLS12, TLS13, run, without_uids
 
 if sys.platform != "linux":

@@ -25,8 +25,8 @@ from events import (
     SslExtensionServerName,
 )
 from events.output.grouped import Grouped
+from events.testing.captures import Ends, packets, payloads, write
 
-from .conversation import Ends, packets, payloads, write
 from .test_cli import DATA, TLS12, TLS13, run
 
 C = Connection("Cone", "tcp", "192.0.2.1", 49152, "198.51.100.2", 443, 1_700_000_000.0)

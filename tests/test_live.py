@@ -23,8 +23,8 @@ import pytest
 
 import events
 
-from .network import Network, a_network, until_capturing
-from .processes import LIMIT, until
+from .helpers.network import Network, a_network, until_capturing
+from .helpers.processes import LIMIT, until
 from .test_documents import ALL_BLOCKS, BLOCKS
 
 if sys.platform != "linux":
@@ -64,7 +64,7 @@ def capturing(
 
 
 def shake_hands(network: Network, count: int) -> None:
-    arguments = ("-m", "tests.handshakes", str(count), str(PORT))
+    arguments = ("-m", "tests.helpers.handshakes", str(count), str(PORT))
     done = network.run(sys.executable, *arguments)
     assert (done.returncode, done.stderr) == (0, b"")
 
@@ -226,7 +226,7 @@ def test_what_has_arrived_is_printed(network: Network) -> None:
 def test_a_connection_that_is_open_has_its_row(network: Network) -> None:
     script = f"""
 import socket, subprocess, sys
-from tests.handshakes import contexts
+from tests.helpers.handshakes import contexts
 client, _ = contexts()
 listening = socket.create_server(("127.0.0.1", {PORT}))
 connected = socket.create_connection(listening.getsockname())
@@ -406,7 +406,7 @@ def test_the_interfaces_are_listed(network: Network) -> None:
 # Handshakes while it captures; how it is used, and stopped, is said by each test.
 IN_PYTHON = f"""
 import threading, events
-from tests.handshakes import shake_hands
+from tests.helpers.handshakes import shake_hands
 
 def capture_live(**options):
     threading.Timer(0.1, shake_hands, (3, {PORT})).start()

@@ -15,11 +15,11 @@ from construct import Struct
 
 import events
 import tlsgrammar
+from events.testing.captures import Ends, datagrams, packets, write
 from tlsgrammar import GrammarError, Registry, names
 from tlsgrammar.language import opaque, uint8, uint16
 from tlsgrammar.registry import DEFAULT
 
-from .conversation import Ends, datagrams, packets, write
 from .test_analyzer import client_hello, message, record, server_hello
 
 ROOT = Path(__file__).parent.parent

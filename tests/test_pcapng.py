@@ -29,9 +29,10 @@ from events.capture.pcapng import (
     Blocks,
 )
 from events.capture.sources import PIECE
+from events.testing.captures import Packet, packets, payloads
 from tlsgrammar.language import GrammarError, build, parse
 
-from .capture_files import (
+from .helpers.capture_files import (
     enhanced_packet,
     frames_of,
     interface,
@@ -43,7 +44,6 @@ from .capture_files import (
     simple_packet,
     unknown,
 )
-from .conversation import Packet, packets, payloads
 
 DATA = Path(__file__).parent / "data"
 Make = Callable[..., bytes]

@@ -25,12 +25,12 @@ import events
 import tlsgrammar
 from events import ProtocolViolation, QuicAnalyzer
 from events.secrets.initial import ConnectionKeys, InitialKeys, initial_keys, is_answer_to
+from events.testing.captures import Chunk, Ends, datagrams, payloads, write
+from events.testing.quic import configurations, talk
 from tlsgrammar import GrammarError, names, quic
 from tlsgrammar.framing.packets import read_frames, read_packets, truncated_packet_number
 from tlsgrammar.language.strategies import values
 
-from .conversation import Chunk, Ends, datagrams, payloads, write
-from .quic import configurations, talk
 from .test_analyzer import client_hello
 
 ROOT = Path(__file__).parent.parent

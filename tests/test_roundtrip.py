@@ -10,13 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tlsgrammar
+from events.testing.captures import payloads
 from tlsgrammar import dtls, key_exchange, sslv2
 from tlsgrammar.framing import HandshakeReader, Protocol, RecordReader
 from tlsgrammar.handshake import negotiated_version
 from tlsgrammar.language.strategies import values
 from tlsgrammar.names import CIPHER_SUITES, ContentType, HandshakeType
-
-from .conversation import payloads
 
 DATA = Path(__file__).parent / "data"
 # But for those that begin as something else.

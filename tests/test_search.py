@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 import events
 from events import Analyzer, Event, ProtocolViolation
+from events.testing.captures import Chunk, packets, payloads, write
 from tlsgrammar.framing import ClientHelloSearch
 from tlsgrammar.framing import search as search_module
 
-from .conversation import Chunk, packets, payloads, write
 from .test_analyzer import sslv2_client_hello
 
 DATA = Path(__file__).parent / "data"

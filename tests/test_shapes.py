@@ -24,7 +24,7 @@ from tlsgrammar.language.sight import blindness, hidden
 from tlsgrammar.language.strategies import check_drawable, undrawable, values
 from tlsgrammar.language.tree import Node, follow
 
-from .shapes import FIELDS, SHAPES, Wanted
+from .helpers.shapes import FIELDS, SHAPES, Wanted
 from .test_compiler import assert_same, changed
 
 # Any object at all may come of these bytes, and they are no test of ours.
@@ -214,7 +214,7 @@ def table() -> str:
 
     def meet(schema: Construct) -> None:
         schema = bare(schema)
-        if type(schema).__module__ != "tests.shapes":
+        if type(schema).__module__ != "tests.helpers.shapes":
             known = by_class.setdefault(type(schema).__name__, [])
             if any(schema is other for other in known):
                 return

@@ -18,13 +18,13 @@ import pytest
 from construct import Struct
 
 import tlsgrammar
+from events.testing.captures import payloads
 from tlsgrammar import sslv2
 from tlsgrammar.language import uint8
 from tlsgrammar.language.tree import render
 from tlsgrammar.tool import lists
 from tlsgrammar.tool.look import Look
 
-from .conversation import payloads
 from .test_grammar import HELLO
 
 ROOT = Path(__file__).parent.parent

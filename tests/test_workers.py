@@ -27,7 +27,7 @@ import events
 from events import CaptureError, Workers, read_capture, read_captures
 from events.capture.workers import WorkerDiedError
 
-from .processes import LIMIT, ended, until
+from .helpers.processes import LIMIT, ended, until
 
 CAPTURES = sorted((Path(__file__).parent / "data").glob("*.pcap"))[:6]
 

@@ -24,10 +24,18 @@ from events.capture.flows import Kept
 from events.capture.fragments import Fragments
 from events.capture.headers import TCP, Decoder
 from events.capture.memory import Memory
+from events.testing.captures import (
+    Chunk,
+    Ends,
+    Packet,
+    datagram_frame,
+    datagrams,
+    frame,
+    packets,
+    payloads,
+)
+from events.testing.captures import write as write_capture
 from tlsgrammar.framing import ClientHelloSearch, Piece, Pieces
-
-from ..conversation import Chunk, Ends, Packet, datagram_frame, datagrams, frame, packets, payloads
-from ..conversation import write as write_capture
 
 DATA = Path(__file__).parents[1] / "data"
 TLS = payloads(DATA / "tls12-ecdhe-rsa.pcap")

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 import events
 from events import Analyzer, Event, ProtocolViolation
+from events.testing.captures import Chunk, payloads
 
-from ..conversation import Chunk, payloads
 from ..test_analyzer import sslv2_client_hello
 
 TLS = payloads(Path(__file__).parents[1] / "data" / "tls12-ecdhe-rsa.pcap")

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ..conversation import Chunk, packets, write
+from events.testing.captures import Chunk, packets, write
 
 HERE = Path(__file__).parent
 PSK = ["-psk", "1a2b3c4d", "-psk_identity", "client"]

@@ -25,7 +25,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ..conversation import Chunk, datagrams, write
+from events.testing.captures import Chunk, datagrams, write
+
 from .make import HERE, OLD, gnutls, prepare
 
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from ..conversation import Chunk, packets, write
+from events.testing.captures import Chunk, packets, write
+
 from .make import HERE, prepare
 
 # SSL_OP_ECH_GREASE of OpenSSL 4.0: an encrypted_client_hello that no server can tell from a real one.

@@ -12,7 +12,8 @@ import smtplib
 import subprocess
 import sys
 
-from ..conversation import Chunk, packets, payloads, write
+from events.testing.captures import Chunk, packets, payloads, write
+
 from .make import HERE, free_port, relay, wait_for
 
 OTHER = HERE / "other"

@@ -19,8 +19,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..conversation import Chunk, datagrams, write
-from ..quic import certificate, configurations, talk
+from events.testing.captures import Chunk, datagrams, write
+from events.testing.quic import certificate, configurations, talk
+
 from .make import HERE, prepare
 from .make_datagrams import Run, free_port, record, relay
 

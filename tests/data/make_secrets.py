@@ -17,8 +17,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ..capture_files import enhanced_packet, interface, secrets, section
-from ..conversation import Ends, Packet, datagrams, packets
+from events.testing.captures import Ends, Packet, datagrams, packets
+
+from ..helpers.capture_files import enhanced_packet, interface, secrets, section
 from ..stacks import STACKS
 from ..stacks.talk import Made, Talk
 

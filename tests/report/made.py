@@ -9,8 +9,8 @@ from pathlib import Path
 import events
 import tlsgrammar
 from events.output.report import Report, found_in
+from events.testing.captures import Ends, packets, write
 
-from ..conversation import Ends, packets, write
 from ..test_analyzer import client_hello, record, server_hello
 
 DATA = Path(__file__).parent.parent / "data"

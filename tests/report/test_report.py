@@ -13,8 +13,8 @@ import pytest
 
 import events
 from events.output.report import Found, Report, found_in
+from events.testing.captures import Ends, packets, payloads, write
 
-from ..conversation import Ends, packets, payloads, write
 from .made import DATA, hostile, malformed, report_of
 
 

@@ -39,10 +39,10 @@ from events import (
 )
 from events.rows import rows as rows_module
 from events.rows.history import MESSAGES
+from events.testing.captures import Chunk, Ends, packets, write
 from tlsgrammar import sslv2
 from tlsgrammar.names import ALERT_DESCRIPTIONS, SUPPORTED_GROUPS, HandshakeType
 
-from ..conversation import Chunk, Ends, packets, write
 from ..test_analyzer import (
     CAPTURES,
     SSL_2,

@@ -28,8 +28,8 @@ from events import (
     read_capture,
     read_connections,
 )
+from events.testing.captures import payloads
 
-from ..conversation import payloads
 from .made import CLIENT, DATA, SERVER, C, all_rows, client_hello, quic_rows, server_hello
 
 

@@ -22,10 +22,10 @@ from events import (
     read_captures,
     read_connections,
 )
+from events.testing.captures import Ends, packets, write
 from tlsgrammar import Registry, names
 from tlsgrammar.registry import DEFAULT
 
-from ..conversation import Ends, packets, write
 from ..test_analyzer import said
 from .made import DATA
 

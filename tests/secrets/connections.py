@@ -16,8 +16,7 @@ import dpkt
 
 from events import Analyzer, Event, KeyLog, SslDecryptedData, known_events
 from events.capture.files import open_capture
-
-from ..conversation import Chunk
+from events.testing.captures import Chunk
 
 FOLDER = Path(__file__).parent.parent / "data" / "secrets"
 ALL_EVENTS = frozenset(known_events())

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from ..conversation import Chunk
-from ..quic import certificate
+from events.testing.captures import Chunk
+from events.testing.quic import certificate
 
 SEGMENT = 1460
 

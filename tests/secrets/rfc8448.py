@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from ..conversation import Chunk
+from events.testing.captures import Chunk
 
 _CLIENT_RANDOM = slice(11, 43)  # of the record of a ClientHello
 

@@ -12,9 +12,9 @@ import pytest
 
 import events
 from events import NotRead, read_capture
-from tests.capture_files import enhanced_packet, interface, secrets, section
+from events.testing.captures import Packet, packets, write
+from tests.helpers.capture_files import enhanced_packet, interface, secrets, section
 
-from ..conversation import Packet, packets, write
 from .connections import FOLDER
 from .long import Long, transfer
 

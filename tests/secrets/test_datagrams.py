@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 import events
 from events import DatagramAnalyzer, Event, KeyLog, ProtocolViolation, SslHandshakeMessage
 from events.secrets.keylog import Label
+from events.testing.captures import Chunk
 from tlsgrammar.framing import read_records
 from tlsgrammar.names import ContentType, HandshakeType
 
-from ..conversation import Chunk
 from .connections import (
     ALL_EVENTS,
     Connection,

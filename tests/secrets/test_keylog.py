@@ -20,7 +20,7 @@ import events
 from events import KeyLog, NotRead, Options
 from events.secrets.keylog import Label
 
-from ..capture_files import pcap, pcapng
+from ..helpers.capture_files import pcap, pcapng
 
 RANDOM = bytes(range(32))
 MASTER = bytes(range(48))

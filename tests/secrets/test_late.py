@@ -18,9 +18,9 @@ from events import (
     SslDecryptedData,
     read_capture,
 )
+from events.testing.captures import Chunk, Packet, datagrams, packets, write
+from events.testing.quic import certificate, configurations, talk
 
-from ..conversation import Chunk, Packet, datagrams, packets, write
-from ..quic import certificate, configurations, talk
 from .connections import ALL_EVENTS, Piece, connections, decrypted, is_part_of, key_log, read
 from .long import transfer
 from .sealed import (

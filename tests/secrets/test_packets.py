@@ -24,6 +24,7 @@ from events.secrets.agreement import APPLICATION, Secrets, TrafficSecrets
 from events.secrets.packets import PacketOpener, Payload
 from events.secrets.records import Version
 from events.secrets.suites import suite
+from events.testing.captures import Chunk
 from tlsgrammar import quic
 from tlsgrammar.framing.packets import Packet, read_packets, short_packet
 from tlsgrammar.names import HandshakeType as Type
@@ -31,7 +32,6 @@ from tlsgrammar.quic import PacketType
 from tlsgrammar.registry import DEFAULT
 from tlsgrammar.versions import TLS13
 
-from ..conversation import Chunk
 from .connections import ALL_EVENTS, connections, is_part_of, key_log
 
 STACK = "aioquic"

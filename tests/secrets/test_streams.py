@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import events
 from events import Event, KeyLog, ProtocolViolation, SslHandshakeMessage
+from events.testing.captures import Chunk
 
-from ..conversation import Chunk
 from .connections import (
     ALL_EVENTS,
     Piece,

@@ -8,10 +8,10 @@ import pytest
 
 from events import KeyLog, ProtocolViolation
 from events.secrets.suites import AEAD, BLOCK, CIPHERS, STREAM, Kind, suite
+from events.testing.captures import Chunk
 from tlsgrammar.names import CIPHER_SUITES
 from tlsgrammar.registry import DEFAULT
 
-from ..conversation import Chunk
 from .connections import connections, decrypted, is_all, key_log, read
 
 SUITES = {

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from events import Event, KeyLog, SslDecryptedData, SslHandshakeMessage, read_capture
+from events.testing.captures import Ends, packets, write
 from tlsgrammar.names import HandshakeType
 
-from ..conversation import Ends, packets, write
 from .connections import FOLDER
 from .long import transfer
 

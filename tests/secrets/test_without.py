@@ -23,9 +23,9 @@ from events import (
     known_events,
     read_capture,
 )
+from events.testing.captures import Chunk, packets, payloads, write
+from events.testing.quic import configurations, talk
 
-from ..conversation import Chunk, packets, payloads, write
-from ..quic import configurations, talk
 from .connections import connections, key_log, read
 from .long import transfer
 from .sealed import HELLOS, LINES, client_hello, records, server_hello

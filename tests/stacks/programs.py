@@ -25,9 +25,10 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from ..conversation import Chunk
+from events.testing.captures import Chunk
+from events.testing.quic import certificate, configurations
+
 from ..data.make_datagrams import free_port, relay
-from ..quic import certificate, configurations
 from . import keys
 from .talk import Made, Talk, suite_names
 

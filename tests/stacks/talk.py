@@ -13,7 +13,7 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple, Protocol
 
-from ..conversation import Chunk
+from events.testing.captures import Chunk
 
 
 class Talk(NamedTuple):

@@ -1,4 +1,4 @@
-"""TLS handshakes by Python's ssl over the loopback interface: `python -m tests.handshakes 1000`.
+"""TLS handshakes by Python's ssl over the loopback interface: `python -m tests.helpers.handshakes 1000`.
 
 What may live here: that, as a command of its own, so that it can run in another network.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from .quic import certificate
+from events.testing.quic import certificate
 
 _HOST = "127.0.0.1"
 

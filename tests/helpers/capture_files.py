@@ -15,9 +15,8 @@ from events.capture.pcapng import (
     BlockType,
     OptionCode,
 )
+from events.testing.captures import Packet
 from tlsgrammar.language import build
-
-from .conversation import Packet
 
 __all__ = [
     "enhanced_packet",

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from .conversation import Chunk
+from .captures import Chunk
 
 CLIENT, SERVER = ("192.0.2.1", 49152), ("198.51.100.2", 443)
 
