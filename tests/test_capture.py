@@ -15,7 +15,7 @@ import events
 from events import CaptureError, Event, ProtocolViolation, read_capture
 from events.testing.captures import Chunk, Ends, Packet, frame, packets, payloads, write
 
-from .test_analyzer import SSL_2
+from .helpers.streams import SSL_2
 
 DATA = Path(__file__).parent / "data"
 CAPTURES = sorted(DATA.glob("*.pcap"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -16,24 +15,7 @@ import events
 from events.testing.captures import packets, payloads, write
 from tlsgrammar import __version__
 
-DATA = Path(__file__).parent / "data"
-TLS12 = str(DATA / "tls12-ecdhe-rsa.pcap")
-TLS13 = str(DATA / "tls13.pcap")
-
-
-def run(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [sys.executable, "-m", "events", *arguments], input=stdin, capture_output=True, check=False
-    )
-
-
-def without_uids(output: bytes) -> bytes:
-    """Lines of text without the uids, which differ where a capture is one of several."""
-    return re.sub(rb"^(\S+) C\w+ ", rb"\1 ", output, flags=re.MULTILINE)
-
-
-def objects(output: bytes) -> list[dict[str, object]]:
-    return [json.loads(line) for line in output.splitlines()]
+from .helpers.command import DATA, TLS12, TLS13, objects, run, without_uids
 
 
 def test_text() -> None:

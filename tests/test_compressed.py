@@ -33,7 +33,7 @@ from .helpers.capture_files import (
     section,
     unknown,
 )
-from .test_pcapng import drained, made
+from .helpers.pcapng import drained, made
 
 if sys.version_info >= (3, 14):
     from compression import zstd

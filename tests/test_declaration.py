@@ -35,7 +35,7 @@ from tlsgrammar.language import (
 from tlsgrammar.language.declaration import _WRITTEN, declaration
 from tlsgrammar.language.shape import Shape, Unknown, shape
 
-from .test_structures import DECLARED
+from .helpers.structures import DECLARED
 
 TITLES = {
     extensions.NamedGroup: "NamedGroup",

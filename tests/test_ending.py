@@ -22,8 +22,8 @@ import pytest
 
 from events.testing.captures import packets, payloads, write
 
+from .helpers.command import DATA, TLS12, TLS13, run, without_uids
 from .helpers.processes import LIMIT, processes, sleeps, until
-from .test_cli import DATA, TLS12, TLS13, run, without_uids
 
 if sys.platform != "linux":
     pytest.skip("looks at processes in /proc", allow_module_level=True)

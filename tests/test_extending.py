@@ -40,8 +40,8 @@ from tlsgrammar.language.strategies import values
 from tlsgrammar.language.tree import follow
 from tlsgrammar.registry import DEFAULT
 
-from .test_analyzer import analyze, client_hello, names, record, said
-from .test_compiler import assert_compiled, assert_same
+from .helpers.compiled import assert_compiled, assert_same
+from .helpers.streams import analyze, client_hello, names, record, said
 
 DATA = Path(__file__).parent / "data"
 

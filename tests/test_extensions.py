@@ -17,7 +17,7 @@ from tlsgrammar.language import Bytes, uint8, varint, vector
 from tlsgrammar.language.strategies import values
 from tlsgrammar.registry import EXTENSION
 
-from .test_analyzer import analyze, client_hello, record
+from .helpers.streams import analyze, client_hello, record
 
 WHERE = [
     pytest.param(extension.code, message, id=f"{extension.name} in {message}")

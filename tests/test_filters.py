@@ -14,7 +14,7 @@ from events import CaptureError, Event, read_capture
 from events.testing.captures import Packet, packets, payloads
 
 from .helpers.capture_files import enhanced_packet, interface, pcap, pcapng, section
-from .test_cli import DATA, TLS12, TLS13, objects, run
+from .helpers.command import DATA, TLS12, TLS13, objects, run
 
 pytest.importorskip("pcapy", reason="needs pcapy-ng")
 

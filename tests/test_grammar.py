@@ -13,20 +13,7 @@ from tlsgrammar import GrammarError, Registry, names
 from tlsgrammar.extensions import DEFAULT
 from tlsgrammar.language import Names, opaque, repeated, uint8, uint16, uint24, uint64, vector
 
-HELLO = {
-    "legacy_version": "TLSv12",
-    "random": {"gmt_unix_time": 0, "random_bytes": bytes(28)},
-    "legacy_session_id": b"",
-    "cipher_suites": ["TLS_AES_128_GCM_SHA256", 0x1A1A],
-    "legacy_compression_methods": ["null"],
-    "extensions": [
-        {
-            "extension_type": "server_name",
-            "body": {"server_name_list": [{"name_type": "host_name", "name": b"a.example"}]},
-        },
-        {"extension_type": 0x0A0A, "extension_data": b"grease"},
-    ],
-}
+from .helpers.structures import HELLO
 
 
 def error_of(schema: construct.Construct, data: bytes, **context: object) -> GrammarError:

@@ -27,7 +27,7 @@ from events import (
 from events.output.grouped import Grouped
 from events.testing.captures import Ends, packets, payloads, write
 
-from .test_cli import DATA, TLS12, TLS13, run
+from .helpers.command import DATA, TLS12, TLS13, run
 
 C = Connection("Cone", "tcp", "192.0.2.1", 49152, "198.51.100.2", 443, 1_700_000_000.0)
 OTHER = Connection("Cother", "tcp", "192.0.2.1", 49153, "198.51.100.2", 443, 1_700_000_001.0)

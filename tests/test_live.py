@@ -23,9 +23,9 @@ import pytest
 
 import events
 
+from .helpers.documents import ALL_BLOCKS, BLOCKS
 from .helpers.network import Network, a_network, until_capturing
 from .helpers.processes import LIMIT, until
-from .test_documents import ALL_BLOCKS, BLOCKS
 
 if sys.platform != "linux":
     pytest.skip("captures on Linux", allow_module_level=True)

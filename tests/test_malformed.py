@@ -25,9 +25,11 @@ from tlsgrammar.extensions import DEFAULT
 from tlsgrammar.language import api, block, opaque, remaining, repeated, uint8, uint16, vector
 from tlsgrammar.language.errors import summary
 
-from . import test_datagrams, test_quic
-from .test_analyzer import client_hello, record
-from .test_compiler import assert_same
+from .helpers import datagrams
+from .helpers import quic as quic_packets
+from .helpers.compiled import assert_same
+from .helpers.malformed import in_records
+from .helpers.streams import client_hello
 
 Extension = tuple[int, bytes]
 
@@ -62,12 +64,6 @@ KNOWN = sorted(DEFAULT.extensions)
 
 def several(make: Callable[[int], Extension], count: int) -> list[Extension]:
     return [make(index) for index in range(count)]
-
-
-def in_records(message: bytes) -> bytes:
-    return b"".join(
-        record("handshake", message[at : at + 2**14]) for at in range(0, len(message), 2**14)
-    )
 
 
 def analyze(message: bytes) -> list[Event]:
@@ -123,14 +119,12 @@ def test_well_formed_extensions_among_malformed_ones_raise_their_events() -> Non
 
 
 def test_over_datagrams_too() -> None:
-    body = test_datagrams.hello_body("client_hello", *[(10, b"\0")] * 2000)
+    body = datagrams.hello_body("client_hello", *[(10, b"\0")] * 2000)
     fragments = [
-        test_datagrams.record(
-            "handshake", test_datagrams.fragment(1, body, at, min(at + 1000, len(body)))
-        )
+        datagrams.record("handshake", datagrams.fragment(1, body, at, min(at + 1000, len(body))))
         for at in range(0, len(body), 1000)
     ]
-    found = test_datagrams.analyze((True, x) for x in fragments)
+    found = datagrams.analyze((True, x) for x in fragments)
     assert Counter(event.name for event in found)["ssl_extension"] == 2000
     assert [x.reason[:20] for x in violations(found)] == [
         "ends early: expected",
@@ -140,13 +134,13 @@ def test_over_datagrams_too() -> None:
 
 def test_in_quic_too() -> None:
     hello = client_hello(*[(10, b"\0")] * 1500)
-    both = initial_keys(quic.VERSION_1, test_quic.CLIENT_CID)
+    both = initial_keys(quic.VERSION_1, quic_packets.CLIENT_CID)
     assert both is not None
     packets = [
-        test_quic.initial(test_quic.crypto(at, hello[at : at + 1000]), both.client, number)
+        quic_packets.initial(quic_packets.crypto(at, hello[at : at + 1000]), both.client, number)
         for number, at in enumerate(range(0, len(hello), 1000))
     ]
-    found = test_quic.analyze([(True, packet) for packet in packets])
+    found = quic_packets.analyze([(True, packet) for packet in packets])
     assert Counter(event.name for event in found)["ssl_extension"] == 1500
     assert [x.reason[:20] for x in violations(found)] == [
         "ends early: expected",
@@ -190,7 +184,8 @@ def test_read_says_everything() -> None:
 COUNT_WORK = """
 import json, sys
 import events, tlsgrammar
-from tests.test_malformed import client_hello, in_records
+from tests.helpers.malformed import in_records
+from tests.helpers.streams import client_hello
 
 def work(function):
     count = 0

@@ -12,7 +12,7 @@ import pytest
 import events
 from events import CaptureError, read_capture, read_captures
 
-from .test_cli import run
+from .helpers.command import run
 
 CAPTURES = sorted((Path(__file__).parent / "data").glob("*.pcap"))
 

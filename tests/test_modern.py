@@ -13,9 +13,9 @@ import events
 from events import DOCUMENTED, MODERN, Event, SignatureAndHashAlgorithm, json_line
 from tlsgrammar.names import SUPPORTED_GROUPS, ContentType
 
-from .test_analyzer import analyze, client_hello, record, said, server_hello
-from .test_datagrams import analyze as analyze_datagrams
-from .test_datagrams import said as said_in_datagrams
+from .helpers.datagrams import analyze as analyze_datagrams
+from .helpers.datagrams import said as said_in_datagrams
+from .helpers.streams import analyze, client_hello, record, said, server_hello
 
 ALL = events.known_events()
 E = TypeVar("E", bound=Event)

@@ -20,7 +20,7 @@ from tlsgrammar import GrammarError, Registry, names
 from tlsgrammar.language import opaque, uint8, uint16
 from tlsgrammar.registry import DEFAULT
 
-from .test_analyzer import client_hello, message, record, server_hello
+from .helpers.streams import client_hello, message, record, server_hello
 
 ROOT = Path(__file__).parent.parent
 

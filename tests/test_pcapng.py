@@ -44,6 +44,7 @@ from .helpers.capture_files import (
     simple_packet,
     unknown,
 )
+from .helpers.pcapng import drained, made
 
 DATA = Path(__file__).parent / "data"
 Make = Callable[..., bytes]
@@ -56,26 +57,6 @@ def conversation(start: float = 1_700_000_000.0) -> list[Packet]:
 
 def read(path: Path) -> list[Event]:
     return list(events.read_capture(path))
-
-
-def made(folder: Path, *parts: bytes) -> Path:
-    path = folder / "made"
-    path.write_bytes(b"".join(parts))
-    return path
-
-
-def drained(path: str | bytes | Path) -> tuple[list[tuple[int, float, bytes]], str | None]:
-    """The packets of a capture, and why it breaks off."""
-    found: list[tuple[int, float, bytes]] = []
-    try:
-        for link_type, batch in open_capture(path).batches:
-            found += [(link_type, ts, frame) for ts, frame in batch]
-    except CaptureError as error:
-        broken_off = error.reason
-    else:
-        return found, None
-    assert "\n" not in broken_off
-    return found, broken_off
 
 
 @pytest.fixture(params=ORDERS)

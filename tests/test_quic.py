@@ -31,7 +31,8 @@ from tlsgrammar import GrammarError, names, quic
 from tlsgrammar.framing.packets import read_frames, read_packets, truncated_packet_number
 from tlsgrammar.language.strategies import values
 
-from .test_analyzer import client_hello
+from .helpers.quic import CLIENT_CID, analyze, crypto, initial
+from .helpers.streams import client_hello
 
 ROOT = Path(__file__).parent.parent
 DATA = Path(__file__).parent / "data" / "quic"
@@ -41,12 +42,6 @@ ALL = frozenset(events.known_events())
 
 def said(name: str) -> list[Chunk]:
     return payloads(DATA / f"{name}.pcap")
-
-
-def analyze(chunks: Iterable[Chunk], **choices: Any) -> list[events.Event]:
-    analyzer = QuicAnalyzer(**choices)
-    found = [e for is_orig, data in chunks for e in analyzer.deliver(data, is_orig, 1.0)]
-    return found + analyzer.end(2.0)
 
 
 def of_tls(found: Iterable[events.Event]) -> list[events.Event]:
@@ -65,8 +60,6 @@ def named(found: Iterable[events.Event], name: str) -> list[Any]:
 
 
 # Vectors
-
-CLIENT_CID = bytes.fromhex("8394c8f03e515708")
 
 
 def test_the_client_initial_of_rfc_9001_appendix_a2() -> None:
@@ -626,31 +619,6 @@ def test_a_flow_with_quic_and_dtls_in_it(tmp_path: Path) -> None:
 
 
 # What is not QUIC, and what no client should send
-
-
-def initial(
-    payload: bytes,
-    keys: InitialKeys | None = None,
-    number: int = 0,
-    cid: bytes = CLIENT_CID,
-    token: bytes = b"",
-) -> bytes:
-    if keys is None:
-        both = initial_keys(quic.VERSION_1, cid)
-        assert both is not None
-        keys = both.client
-    fields = {
-        "version": quic.VERSION_1,
-        "destination_connection_id": cid,
-        "source_connection_id": b"client",
-        "token": token,
-    }
-    return keys.seal(fields, number, payload)
-
-
-def crypto(offset: int, data: bytes) -> bytes:
-    frame = {"type": "CRYPTO", "frame": {"offset": offset, "crypto_data": data}}
-    return tlsgrammar.build(quic.Frame, frame)
 
 
 HELLO = client_hello()

@@ -10,31 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tlsgrammar
-from events.testing.captures import payloads
-from tlsgrammar import dtls, key_exchange, sslv2
-from tlsgrammar.framing import HandshakeReader, Protocol, RecordReader
-from tlsgrammar.handshake import negotiated_version
+from tlsgrammar import key_exchange
 from tlsgrammar.language.strategies import values
-from tlsgrammar.names import CIPHER_SUITES, ContentType, HandshakeType
+from tlsgrammar.names import HandshakeType
 
-DATA = Path(__file__).parent / "data"
-# But for those that begin as something else.
-CAPTURES = sorted(
-    path for path in DATA.glob("*.pcap") if not path.stem.startswith(("starttls", "proxy"))
-)
-
-SCHEMAS = {
-    f"{module.__name__}.{name}": schema
-    for module in (tlsgrammar, sslv2, dtls)
-    for name in module.__all__
-    if isinstance(schema := getattr(module, name), Construct)
-}
-
-ALGORITHMS = {
-    algorithm: code
-    for code in CIPHER_SUITES
-    if (algorithm := tlsgrammar.key_exchange_algorithm(code))
-}
+from .helpers.structures import ALGORITHMS, CAPTURES, SCHEMAS, messages
 
 
 def assert_round_trip(schema: Construct, value: object, **context: object) -> None:
@@ -68,29 +48,6 @@ def test_key_exchange_messages(algorithm: str, version: int, data: st.DataObject
     context = {"cipher_suite": ALGORITHMS[algorithm], "version": version}
     for schema in (key_exchange.ServerKeyExchange, key_exchange.ClientKeyExchange):
         assert_round_trip(schema, data.draw(values(schema, **context)), **context)
-
-
-def messages(capture: Path) -> list[tuple[bytes, dict[str, int]]]:
-    """The unencrypted handshake messages of a capture, each with the context to parse it with."""
-    context: dict[str, int] = {}
-    records = {side: RecordReader(Protocol.TLS) for side in (True, False)}
-    readers = {side: HandshakeReader() for side in (True, False)}
-    found = []
-    for is_orig, data in payloads(capture):
-        records[is_orig].feed(data)
-        while record := records[is_orig].next():
-            if record.type == ContentType.change_cipher_spec:
-                records[is_orig].pass_over = True
-            if record.type != ContentType.handshake or record.fragment is None:
-                continue
-            readers[is_orig].feed(record.fragment, record.offset)
-            while message := readers[is_orig].next():
-                value = tlsgrammar.parse(tlsgrammar.Handshake, message.data, **context)
-                if value.msg_type == HandshakeType.server_hello:
-                    context["version"] = negotiated_version(value.body)
-                    context["cipher_suite"] = value.body.cipher_suite
-                found.append((message.data, dict(context)))
-    return found
 
 
 @pytest.mark.parametrize("capture", CAPTURES, ids=lambda path: path.stem)

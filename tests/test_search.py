@@ -19,7 +19,7 @@ from events.testing.captures import Chunk, packets, payloads, write
 from tlsgrammar.framing import ClientHelloSearch
 from tlsgrammar.framing import search as search_module
 
-from .test_analyzer import sslv2_client_hello
+from .helpers.streams import sslv2_client_hello
 
 DATA = Path(__file__).parent / "data"
 

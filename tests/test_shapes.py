@@ -24,8 +24,8 @@ from tlsgrammar.language.sight import blindness, hidden
 from tlsgrammar.language.strategies import check_drawable, undrawable, values
 from tlsgrammar.language.tree import Node, follow
 
+from .helpers.compiled import assert_same, changed
 from .helpers.shapes import FIELDS, SHAPES, Wanted
-from .test_compiler import assert_same, changed
 
 # Any object at all may come of these bytes, and they are no test of ours.
 NEVER_PARSED = {"Pickled"}

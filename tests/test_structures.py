@@ -5,28 +5,18 @@ from __future__ import annotations
 import pickle
 import re
 from collections.abc import Iterator
-from types import ModuleType
 
 import pytest
 from construct import Construct, Struct
 
 import tlsgrammar
-from tlsgrammar import GrammarError, dtls, extensions, handshake, key_exchange, record, sslv2
+from tlsgrammar import GrammarError, extensions, sslv2
 from tlsgrammar.framing import Protocol, RecordReader
 from tlsgrammar.language import structure, uint8
 from tlsgrammar.language.presentation import Structure
 from tlsgrammar.language.shape import Record, parts, shape
 
-MODULES = [
-    *(record, handshake, key_exchange, dtls, sslv2),
-    *(x for x in vars(extensions).values() if isinstance(x, ModuleType)),
-]
-DECLARED = {
-    f"{module.__name__}.{name}": schema
-    for module in MODULES
-    for name, schema in vars(module).items()
-    if isinstance(schema, Construct) and not name.startswith("uint")
-}
+from .helpers.structures import DECLARED
 
 
 def test_the_search_for_anonymous_structures_finds_some() -> None:

@@ -19,7 +19,7 @@ from tlsgrammar.language import uint8, uint16
 from tlsgrammar.language.names import Names
 from tlsgrammar.registry import EXTENSION
 
-from .test_analyzer import client_hello, record, server_hello
+from .helpers.streams import client_hello, record, server_hello
 
 PRIVATE = [0xF100 + index for index in range(20)]
 BYTES = Struct("a" / uint8, "b" / uint8)

@@ -25,7 +25,7 @@ from tlsgrammar.language.tree import render
 from tlsgrammar.tool import lists
 from tlsgrammar.tool.look import Look
 
-from .test_grammar import HELLO
+from .helpers.structures import HELLO
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / "tests" / "data"

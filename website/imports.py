@@ -55,7 +55,10 @@ class Box(NamedTuple):
 
 
 ROWS: tuple[tuple[Box, ...], ...] = (
-    (Box("cli", "the commands", ("events.cli", "events.__main__"), 1.5),),
+    (
+        Box("cli", "the commands", ("events.cli", "events.__main__"), 1.5),
+        Box("testing", "captures for tests", ("events.testing",), 3),
+    ),
     (
         Box("capture", "packets to connections", ("events.capture",), 1),
         Box("rows", "a row per connection", ("events.rows",), 2),

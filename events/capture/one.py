@@ -44,12 +44,12 @@ def read_capture(
         path: a pcap or pcapng file, compressed (gzip, xz, zstd) or not; `-` is standard input.
         progress: called now and then with the number of bytes of the file that were read since.
         options: an `Options`. Alternatively pass its attributes as keywords, not both.
-        disable_analyzer_after_detection, wanted, extensions, secrets, embedded_secrets, filter, search_limit and the other
-            limits: attributes of `Options`.
+        disable_analyzer_after_detection, wanted, extensions, secrets, embedded_secrets, filter, search_limit and others: these
+            and the other limits are attributes of `Options`.
 
     Raises:
-        CaptureError: there is no such file, it is no capture, or the filter does not compile for its frames. By the iterator: the file breaks off, after the
-            events that could be read; or no interface has a link type that can be read.
+        CaptureError: there is no such file, it is no capture, or the filter does not compile for its frames. By the iterator:
+            the file breaks off, after the events that could be read; or no interface has a link type that can be read.
         ValueError: an event in `wanted` is not known.
         OSError: `secrets` is the path of a file that cannot be opened.
         ImportError: the library that reads files of pcap is not installed; or there are secrets, and cryptography is not.

@@ -14,7 +14,7 @@ import events
 from events import Analyzer, Event, ProtocolViolation
 from events.testing.captures import Chunk, payloads
 
-from ..test_analyzer import sslv2_client_hello
+from ..helpers.streams import sslv2_client_hello
 
 TLS = payloads(Path(__file__).parents[1] / "data" / "tls12-ecdhe-rsa.pcap")
 HELLO = TLS[0][1]

@@ -11,7 +11,7 @@ import tlsgrammar
 from events.output.report import Report, found_in
 from events.testing.captures import Ends, packets, write
 
-from ..test_analyzer import client_hello, record, server_hello
+from ..helpers.streams import client_hello, record, server_hello
 
 DATA = Path(__file__).parent.parent / "data"
 

@@ -19,7 +19,7 @@ import tlsgrammar
 from tlsgrammar.language.strategies import values
 from tlsgrammar.picture import Fields, Picture, structure_page
 
-from ..test_analyzer import client_hello
+from ..helpers.streams import client_hello
 
 
 def flat(fields: Any) -> Iterator[Any]:

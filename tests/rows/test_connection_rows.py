@@ -43,20 +43,9 @@ from events.testing.captures import Chunk, Ends, packets, write
 from tlsgrammar import sslv2
 from tlsgrammar.names import ALERT_DESCRIPTIONS, SUPPORTED_GROUPS, HandshakeType
 
-from ..test_analyzer import (
-    CAPTURES,
-    SSL_2,
-    record,
-    said,
-    sslv2_client_hello,
-    sslv2_record,
-)
-from ..test_analyzer import (
-    client_hello as client_hello_bytes,
-)
-from ..test_analyzer import (
-    server_hello as server_hello_bytes,
-)
+from ..helpers.streams import CAPTURES, SSL_2, record, said, sslv2_client_hello, sslv2_record
+from ..helpers.streams import client_hello as client_hello_bytes
+from ..helpers.streams import server_hello as server_hello_bytes
 from .made import (
     CLIENT,
     DATA,

@@ -26,7 +26,7 @@ from events.testing.captures import Ends, packets, write
 from tlsgrammar import Registry, names
 from tlsgrammar.registry import DEFAULT
 
-from ..test_analyzer import said
+from ..helpers.streams import said
 from .made import DATA
 
 CAPTURES = [
