@@ -47,7 +47,12 @@ def said(name: str) -> list[Chunk]:
 def of_tls(found: Iterable[events.Event]) -> list[events.Event]:
     """The events of messages; not those of packets, nor of what becomes of the connection."""
     left_out = ("QUIC::", "ssl_established", "protocol_violation")
-    return [event for event in found if not event.name.startswith(left_out)]
+    return [
+        event
+        for event in found
+        if not event.name.startswith(left_out)
+        and not (isinstance(event, events.SslStructure) and event.structure.endswith("Packet"))
+    ]
 
 
 def without_names(found: Iterable[events.Event]) -> list[str]:
