@@ -26,10 +26,12 @@ from .ladder import HEARS, Ladder, Seen
 
 __all__ = ["Found", "Report", "found_in"]
 
-# So many connections are listed; and so many that go on are kept, in number and in bytes.
+# So many connections are listed. Of those that have no row yet, so many are followed at once, which take so many bytes; and so
+# many are known to have been left out.
 _MAXIMUM_ROWS = 100_000
 _MAXIMUM_OPEN = 10_000
 _MAXIMUM_HELD = 2**28
+_MAXIMUM_OVER = 100_000
 
 _PAGE = Page(
     "report.html",
@@ -93,6 +95,9 @@ class _Ladders:
         self._details = details
         self._registry = registry
         self._open: dict[str, Ladder] = {}
+        self._held = 0
+        # Those that are not followed any more, the oldest first.
+        self._over: dict[str, None] = {}
         # Those that have their row: of which something is malformed, and others.
         self._wrong: dict[str, tuple[ConnectionRow, Ladder]] = {}
         self._sound: dict[str, tuple[ConnectionRow, Ladder]] = {}
@@ -100,29 +105,37 @@ class _Ladders:
     def take(self, event: Event) -> None:
         hear = HEARS.get(type(event))
         uid = event.c.uid
-        if hear is None or uid is None:
+        if hear is None or uid is None or uid in self._over:
+            return
+        kept = self._wrong.get(uid) or self._sound.get(uid)
+        if kept is not None:
+            hear(kept[1], event)
             return
         ladder = self._open.get(uid)
         if ladder is None:
-            kept = self._wrong.get(uid) or self._sound.get(uid)
-            if kept is not None:
-                ladder = kept[1]
-            else:
-                start = event.ts if event.c.start_time is None else event.c.start_time
-                ladder = self._open[uid] = Ladder(self._registry, start)
-                self._limit()
+            start = event.ts if event.c.start_time is None else event.c.start_time
+            ladder = self._open[uid] = Ladder(self._registry, start)
+            self._held += ladder.size
+        before = ladder.size
         hear(ladder, event)
+        self._held += ladder.size - before
+        while len(self._open) > _MAXIMUM_OPEN or self._held > _MAXIMUM_HELD:
+            self._leave_out(next(iter(self._open)))
 
-    def _limit(self) -> None:
-        if len(self._open) > _MAXIMUM_OPEN or (
-            len(self._open) % 256 == 0
-            and sum([x.size for x in self._open.values()]) > _MAXIMUM_HELD
-        ):
-            del self._open[next(iter(self._open))]
+    def _leave_out(self, uid: str) -> None:
+        self._close(uid)
+        self._over[uid] = None
+        if len(self._over) > _MAXIMUM_OVER:
+            del self._over[next(iter(self._over))]
+
+    def _close(self, uid: str) -> Ladder | None:
+        ladder = self._open.pop(uid, None)
+        self._held -= 0 if ladder is None else ladder.size
+        return ladder
 
     def complete(self, row: ConnectionRow) -> Iterator[Found]:
         """Take a row."""
-        ladder = None if row.uid is None else self._open.pop(row.uid, None)
+        ladder = None if row.uid is None else self._close(row.uid)
         if ladder is None or row.uid is None:
             yield Found(row, None, None)
             return
@@ -130,6 +143,7 @@ class _Ladders:
         if len(among) < self._details:
             among[row.uid] = (row, ladder)
         else:
+            self._leave_out(row.uid)
             yield Found(row, None, ladder.signature)
 
     def end(self) -> Iterator[Found]:
