@@ -132,7 +132,7 @@ def _key_log(secrets: object) -> KeyLog:
         )
     if importlib.util.find_spec("cryptography") is None:
         raise ImportError(
-            "to read what is encrypted needs the library cryptography: pip install 'tlsgrammar[secrets]'",
+            "to read what is encrypted needs the library cryptography: pip install cryptography",
             name="cryptography",
         )
     return secrets

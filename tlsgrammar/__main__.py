@@ -129,12 +129,14 @@ def _told(
             yield from render(node)
         return
     from .picture import Fields, structure_page
+    from .tool.replaced import replaced
 
     fields = Fields()
     picture = fields.drawn(list(nodes), data, wrong)
     try:
         text = structure_page(title, f"{len(data):,} bytes", picture, fields)
-        Path(page).write_text(text, encoding="utf-8")
+        with replaced(page) as file:
+            file.write(text)
     except ImportError as error:
         raise Problem(str(error)) from None
     except OSError as error:

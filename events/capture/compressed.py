@@ -79,7 +79,7 @@ def _zstd() -> Any:
         make, error = load_zstd(_WINDOW_LOG)
     except ImportError:
         raise SourceError(
-            "is compressed with zstd, which needs backports.zstd: pip install 'tlsgrammar[cli]'"
+            "is compressed with zstd, which needs backports.zstd: pip install backports.zstd"
         ) from None
     return make, (error,)
 

@@ -123,7 +123,7 @@ def _libpcap(name: str) -> Any:
     try:
         import pcapy
     except ImportError:
-        raise ImportError("reading pcap needs pcapy-ng: pip install 'tlsgrammar[cli]'") from None
+        raise ImportError("reading pcap needs pcapy-ng: pip install pcapy-ng") from None
     try:
         return pcapy.open_offline(name)
     except UnicodeEncodeError:  # it takes names in UTF-8 only

@@ -100,5 +100,5 @@ def _library() -> Any:
     try:
         import pcapy
     except ImportError:
-        raise ImportError("filters need pcapy-ng: pip install 'tlsgrammar[cli]'") from None
+        raise ImportError("filters need pcapy-ng: pip install pcapy-ng") from None
     return pcapy

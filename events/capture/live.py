@@ -282,5 +282,5 @@ def _library() -> Any:
     try:
         import pcapy
     except ImportError:
-        raise ImportError("live capture needs pcapy-ng: pip install 'tlsgrammar[cli]'") from None
+        raise ImportError("live capture needs pcapy-ng: pip install pcapy-ng") from None
     return pcapy

@@ -21,6 +21,7 @@ import msgspec
 
 from tlsgrammar import load_extensions
 from tlsgrammar.tool.console import Console, leave, run
+from tlsgrammar.tool.replaced import replaced, same_file
 
 from ..capture.rows import rows_of
 from ..model import Event
@@ -247,10 +248,15 @@ def _write_html(options: argparse.Namespace, reader: Reader, console: Console) -
 
     details = DEFAULT_DETAILS if options.details is None else options.details
     report = Report(reader.sources, details=details)
+    taken = same_file(options.html, (*options.files, *(options.keylog or ())))
+    if taken is not None:
+        raise OSError(0, f"it is {taken}, which the report would be written over", options.html)
     # Before the captures are read, which may take long, it is known whether it can be written.
-    with open(options.html, "w", encoding="utf-8") as file:
+    with replaced(options.html) as file:
         for found in reader.read(partial(found_in, details=details), Report.wanted):
             report.add(found)
+        if console.failed and not report.count:
+            raise OSError(0, "it is not written, because nothing could be read", options.html)
         file.write(report.html())
 
 

@@ -44,7 +44,7 @@ try:
     import pyarrow.parquet
 except ImportError as error:
     raise ImportError(
-        "events.arrow needs the library pyarrow; pip install 'tlsgrammar[arrow]'"
+        "events.arrow needs the library pyarrow; pip install pyarrow"
     ) from error
 
 __all__ = ["ParquetFolder", "batches", "record_batch", "schema", "tables", "write_rows"]

@@ -9,12 +9,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import construct
 import pytest
 
 import events
 from events.output.report import Found, Report, found_in
-from events.testing.captures import Ends, packets, payloads, write
+from events.testing.captures import Ends, datagrams, packets, payloads, write
+from tlsgrammar.registry import DEFAULT
 
+from ..helpers.streams import client_hello, record, server_hello
 from .made import DATA, hostile, malformed, report_of
 
 
@@ -68,7 +71,7 @@ def test_the_ladder_of_tls12() -> None:
         ("new_session_ticket", False),
         ("change_cipher_spec", False),
     ]
-    assert ("note", None, "established") in steps
+    assert ("note", None, "both sides encrypt from here on (ssl_established)") in steps
 
 
 def test_with_secrets_the_ladder_shows_what_is_encrypted() -> None:
@@ -82,10 +85,11 @@ def test_with_secrets_the_ladder_shows_what_is_encrypted() -> None:
     assert hidden[:4] == ["encrypted_extensions", "certificate", "certificate_verify", "finished"]
     assert any(kind == "data" for kind, _, _ in steps)
     assert rows[at]["signature"]
-    _, _, _, _, _, picture, wrong, certificates = next(
+    _, _, _, _, about, picture, wrong, certificates = next(
         step for step in data["steps"][str(at)] if step[3] == "certificate"
     )
-    assert picture[2]
+    assert "in a record of" in about
+    assert data["pictures"][picture][2]
     assert not wrong
     assert certificates[0][0][0] == "subject"
 
@@ -110,12 +114,141 @@ def test_what_is_malformed_stands_where_it_was(tmp_path: Path) -> None:
     data = report_of(malformed(tmp_path / "malformed.pcap")).html()
     found = data_of(data)
     wrong = [
-        step for steps in found["steps"].values() for step in steps if len(step) > 6 and step[6]
+        (step[3], path, reason)
+        for steps in found["steps"].values()
+        for step in steps
+        if len(step) > 5 and step[5] is not None
+        for _, path, reason in found["pictures"][step[5]][3]
     ]
-    assert sorted(step[3] for step in wrong) == ["client_hello", "server_hello"]
-    for step in wrong:
-        assert step[5][3], "the picture says where"
-        assert "ends early" in step[6][0]
+    assert sorted((label, path) for label, path, _ in wrong) == [
+        ("client_hello", "ClientHello.extensions[0].body.named_group_list"),
+        ("server_hello", "ServerHello.extensions"),
+    ]
+    assert all(reason.startswith("ends early") for _, _, reason in wrong)
+
+
+def wrong_in(data: Any, at: int = 0) -> list[tuple[str, str]]:
+    """What is wrong, and the label of the step that it stands at; the kind `wrong` stands alone."""
+    found = []
+    for kind, _, _, label, _, *more in data["steps"][str(at)]:
+        if kind == "wrong":
+            found.append(("", label))
+        picture = more[0] if more else None
+        if picture is not None:
+            found += [(label, reason) for _, _, reason in data["pictures"][picture][3]]
+        found += [(label, text) for text in (more[1] if len(more) > 1 else [])]
+    return found
+
+
+def of_chunks(path: Path, chunks: list[tuple[bool, bytes]], **options: Any) -> Any:
+    return data_of(report_of(write(path, packets(chunks)), **options).html())
+
+
+def test_a_message_that_is_split_over_records_is_malformed_itself(tmp_path: Path) -> None:
+    hello = client_hello((10, b"\x00\x06\x00\x17"))
+    pieces = [hello[at : at + 7] for at in range(0, len(hello), 7)]
+    chunks = [(True, record("handshake", piece)) for piece in pieces]
+    chunks.append((False, record("handshake", server_hello())))
+    [(label, reason)] = wrong_in(of_chunks(tmp_path / "split.pcap", chunks))
+    assert label == "client_hello"
+    assert reason.startswith("ends early")
+
+
+def test_a_record_that_is_wrong_is_no_fault_of_the_message_before_it(tmp_path: Path) -> None:
+    hello = record("handshake", client_hello())
+    chunks = [
+        (True, hello + b"\x63\x03\x03\x00\x02xx"),
+        (False, record("handshake", server_hello())),
+    ]
+    [(label, text)] = wrong_in(of_chunks(tmp_path / "record.pcap", chunks))
+    assert label == ""
+    assert f"byte {len(hello)}: TLSPlaintext.type: unknown content type 99" in text
+
+
+def test_what_is_wrong_with_fragments_is_shown(tmp_path: Path) -> None:
+    chunks = payloads(DATA / "dtls" / "dtls12-openssl.pcap")
+
+    def of_record(content: bytes) -> bytes:
+        head = b"\x16\xfe\xfd" + bytes(7) + b"\x05"
+        return head + len(content).to_bytes(2, "big") + content
+
+    bad = [
+        (True, of_record(bytes.fromhex("0b0000100000090000000000ffff") + b"abc")),
+        (False, of_record(bytes.fromhex("0b000010000009000008000010") + bytes(16))),
+    ]
+    path = write(tmp_path / "dtls.pcap", datagrams([*chunks[:2], *bad, *chunks[2:]]))
+    data = data_of(report_of(path).html())
+    [row] = rows_of(data)
+    assert row["violations"] >= 2
+    assert len(wrong_in(data)) >= row["violations"]
+
+
+def test_violations_after_the_row_count(tmp_path: Path) -> None:
+    chunks = [
+        *payloads(DATA / "tls12-ecdhe-rsa.pcap"),
+        (True, b"\x99" * 7),
+        (False, b"\x16\x03\x03\xff\xff"),
+    ]
+    data = of_chunks(tmp_path / "late.pcap", chunks, disable_analyzer_after_detection=False)
+    [row] = rows_of(data)
+    assert row["violations"] == 2
+    assert len(wrong_in(data)) == 2
+
+
+def test_two_alerts_in_a_record_are_both_told_of(tmp_path: Path) -> None:
+    chunks = [
+        (True, record("handshake", client_hello())),
+        (False, record("alert", b"\x02\x28\x01\x00")),
+    ]
+    steps = steps_of(of_chunks(tmp_path / "alerts.pcap", chunks))
+    assert steps[1][2] == "fatal: handshake_failure, warning: close_notify"
+
+
+def test_a_hello_retry_request_is_called_so() -> None:
+    labels = [label for _, _, label in steps_of(report("tls13-hello-retry.pcap"))]
+    assert labels[1] == "server_hello (HelloRetryRequest)"
+    assert labels.count("server_hello") == 1
+
+
+def test_a_compressed_certificate_and_what_it_holds() -> None:
+    data = report(
+        "secrets/openssl35.pcapng.gz", details=1000, disable_analyzer_after_detection=False
+    )
+    steps = [step for several in data["steps"].values() for step in several]
+    labels = {(step[3], step[4].partition(",")[0]) for step in steps}
+    assert ("compressed_certificate", "Handshake") in labels
+    assert ("Certificate", "") in labels
+
+
+def test_numbers_that_json_does_not_have() -> None:
+    path = DATA / "tls13.pcap"
+    for ts in (float("nan"), float("inf")):
+        analyzer = events.Analyzer(events.Connection("C1", "tcp"), wanted=Report.wanted)
+        raised = [e for side, d in payloads(path) for e in analyzer.deliver(d, side, ts)]
+        report = Report([str(path)])
+        for found in found_in(str(path), raised):
+            report.add(found)
+        [row] = rows_of(data_of(report.html()))
+        assert row["ts"] is None
+
+
+class Unshown:
+    def __str__(self) -> str:
+        raise RuntimeError("hurt")
+
+
+def test_a_value_that_cannot_be_shown_costs_itself(tmp_path: Path) -> None:
+    """Numbers may be longer than Python prints; and a schema of a user's own may parse to anything."""
+    registry = DEFAULT.copy()
+    registry.register(
+        0x7777, name="big", schema=construct.Struct("n" / construct.BytesInteger(3000))
+    )
+    unshown = construct.ExprAdapter(construct.Byte, lambda obj, _: Unshown(), lambda obj, _: 1)
+    registry.register(0x7778, name="odd", schema=construct.Struct("o" / unshown))
+    hello = client_hello((0x7777, b"\xff" * 3000), (0x7778, b"\x01"))
+    chunks = [(True, record("handshake", hello)), (False, record("handshake", server_hello()))]
+    page = events.report.html(write(tmp_path / "own.pcap", packets(chunks)), extensions=registry)
+    assert "(Unshown that cannot be shown: RuntimeError)" in data_of(page)["texts"]
 
 
 # Which connections
@@ -164,6 +297,35 @@ def test_what_a_connection_may_show_is_bounded() -> None:
     page = report.html()
     assert len(page) < 2**20
     assert re.search(r"\d+ more steps are not shown", page)
+
+
+def test_a_page_is_bounded(tmp_path: Path) -> None:
+    """Also where each structure has as many fields as it can have, or they are all the same."""
+    exts = [(0x7000 + at % 0x800, b"") for at in range(8000)]
+    for distinct in (True, False):
+        captured = []
+        for at in range(20):
+            body = {"gmt_unix_time": at if distinct else 1, "random_bytes": bytes(28)}
+            chunk = (True, record_of_any_size(client_hello(*exts, random=body)))
+            captured += packets([chunk], ends=Ends(orig_p=10_000 + at), start=1e9 + at)
+        page = report_of(write(tmp_path / "large.pcap", captured)).html()
+        assert len(page) < 12_000_000
+
+
+def record_of_any_size(message: bytes) -> bytes:
+    return b"".join(
+        record("handshake", message[at : at + 16000]) for at in range(0, len(message), 16000)
+    )
+
+
+def test_violations_go_first_in_whatever_capture_they_are(tmp_path: Path) -> None:
+    sound = many(tmp_path / "sound.pcap", 30, 0)
+    wrong = many(tmp_path / "wrong.pcap", 10, 10)
+    for paths in ([sound, wrong], [wrong, sound]):
+        data = data_of(events.report.html(paths, details=20))
+        rows = rows_of(data)
+        shown = [rows[int(at)]["violations"] > 0 for at in data["steps"]]
+        assert (len(shown), sum(shown)) == (20, 10)
 
 
 def test_a_report_of_nothing() -> None:
@@ -231,6 +393,33 @@ def test_a_report_that_cannot_be_written(tmp_path: Path) -> None:
     assert result.returncode == 1
     expected = f"tls-connections: {tmp_path / 'no' / 'report.html'}: No such file or directory\n"
     assert result.stderr == expected.encode()
+
+
+@pytest.mark.parametrize("kind", ["itself", "a link", "the key log"])
+def test_a_report_is_not_written_over_what_it_is_made_of(kind: str, tmp_path: Path) -> None:
+    capture, keys, link = tmp_path / "a.pcap", tmp_path / "keys.log", tmp_path / "link"
+    capture.write_bytes((DATA / "tls13.pcap").read_bytes())
+    keys.write_text("# none\n")
+    link.symlink_to(capture)
+    path = {"itself": capture, "a link": link, "the key log": keys}[kind]
+    before = path.read_bytes()
+    result = run("--html", str(path), "--keylog", str(keys), str(capture))
+    assert result.returncode == 1
+    assert b"would be written over" in result.stderr
+    assert path.read_bytes() == before
+
+
+def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    path.write_text("the old one")
+    result = run("--html", str(path), str(tmp_path / "none.pcap"))
+    assert result.returncode == 1
+    assert b"it is not written, because nothing could be read" in result.stderr
+    assert path.read_text() == "the old one"
+    assert [each.name for each in tmp_path.iterdir()] == ["report.html"]
+    assert run("--html", str(path), str(DATA / "tls13.pcap")).returncode == 0
+    assert path.read_text().startswith("<!doctype html>")
+    assert run("--html", "", str(DATA / "tls13.pcap")).returncode == 1
 
 
 def test_what_is_hostile_is_no_markup(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from .errors import GrammarError
 from .guard import guarded, watched
 from .open_types import OpenChoice, OpenTypes, registry_of
 from .parameters import given
-from .presentation import Structure, deeper, position
+from .presentation import Repeated, Structure, deeper, position
 from .shape import (
     Adapted,
     Around,
@@ -209,13 +209,13 @@ def _copy(schema: Construct) -> Construct:
         if isinstance(of, Repeat):
             if _is_code(of.part):
                 return guarded(schema)  # a list of code points is printed as one
-            return watched(
+            copied = with_parts(
                 schema,
-                with_parts(
-                    schema,
-                    lambda part: _Followed(_followed(part), part) if part is of.part else part,
-                ),
+                lambda part: _Followed(_followed(part), part) if part is of.part else part,
             )
+            if isinstance(schema, Repeated):
+                copied.itemsize = schema.itemsize  # the copy cannot tell
+            return watched(schema, copied)
         if isinstance(of, Around) and of.elsewhere:
             return with_parts(schema, lambda part: _Elsewhere(_followed(part)))
         if isinstance(of, Maybe | Select):
@@ -291,8 +291,13 @@ def _lines(node: Node, depth: int, registry: OpenTypes) -> Iterator[str]:
 
 
 def value_text(node: Node, registry: OpenTypes) -> str:
-    """The value of a field that was read to its end, with its name, as people read it."""
-    return _value(bare(node.schema), node.value, registry)
+    """The value of a field that was read to its end, with its name, as people read it. It may be anything, where the schema is a
+    user's own.
+    """
+    try:
+        return _value(bare(node.schema), node.value, registry)
+    except Exception as error:  # whatever its `str` raises
+        return f"({type(node.value).__name__} that cannot be shown: {type(error).__name__})"
 
 
 def told(node: Node) -> list[Node]:
@@ -323,4 +328,4 @@ def _value(schema: Construct, value: Any, registry: OpenTypes) -> str:
         return (
             str(value) if value and not isinstance(of, Raw) and len(str(value)) < 200 else "(empty)"
         )
-    return str(value)
+    return f"{value:#x}" if isinstance(value, int) and value.bit_length() > 64 else str(value)

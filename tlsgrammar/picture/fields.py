@@ -28,6 +28,9 @@ reference are numbers of texts; start and end count the bytes of the structure, 
 end. Children are fields."""
 
 
+_FIELD_SIZE = 30  # as JSON, about
+
+
 class Picture(NamedTuple):
     """A structure as a page is told it.
 
@@ -49,10 +52,11 @@ class Fields:
 
     Args:
         registry: has the names.
-        limit: so many bytes of a structure are shown at most.
+        limit: so many bytes of a structure are shown at most, and the fields in them.
 
     Attributes:
         texts: all texts, by number.
+        size: how long all of it will be as JSON, about.
     """
 
     def __init__(self, registry: Registry = DEFAULT, *, limit: int = 1 << 16) -> None:
@@ -60,6 +64,7 @@ class Fields:
         self._context = {} if registry is DEFAULT else {"extensions": registry}
         self._limit = limit
         self.texts: list[str] = []
+        self.size = 0
         self._numbers: dict[str, int] = {}
         self._declared: dict[tuple[Construct, str], tuple[int, str]] = {}
 
@@ -69,6 +74,7 @@ class Fields:
         if known is None:
             known = self._numbers[text] = len(self.texts)
             self.texts.append(text)
+            self.size += len(text) + 3
         return known
 
     def picture(self, name: str, schema: Construct, data: bytes, **context: Any) -> Picture:
@@ -78,9 +84,8 @@ class Fields:
             name: what to call it.
             schema, data, context: as for `tlsgrammar.parse`.
         """
-        shown = data[: self._limit]
-        node, wrong = follow(name, schema, shown, **context, **self._context)
-        return self.drawn([node], shown, wrong, size=len(data))
+        node, wrong = follow(name, schema, data, **context, **self._context)
+        return self.drawn([node], data, wrong)
 
     def drawn(
         self,
@@ -98,11 +103,14 @@ class Fields:
             wrong: what is wrong with them.
             size: how many bytes there are in all; those that are given, where it is None.
         """
+        shown = base64.b64encode(data[: self._limit]).decode()
+        told_of = [(error.offset, error.path, error.reason) for error in wrong]
+        self.size += len(shown) + sum([len(path) + len(reason) for _, path, reason in told_of])
         return Picture(
-            base64.b64encode(data).decode(),
+            shown,
             len(data) if size is None else size,
-            [self._field(node, "") for node in nodes],
-            [(error.offset, error.path, error.reason) for error in wrong],
+            [self._field(node, "") for node in nodes if node.start <= self._limit],
+            told_of,
         )
 
     def _field(self, node: Node, outer: str) -> Field:
@@ -110,8 +118,9 @@ class Fields:
         children = [
             self._field(child, reference)
             for child in told(node)
-            if child.end != child.start or child.value is not None
+            if child.start <= self._limit and (child.end != child.start or child.value is not None)
         ]
+        self.size += _FIELD_SIZE
         value = ""
         if node.end is not None and (not children or not isinstance(node.value, dict | list)):
             value = value_text(node, self._registry)

@@ -66,7 +66,7 @@ def page(of: Page, title: str, data: Any, **values: Any) -> str:
     style = _joined(loaded, of.styles)
     script = _joined(loaded, of.scripts)
     # An element with a script ends with the first `</script`, or does not where a comment begins in it.
-    written = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+    written = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     text: str = loaded.get_template(of.template).render(
         title=on_one_line(title),
         version=__version__,

@@ -5,6 +5,7 @@ What may live here: making that of a ladder. The page draws it (`parts/ladder.js
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,7 @@ from construct import Construct
 
 from tlsgrammar import Certificate, Handshake, Registry, sslv2
 from tlsgrammar.dtls import DTLSHandshake
+from tlsgrammar.handshake import is_hello_retry_request
 from tlsgrammar.language import read, repeated
 from tlsgrammar.language.presentation import Structure
 from tlsgrammar.names import HANDSHAKE_TYPES
@@ -22,13 +24,13 @@ from tlsgrammar.registry import CONTENT_TYPE
 
 from ...certificates import CertificateInfo
 from ...model import SslStructure
-from .ladder import Encrypted, Note, Plain, Seen, Step
+from .ladder import Encrypted, Note, Plain, Seen, Step, in_words
 
 __all__ = ["Drawing"]
 
-# A longer structure has no picture, in bytes; nor has any, once all together are longer.
+# A longer structure has no picture, in bytes; nor has any, once all pictures together take so many bytes of the page.
 _MAXIMUM_SIZE = 2**15
-_MAXIMUM_ALL = 2**21
+_MAXIMUM_ALL = 2**23
 
 _FRAGMENTS = repeated(DTLSHandshake)
 
@@ -49,22 +51,22 @@ class Drawing:
     """Makes what the page is told, in lists that are small as JSON.
 
     A step is `[kind, seconds, is_orig, label, about, picture, wrong, certificates]`. Its kind is `structure`, `decrypted` (a
-    structure that was encrypted), `encrypted`, `data`, `note` or `wrong`; is_orig is None where it is about both sides. Of the last
-    three, those that say nothing are left out.
+    structure that was encrypted), `encrypted`, `data`, `note` or `wrong`; is_orig is None where it is about both sides; the picture
+    is the number of one in `pictures`. Of the last three, those that say nothing are left out.
 
     Args:
         registry: has the schemas and the names.
 
     Attributes:
         fields: has the texts of the pictures.
+        pictures: they.
     """
 
     def __init__(self, registry: Registry) -> None:
         self.fields = Fields(registry)
         self._registry = registry
-        self._left = _MAXIMUM_ALL
-        self._by_title: dict[str, Construct] = {}
-        self._kept: dict[tuple[Any, ...], Picture] = {}
+        self.pictures: list[Picture] = []
+        self._numbers: dict[tuple[Any, ...], int] = {}
 
     def steps(self, seen: Seen) -> list[list[Any]]:
         """The steps of a connection.
@@ -82,6 +84,8 @@ class Drawing:
     ) -> Iterator[list[Any]]:
         ts = step.of.ts if isinstance(step, Step) else step.ts
         seconds = None if ts is None or start is None else round(ts - start, 6)
+        if seconds is not None and not math.isfinite(seconds):
+            seconds = None  # JSON has no such numbers
         match step:
             case Step():
                 yield from self._structure(step, seconds)
@@ -89,8 +93,8 @@ class Drawing:
                 yield ["encrypted", seconds, is_orig, _records(count, size), ""]
             case Plain(is_orig=is_orig, count=count, size=size, data=data):
                 label = f"application data, {_records(count, size)}"
-                picture = self.fields.drawn([], data, size=size)
-                yield ["data", seconds, is_orig, label, "", picture]
+                self.pictures.append(self.fields.drawn([], data, size=size))
+                yield ["data", seconds, is_orig, label, "", len(self.pictures) - 1]
             case Note(is_orig=is_orig, text=text, is_wrong=is_wrong):
                 yield ["wrong" if is_wrong else "note", seconds, is_orig, text, ""]
 
@@ -99,19 +103,34 @@ class Drawing:
         label, about = step.label or of.structure, of.structure if step.label else ""
         if of.structure == "DTLSHandshake":
             fragments = self._fragments(of)
-            if fragments is None:
+            if fragments is None and not step.wrong:
                 return
-            label, about = fragments, ""
+            label, about = fragments or "fragments", ""
+        if label == "server_hello" and self._is_retry(of):
+            label = "server_hello (HelloRetryRequest)"
+        if step.record:
+            about = f"{about}, in a record of {step.record:,} bytes"
+        picture = self._picture(of)
+        told = set() if picture is None else {path for _, path, _ in self.pictures[picture].wrong}
+        wrong = [each for each in step.wrong if not each.path or each.path not in told]
         made: list[Any] = [
             "decrypted" if of.is_encrypted else "structure",
             *(seconds, of.is_orig, label, about),
-            self._picture(of),
-            [f"byte {each.offset}: {each.path}: {each.reason}" for each in step.wrong],
-            [_certificate(each) for each in step.certificates],
+            picture,
+            [*map(in_words, wrong), *_and_more(step.more_wrong)],
+            [*map(_certificate, step.certificates)],
         ]
-        while not made[-1]:
+        made[7] += [[["certificates", words]] for words in _and_more(step.more_certificates)]
+        while made[-1] is None or made[-1] == []:
             made.pop()
         yield made
+
+    def _is_retry(self, of: SslStructure) -> bool:
+        value, _ = read(Handshake, of.data, version=of.version)
+        try:
+            return is_hello_retry_request(value["body"])
+        except (AttributeError, KeyError, TypeError):  # a registry has another schema for it
+            return False
 
     def _fragments(self, of: SslStructure) -> str | None:
         """What the fragments in a record of DTLS are of; None where each is a whole message, which is shown itself."""
@@ -124,10 +143,10 @@ class Drawing:
         ]
         return f"fragments: {', '.join(parts)}" if parts else None
 
-    def _picture(self, of: SslStructure) -> Picture | None:
+    def _picture(self, of: SslStructure) -> int | None:
+        """The number of the picture of a structure; None where it has none."""
         schema = self._schema(of)
-        size = len(of.data)
-        if schema is None or size > _MAXIMUM_SIZE or size > self._left:
+        if schema is None or len(of.data) > _MAXIMUM_SIZE:
             return None
         context = {
             "version": of.version,
@@ -137,11 +156,10 @@ class Drawing:
         }
         context = {name: value for name, value in context.items() if value is not None}
         key = (of.structure, of.data, *context.values())
-        known = self._kept.get(key)
-        if known is None:
-            self._left -= size
-            known = self.fields.picture(of.structure, schema, of.data, **context)
-            self._kept[key] = known
+        known = self._numbers.get(key)
+        if known is None and self.fields.size < _MAXIMUM_ALL:
+            known = self._numbers[key] = len(self.pictures)
+            self.pictures.append(self.fields.picture(of.structure, schema, of.data, **context))
         return known
 
     def _schema(self, of: SslStructure) -> Construct | None:
@@ -152,6 +170,10 @@ class Drawing:
             if entry.name == of.structure:
                 return self._registry.schema(CONTENT_TYPE, code, where)
         return None
+
+
+def _and_more(count: int) -> list[str]:
+    return [f"and {count:,} more"] if count else []
 
 
 def _records(count: int, size: int) -> str:

@@ -25,19 +25,31 @@ from ...model import (
     SslEncryptedData,
     SslEstablished,
     SslHandshakeMessage,
-    SslSecretsKnown,
     SslServerSignature,
     SslStructure,
     X509Certificate,
 )
 
-__all__ = ["HEARS", "Encrypted", "Ladder", "Note", "Plain", "Seen", "Step"]
+__all__ = ["HEARS", "Encrypted", "Ladder", "Note", "Plain", "Seen", "Step", "in_words"]
 
 # So many steps are kept of a connection, and so many bytes of its structures and of its application data.
 _MAXIMUM_STEPS = 500
 _MAXIMUM_BYTES = 2**17
 _MAXIMUM_DATA = 2**10
 _STEP_SIZE = 400
+# So much is told of one structure.
+_MAXIMUM_WRONG = 50
+_MAXIMUM_CERTIFICATES = 20
+_CERTIFICATE_SIZE = 1000
+
+# What a violation is about that is about no structure of a step, by the beginning of its path.
+_NO_STEP = frozenset(
+    {
+        *("TLSPlaintext", "TLSCiphertext", "TLSInnerPlaintext", "RecordHeader"),
+        *("DTLSPlaintext", "DTLSCiphertext", "DTLSRecordStart", "UnifiedHeader", "Frame"),
+    }
+)
+_TOO_LONG = "Handshake.length"  # of a message that is not read at all
 
 
 class Encrypted(msgspec.Struct):
@@ -76,15 +88,21 @@ class Step(msgspec.Struct):
 
     Attributes:
         of: its event.
+        record: the length of the record that hid it, where it is the first in that; 0 where nobody knows.
         label: what it is called, beside its kind.
-        wrong: what is malformed in it.
+        wrong: what is malformed in it, or what else was wrong while it was read.
+        more_wrong: how much more of that there was.
         certificates: what the certificates in it say.
+        more_certificates: how many more there are.
     """
 
     of: SslStructure
+    record: int = 0
     label: str = ""
     wrong: list[ProtocolViolation] = []
+    more_wrong: int = 0
     certificates: list[CertificateInfo | None] = []
+    more_certificates: int = 0
 
 
 class Note(NamedTuple):
@@ -101,6 +119,16 @@ class Note(NamedTuple):
     is_orig: bool | None
     text: str
     is_wrong: bool = False
+
+
+_FRAGMENTS = ("DTLSHandshake", "DTLSHandshakeHeader")
+_MAXIMUM_LABEL = 200
+
+
+def in_words(violation: ProtocolViolation) -> str:
+    """A violation, as people read it."""
+    path = f"{violation.path}: " if violation.path else ""
+    return f"byte {violation.offset}: {path}{violation.reason}"
 
 
 class Seen(NamedTuple):
@@ -122,7 +150,7 @@ class Ladder:
 
     Args:
         registry: has the names.
-        start: when the connection began, in seconds since the epoch; None where nobody knows.
+        start: the time that others count from, in seconds since the epoch: that of its first event, as in its row.
 
     Attributes:
         signature: the name of the scheme that the server signs with; None where it was not seen.
@@ -151,8 +179,8 @@ class Ladder:
         self._left_out = 0
         self.size = _STEP_SIZE
         self._bytes = 0
-        # The last structure of each side.
-        self._last: dict[bool, Step] = {}
+        # The last structures of each side that are shown: by what they are, the last one last.
+        self._last: dict[bool, dict[str, Step]] = {True: {}, False: {}}
 
     def seen(self) -> Seen:
         """What has been seen so far."""
@@ -171,12 +199,23 @@ class Ladder:
 
     def structure(self, event: SslStructure) -> None:
         step = Step(event, wrong=[], certificates=[])
-        self._add(step, len(event.data))
-        self._last[event.is_orig] = step
+        if event.is_encrypted:
+            step.record = self._take_record(event.is_orig)
+        last = self._last[event.is_orig]
+        if not self._add(step, len(event.data)):
+            last.clear()
+            return
+        last.pop(event.structure, None)
+        last[event.structure] = step
+
+    def _last_of(self, is_orig: bool, *kinds: str) -> Step | None:
+        """The last structure of a side that is shown: of some kinds, or of any."""
+        last = self._last[is_orig]
+        return next((last[kind] for kind in reversed(last) if not kinds or kind in kinds), None)
 
     def handshake_message(self, event: SslHandshakeMessage) -> None:
         name = self._registry.name_of(names.HANDSHAKE_TYPES, event.msg_type)
-        step = self._last.get(event.is_orig)
+        step = self._last_of(event.is_orig, "Handshake", "SSL 2.0")
         if step is None:
             return
         step.label = name
@@ -195,14 +234,19 @@ class Ladder:
     def alert(self, event: SslAlert) -> None:
         level = self._registry.name_of(names.ALERT_LEVELS, event.level)
         what = self._registry.name_of(names.ALERT_DESCRIPTIONS, event.desc)
-        step = self._last.get(event.is_orig)
+        step = self._last_of(event.is_orig, "alert")
         if step is not None:
-            step.label = f"{level}: {what}"
+            step.label = ", ".join(filter(None, [step.label, f"{level}: {what}"]))[:_MAXIMUM_LABEL]
 
     def certificate(self, event: X509Certificate) -> None:
-        step = self._last.get(event.is_orig)
-        if step is not None:
+        step = self._last_of(event.is_orig)
+        if step is None:
+            return
+        if len(step.certificates) < _MAXIMUM_CERTIFICATES:
             step.certificates.append(event.certificate)
+            self.size += _CERTIFICATE_SIZE
+        else:
+            step.more_certificates += 1
 
     def signed(self, event: SslServerSignature) -> None:
         if event.signature_and_hashalgorithm.HashAlgorithm == 256:
@@ -219,44 +263,62 @@ class Ladder:
 
     def decrypted(self, event: SslDecryptedData) -> None:
         size = len(event.data)
+        self._take_record(event.is_orig)
         last = self._steps[-1] if self._steps else None
-        if (
-            isinstance(last, Encrypted)
-            and (last.is_orig, last.count) == (event.is_orig, 1)
-            and isinstance(before := self._steps[-2] if len(self._steps) > 1 else None, Plain)
-            and before.is_orig is event.is_orig
-        ):
-            self._steps.pop()  # the record that hid them tells nothing more
-            last = before
         if isinstance(last, Plain) and last.is_orig is event.is_orig:
             last.count += 1
             last.size += size
-            if len(last.data) < _MAXIMUM_DATA:
-                last.data += event.data[: _MAXIMUM_DATA - len(last.data)]
+            room = min(_MAXIMUM_DATA - len(last.data), _MAXIMUM_BYTES - self._bytes)
+            if room > 0:
+                more = event.data[:room]
+                last.data += more
+                self._bytes += len(more)
+                self.size += len(more)
         else:
             data = event.data[:_MAXIMUM_DATA]
             self._add(Plain(event.ts, event.is_orig, 1, size, data), len(data))
 
+    def _take_record(self, is_orig: bool) -> int:
+        """The length of the record that has just been opened, which is no step of its own then; 0 where others wait with it."""
+        last = self._steps[-1] if self._steps else None
+        if not isinstance(last, Encrypted) or (last.is_orig, last.count) != (is_orig, 1):
+            return 0
+        self._steps.pop()
+        self.size -= _STEP_SIZE
+        return last.size
+
     def violation(self, event: ProtocolViolation) -> None:
         self.violations += 1
-        step = self._last.get(event.is_orig)
-        begin = 0 if step is None else step.of.offset
-        if step is not None and begin <= event.offset <= begin + len(step.of.data):
-            step.wrong.append(event)
-        else:
-            path = f"{event.path}: " if event.path else ""
-            text = f"byte {event.offset}: {path}{event.reason}"
+        step = self._step_of(event)
+        if step is None:
+            text = in_words(event)
             self._add(Note(event.ts, event.is_orig, text, True), len(text))
+        elif len(step.wrong) < _MAXIMUM_WRONG:
+            step.wrong.append(event)
+            self.size += _STEP_SIZE
+        else:
+            step.more_wrong += 1
+
+    def _step_of(self, event: ProtocolViolation) -> Step | None:
+        """The structure that a violation is about: it comes behind that one, and says where in it. Where it does not say, its
+        offset has to be in it.
+        """
+        about = event.path.partition(".")[0].partition("[")[0]
+        if event.path and event.path != _TOO_LONG and about not in _NO_STEP:
+            return self._last_of(event.is_orig, *(["DTLSHandshake"] if about in _FRAGMENTS else []))
+        if event.path:
+            return None
+        for step in reversed(self._last[event.is_orig].values()):
+            if step.of.offset <= event.offset < step.of.offset + len(step.of.data):
+                return step
+        return None
 
     def short_header(self, event: QUICShortHeaderPacket) -> None:
         text = f"packet {event.count} with a short header"
         self._add(Note(event.ts, event.is_orig, text))
 
     def established(self, event: SslEstablished) -> None:
-        self._add(Note(event.ts, None, "established"))
-
-    def secrets_known(self, event: SslSecretsKnown) -> None:
-        self._add(Note(event.ts, None, "its secrets are known"))
+        self._add(Note(event.ts, None, "both sides encrypt from here on (ssl_established)"))
 
     def removed(self, event: ConnectionStateRemove) -> None:
         self._add(Note(event.ts, None, "the connection is over"))
@@ -273,7 +335,6 @@ HEARS: dict[type[Event], Callable[[Ladder, Any], None]] = {
     ProtocolViolation: Ladder.violation,
     QUICShortHeaderPacket: Ladder.short_header,
     SslEstablished: Ladder.established,
-    SslSecretsKnown: Ladder.secrets_known,
     ConnectionStateRemove: Ladder.removed,
 }
 """Which events are heard, and what hears them."""

@@ -5,9 +5,11 @@ What may live here: events in, a page out, whatever feeds it; and what is kept o
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import msgspec
@@ -17,7 +19,7 @@ from tlsgrammar.language.shape import taken_apart
 from tlsgrammar.picture import Page, page
 from tlsgrammar.registry import DEFAULT
 
-from ...model import Event
+from ...model import ConnectionStateRemove, Event
 from ...options import DEFAULT_DETAILS
 from ...rows import ConnectionRow, Rows, weaknesses
 from ...rows.rows import events_of
@@ -26,12 +28,12 @@ from .ladder import HEARS, Ladder, Seen
 
 __all__ = ["Found", "Report", "found_in"]
 
-# So many connections are listed. Of those that have no row yet, so many are followed at once, which take so many bytes; and so
-# many are known to have been left out.
+# So many connections are listed. So many are followed at once, which take so many bytes; and so many are
+# known to be left out.
 _MAXIMUM_ROWS = 100_000
-_MAXIMUM_OPEN = 10_000
+_MAXIMUM_HEARD = 10_000
 _MAXIMUM_HELD = 2**28
-_MAXIMUM_OVER = 100_000
+_MAXIMUM_LEFT_OUT = 100_000
 
 _PAGE = Page(
     "report.html",
@@ -65,94 +67,103 @@ def found_in(
     details: int = DEFAULT_DETAILS,
     registry: Registry | None = None,
 ) -> Iterator[Found]:
-    """The connections that are found in a capture, each once its row is complete; those in detail at the end.
+    """The connections that are found in a capture, each once its row is complete; those that may be shown in detail at the end.
 
     Args:
         path: of the capture.
         events: those of `WANTED`.
-        details: how many are kept in detail: half of them are the first ones of which something is malformed, as far as there
-            are such, the others the first ones.
+        details: so many of which something is malformed may be shown in detail, and so many others: the first ones.
         registry: has the names; the default one where it is None.
     """
     registry = DEFAULT if registry is None else registry
     rows = Rows((ConnectionRow,), extensions=registry, file=_shown(path))
     ladders = _Ladders(details, registry)
     for event in events:
+        ladder = ladders.of(event.c.uid)
         ladders.take(event)
         for row in rows.take(event):
             if isinstance(row, ConnectionRow):
-                yield from ladders.complete(row)
+                own = row.uid == event.c.uid  # its ladder may just have been forgotten
+                yield from ladders.complete(row, ladder if own else ladders.of(row.uid))
     for row in rows.end():
         if isinstance(row, ConnectionRow):
-            yield from ladders.complete(row)
+            yield from ladders.complete(row, ladders.of(row.uid))
     yield from ladders.end()
 
 
 class _Ladders:
-    """The ladders of the connections of a capture: those that go on, and those that are shown."""
+    """The ladders of the connections of a capture: those that go on, and those that have their row and may be shown."""
 
     def __init__(self, details: int, registry: Registry) -> None:
         self._details = details
         self._registry = registry
-        self._open: dict[str, Ladder] = {}
+        # Those that are heard of, by the name of the connection; and how many bytes they take.
+        self._heard: dict[str, Ladder] = {}
         self._held = 0
-        # Those that are not followed any more, the oldest first.
-        self._over: dict[str, None] = {}
-        # Those that have their row: of which something is malformed, and others.
-        self._wrong: dict[str, tuple[ConnectionRow, Ladder]] = {}
-        self._sound: dict[str, tuple[ConnectionRow, Ladder]] = {}
+        # The connections that are not followed, the oldest first.
+        self._left_out: dict[str, None] = {}
+        # Those that have their row: of which something is malformed so far, and others.
+        self._wrong: list[tuple[ConnectionRow, Ladder]] = []
+        self._sound: list[tuple[ConnectionRow, Ladder]] = []
 
     def take(self, event: Event) -> None:
         hear = HEARS.get(type(event))
         uid = event.c.uid
-        if hear is None or uid is None or uid in self._over:
+        if hear is None or uid is None:
             return
-        kept = self._wrong.get(uid) or self._sound.get(uid)
-        if kept is not None:
-            hear(kept[1], event)
-            return
-        ladder = self._open.get(uid)
-        if ladder is None:
-            start = event.ts if event.c.start_time is None else event.c.start_time
-            ladder = self._open[uid] = Ladder(self._registry, start)
-            self._held += ladder.size
-        before = ladder.size
-        hear(ladder, event)
-        self._held += ladder.size - before
-        while len(self._open) > _MAXIMUM_OPEN or self._held > _MAXIMUM_HELD:
-            self._leave_out(next(iter(self._open)))
+        if uid not in self._left_out:
+            ladder = self._heard.get(uid) or self._begin(uid, event)
+            if ladder is not None:
+                before = ladder.size
+                hear(ladder, event)
+                self._held += ladder.size - before
+                if self._held > _MAXIMUM_HELD:
+                    self._leave_out(uid)
+        if type(event) is ConnectionStateRemove:  # the name may be that of another one later
+            self._left_out.pop(uid, None)
+            self._forget(uid)
+
+    def _begin(self, uid: str, event: Event) -> Ladder | None:
+        if len(self._heard) >= _MAXIMUM_HEARD:
+            self._leave_out(uid)
+            return None
+        ladder = self._heard[uid] = Ladder(self._registry, event.ts)
+        self._held += ladder.size
+        return ladder
 
     def _leave_out(self, uid: str) -> None:
-        self._close(uid)
-        self._over[uid] = None
-        if len(self._over) > _MAXIMUM_OVER:
-            del self._over[next(iter(self._over))]
+        self._forget(uid)
+        self._left_out[uid] = None
+        if len(self._left_out) > _MAXIMUM_LEFT_OUT:
+            del self._left_out[next(iter(self._left_out))]
 
-    def _close(self, uid: str) -> Ladder | None:
-        ladder = self._open.pop(uid, None)
+    def _forget(self, uid: str) -> Ladder | None:
+        ladder = self._heard.pop(uid, None)
         self._held -= 0 if ladder is None else ladder.size
         return ladder
 
-    def complete(self, row: ConnectionRow) -> Iterator[Found]:
-        """Take a row."""
-        ladder = None if row.uid is None else self._close(row.uid)
-        if ladder is None or row.uid is None:
+    def complete(self, row: ConnectionRow, ladder: Ladder | None) -> Iterator[Found]:
+        """Take a row, and the ladder of its connection."""
+        if ladder is None:
             yield Found(row, None, None)
             return
         among = self._wrong if ladder.violations else self._sound
         if len(among) < self._details:
-            among[row.uid] = (row, ladder)
+            among.append((row, ladder))
         else:
-            self._leave_out(row.uid)
             yield Found(row, None, ladder.signature)
+            if row.uid in self._heard:
+                self._leave_out(row.uid)
+
+    def of(self, uid: str | None) -> Ladder | None:
+        """That of a connection."""
+        return None if uid is None else self._heard.get(uid)
 
     def end(self) -> Iterator[Found]:
-        wrong, sound = list(self._wrong.values()), list(self._sound.values())
-        of_wrong = max(self._details // 2, self._details - len(sound))
-        of_sound = self._details - min(of_wrong, len(wrong))
-        for several, count in ((wrong, of_wrong), (sound, of_sound)):
-            for at, (row, ladder) in enumerate(several):
-                yield Found(row, ladder.seen() if at < count else None, ladder.signature)
+        for row, ladder in (*self._wrong, *self._sound):
+            if ladder.violations > row.violations:  # there were some after the row
+                row = msgspec.structs.replace(row, violations=ladder.violations)
+            yield Found(row, ladder.seen(), ladder.signature)
 
 
 def _shown(path: str) -> str:
@@ -193,7 +204,9 @@ class Report:
         self._details = details
         self._drawing = Drawing(registry)
         self._rows: list[list[Any]] = []
-        self._seen: dict[int, Seen] = {}
+        # What may be shown in detail, by the number of the row: of which something is malformed, and others.
+        self._wrong: dict[int, Seen] = {}
+        self._sound: dict[int, Seen] = {}
         self._left_out = 0
 
     def add(self, found: Found) -> None:
@@ -202,8 +215,9 @@ class Report:
         if len(self._rows) >= _MAXIMUM_ROWS and found.seen is None:
             self._left_out += 1
             return
-        if found.seen is not None and len(self._seen) < self._details:
-            self._seen[len(self._rows)] = found.seen
+        among = self._wrong if row.violations else self._sound
+        if found.seen is not None and len(among) < self._details:
+            among[len(self._rows)] = found.seen
         weak = weaknesses(row)
         values = (*msgspec.structs.astuple(row), found.signature, weak)
         self._rows.append([self._told(value) for value in values])
@@ -214,7 +228,21 @@ class Report:
             return self._drawing.fields.number(value)
         if isinstance(value, list | tuple):
             return [self._told(each) for each in value]
+        if isinstance(value, float) and not math.isfinite(value):
+            return None  # JSON has no such numbers
         return value
+
+    def _in_detail(self) -> Iterator[tuple[int, Seen]]:
+        """Half of them may be those of which something is malformed; or more, where there are not enough others."""
+        of_wrong = max(self._details // 2, self._details - len(self._sound))
+        wrong = islice(self._wrong.items(), of_wrong)
+        of_sound = self._details - min(of_wrong, len(self._wrong))
+        return chain(wrong, islice(self._sound.items(), of_sound))
+
+    @property
+    def count(self) -> int:
+        """How many connections there are."""
+        return len(self._rows) + self._left_out
 
     def html(self) -> str:
         """The page.
@@ -223,21 +251,21 @@ class Report:
             ImportError: Jinja2 is not installed.
         """
         with taken_apart():  # hundreds of structures have the same schemas
-            steps = {at: self._drawing.steps(seen) for at, seen in self._seen.items()}
+            steps = {at: self._drawing.steps(seen) for at, seen in self._in_detail()}
         data = {
             "fields": _FIELDS,
             "numbers": _NUMBERS,
             "rows": self._rows,
             "steps": steps,
+            "pictures": self._drawing.pictures,
             "texts": self._drawing.fields.texts,
         }
-        count = len(self._rows) + self._left_out
         return page(
             _PAGE,
             f"TLS connections of {_files_in_words(self._files)}",
             data,
             made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-            count=count,
+            count=self.count,
             listed=len(self._rows),
             details=len(steps),
         )

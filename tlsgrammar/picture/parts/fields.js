@@ -3,9 +3,8 @@
 const FIELD = { name: 0, start: 1, end: 2, declaration: 3, value: 4, reference: 5, children: 6 };
 const IN_A_LINE = 16;
 
-// `picture` is [Base64, size, fields, wrong]; `texts` are those that its numbers stand for. `tellsWrong` is whether to say what is
-// malformed, beside marking it.
-function structureView(picture, texts, label, { tellsWrong = true } = {}) {
+// `picture` is [Base64, size, fields, wrong]; `texts` are those that its numbers stand for.
+function structureView(picture, texts, label) {
   const [encoded, size, fields, wrong] = picture;
   const bytes = Uint8Array.from(atob(encoded), (character) => character.charCodeAt(0));
   const rows = new Map(); // of fields
@@ -14,12 +13,20 @@ function structureView(picture, texts, label, { tellsWrong = true } = {}) {
   const hex = hexView(bytes, size, label);
   let selected = null;
 
-  const end = (field) => (field[FIELD.end] < 0 ? bytes.length : field[FIELD.end]);
+  // What was not read to its end goes on to that of what it stands in, as far as anybody knows.
+  const end = (field) => {
+    let around = field;
+    while (around && around[FIELD.end] < 0) around = parents.get(around);
+    return around ? around[FIELD.end] : size;
+  };
   const text = (field, what) => texts[field[FIELD[what]]];
 
   function mark(field) {
     for (const row of rows.values()) row.classList.remove("marked");
-    rows.get(field).classList.add("marked");
+    let seen = field;
+    for (let outer = parents.get(field); outer; outer = parents.get(outer))
+      if (rows.get(outer).parentElement.getAttribute("aria-expanded") === "false") seen = outer;
+    rows.get(seen).classList.add("marked");
     hex.mark(field[FIELD.start], end(field));
     tell(field);
   }
@@ -79,8 +86,9 @@ function structureView(picture, texts, label, { tellsWrong = true } = {}) {
     rows.set(field, row);
     row.addEventListener("mouseenter", () => mark(field));
     row.addEventListener("click", () => {
-      if (selected === field && children.length)
-        open(field, row.parentElement.getAttribute("aria-expanded") !== "true");
+      // A click opens; another one closes.
+      const isClosed = row.parentElement.getAttribute("aria-expanded") === "false";
+      if (isClosed || selected === field) open(field, isClosed);
       select(field, { focus: true });
     });
     const made = element(
@@ -158,17 +166,40 @@ function structureView(picture, texts, label, { tellsWrong = true } = {}) {
     choose: (at) => fieldAt(at) && select(fieldAt(at)),
     leave: () => selected && mark(selected),
   });
-  for (const [at] of wrong) hex.blame(at);
+  // The innermost field on a path of the grammar that was read; a body that was not is shown as its bytes, which come last.
+  function fieldOn(path) {
+    let found = fields.length === 1 ? fields[0] : null;
+    if (!found || !path) return null;
+    for (const name of path.split(/[.[]/).slice(1)) {
+      const wanted = name.endsWith("]") ? `[${name}` : name;
+      const named = (field) => field[FIELD.children].find((child) => text(child, "name") === wanted);
+      const inBody = found === fields[0] && found[FIELD.children].find((child) => text(child, "name") === "body");
+      const next = named(found) || (inBody && named(inBody));
+      if (!next) break;
+      found = next;
+    }
+    return found === fields[0] ? null : found;
+  }
+  for (const [at, path] of wrong) {
+    const field = fieldOn(path);
+    if (!field) {
+      hex.blame(at, at + 1);
+      continue;
+    }
+    rows.get(field).classList.add("broken");
+    hex.blame(field[FIELD.start], end(field));
+    for (let outer = parents.get(field); outer; outer = parents.get(outer)) open(outer, true);
+  }
   if (fields.length) select(fields[0]);
   return element(
     "div",
     { class: "structure" },
-    wrong.length && tellsWrong
+    wrong.length
       ? element(
           "ul",
           { class: "wrong", "aria-label": "What is malformed" },
           wrong.map(([at, path, reason]) =>
-            element("li", {}, `byte ${at}: ${path ? `${path}: ` : ""}${reason}`),
+            element("li", {}, `at ${at.toString(16).padStart(4, "0")}: ${path ? `${path}: ` : ""}${reason}`),
           ),
         )
       : null,
@@ -256,7 +287,7 @@ function hexView(bytes, size, label) {
       marked = [from, to];
       each(from, to, (cell) => cell.classList.add("marked"));
     },
-    blame: (where) => each(where, where + 1, (cell) => cell.classList.add("wrong")),
+    blame: (from, to) => each(from, to, (cell) => cell.classList.add("wrong")),
   };
 }
 

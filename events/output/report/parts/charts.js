@@ -44,6 +44,8 @@ const CHARTS = [
   { title: "Capture", of: one("file"), ifSeveral: true },
 ];
 
+const idOf = (chart) => `chart-${chart.title.replaceAll(" ", "-")}`;
+
 // One chart. `counts` is a Map of values and their numbers, `chosen` the Set of those that filter.
 function chartView(chart, counts, chosen, choose, isWide, widen) {
   const values = [...counts].sort((a, b) =>
@@ -52,7 +54,7 @@ function chartView(chart, counts, chosen, choose, isWide, widen) {
   for (const value of chosen) if (!counts.has(value)) values.unshift([value, 0]);
   const most = Math.max(1, ...values.map(([, count]) => count));
   const shown = isWide ? values.slice(0, 200) : values.slice(0, SHOWN);
-  const id = `chart-${chart.title.replaceAll(" ", "-")}`;
+  const id = idOf(chart);
   return element(
     "section",
     { class: "chart", "aria-labelledby": id },
@@ -90,15 +92,26 @@ function chartView(chart, counts, chosen, choose, isWide, widen) {
 
 const BARS = 60;
 
-// When connections began. `range` is [from, to] in bars.
-function timelineView(times, range, change) {
+// The first and the last of some times, and how long a bar of the chart is.
+function spanOf(times) {
   const known = times.filter((time) => time !== null);
   const first = known.reduce((a, b) => Math.min(a, b), Infinity);
   const last = known.reduce((a, b) => Math.max(a, b), -Infinity);
+  return { first, last, width: (last - first) / BARS };
+}
+
+// The bar of a time: each time is in one.
+function barOf(time, span) {
+  return time === null ? null : Math.min(BARS - 1, Math.floor((time - span.first) / span.width));
+}
+
+// When connections began. `range` is [from, to] in bars.
+function timelineView(times, span, range, change) {
+  const { first, last, width } = span;
   if (!(last > first)) return null;
-  const width = (last - first) / BARS;
+  const known = times.filter((time) => time !== null);
   const counts = new Array(BARS).fill(0);
-  for (const time of known) counts[Math.min(BARS - 1, Math.floor((time - first) / width))] += 1;
+  for (const time of known) counts[barOf(time, span)] += 1;
   const most = Math.max(...counts);
   const bars = counts.map((count, at) =>
     drawing("rect", {
@@ -109,9 +122,15 @@ function timelineView(times, range, change) {
       class: at >= range[0] && at <= range[1] ? "inside" : null,
     }),
   );
+  const limits = [];
   const limit = (label, which) => {
     const time = () => clock(first + (range[which] + which) * width);
     const shown = element("span", {}, time());
+    limits.push(() => {
+      input.value = range[which];
+      shown.textContent = time();
+      input.setAttribute("aria-valuetext", time());
+    });
     const input = element("input", {
       type: "range",
       min: 0,
@@ -122,11 +141,10 @@ function timelineView(times, range, change) {
       input: (event) => {
         range[which] = Number(event.target.value);
         if (range[0] > range[1]) range[1 - which] = range[which];
-        shown.textContent = time();
-        event.target.setAttribute("aria-valuetext", time());
+        for (const update of limits) update();
         bars.forEach((bar, at) => bar.setAttribute("class", at >= range[0] && at <= range[1] ? "inside" : ""));
       },
-      change: () => change([first + range[0] * width, first + (range[1] + 1) * width]),
+      change,
     });
     return element("label", {}, label, input, shown);
   };

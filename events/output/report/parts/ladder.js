@@ -20,7 +20,7 @@ function ladderView(steps, client, server) {
 function stepView(step) {
   const kind = step[STEP.kind];
   const isOrig = step[STEP.isOrig];
-  const picture = step[STEP.picture];
+  const picture = DATA.pictures[step[STEP.picture]];
   const wrong = step[STEP.wrong] || [];
   const certificates = step[STEP.certificates] || [];
   const from = isOrig === null ? "" : isOrig ? "from-client" : "from-server";
@@ -32,7 +32,7 @@ function stepView(step) {
     step[STEP.about] ? element("span", { class: "kind" }, ` ${step[STEP.about]}`) : null,
     picture && kind !== "data" ? element("span", { class: "kind" }, `, ${plural(picture[1], "byte")}`) : null,
     BADGES[kind] ? [" ", element("span", { class: "badge" }, BADGES[kind])] : null,
-    wrong.length || kind === "wrong" ? [" ", element("span", { class: "badge wrong" }, "malformed")] : null,
+    wrong.length || kind === "wrong" || picture?.[3].length ? [" ", element("span", { class: "badge wrong" }, "malformed")] : null,
   );
   const line =
     isOrig === null
@@ -63,9 +63,9 @@ function details(summary, make) {
 
 function inside(step, picture, wrong, certificates) {
   return [
-    wrong.length ? element("ul", { class: "wrong" }, wrong.map((text) => element("li", {}, text))) : null,
+    wrong.length ? element("ul", { class: "wrong", "aria-label": "What was wrong" }, wrong.map((text) => element("li", {}, text))) : null,
     ...certificates.map((certificate) => definitions(certificate)),
-    picture ? structureView(picture, DATA.texts, step[STEP.label], { tellsWrong: !wrong.length }) : null,
+    picture ? structureView(picture, DATA.texts, step[STEP.label]) : null,
   ].filter((each) => each);
 }
 

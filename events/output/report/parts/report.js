@@ -12,21 +12,28 @@ const ROWS = DATA.rows.map((values, number) => {
   });
   row.client = end(row.orig_h, row.orig_p);
   row.server = end(row.resp_h, row.resp_p);
+  row.began = row.ts === null ? `connection ${number + 1}` : clock(row.ts);
+  row.remarks = remarks(row).join(", ");
   row.searched = null;
   return row;
 });
 
 function end(host, port) {
   if (host === null) return "?";
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  const shown = host.includes(":") ? `[${host}]` : host;
+  return port === null ? shown : `${shown}:${port}`;
 }
 
+const TIMES = ROWS.map((row) => row.ts);
+const SPAN = spanOf(TIMES);
+for (const row of ROWS) row.bar = barOf(row.ts, SPAN);
+
 const COLUMNS = [
-  { title: "Began (UTC)", of: (row) => row.ts, shown: (row) => (row.ts === null ? `connection ${row.number + 1}` : clock(row.ts)) },
+  { title: "Began (UTC)", of: (row) => row.ts, shown: (row) => row.began },
   { title: "Client", of: (row) => row.client },
   { title: "Server", of: (row) => row.server },
   { title: "Server name", of: (row) => row.server_name },
-  { title: "Remarks", of: (row) => remarks(row).join(", "), isBad: true },
+  { title: "Remarks", of: (row) => row.remarks, isBad: true },
   { title: "Version", of: (row) => row.version },
   { title: "Cipher suite", of: (row) => row.cipher },
   { title: "Group", of: (row) => row.curve },
@@ -47,7 +54,6 @@ const state = {
   chosen: new Map(CHARTS.map((chart) => [chart, new Set()])),
   wide: new Set(),
   range: [0, BARS - 1],
-  times: null,
   words: "",
   sort: [0, 1],
   page: 0,
@@ -60,7 +66,8 @@ function isChosen(row, but = null) {
   for (const [chart, chosen] of state.chosen)
     if (chart !== but && chosen.size && !VALUES.get(chart)[row.number].some((value) => chosen.has(value)))
       return false;
-  if (state.times && !(row.ts >= state.times[0] && row.ts <= state.times[1])) return false;
+  const [from, to] = state.range;
+  if ((from > 0 || to < BARS - 1) && !(row.bar !== null && row.bar >= from && row.bar <= to)) return false;
   if (state.words) {
     row.searched ??= Object.values(row).flat().join("\n").toLowerCase();
     if (!state.words.toLowerCase().split(/\s+/).every((word) => row.searched.includes(word))) return false;
@@ -90,6 +97,7 @@ function showCharts() {
     const widen = () => {
       state.wide.add(chart);
       showCharts();
+      document.querySelector(`[aria-labelledby="${idOf(chart)}"] button.bar:nth-child(1)`)?.focus();
     };
     return chartView(chart, counts, chosen, choose, state.wide.has(chart), widen);
   });
@@ -119,7 +127,6 @@ function showFilters() {
       click: () => {
         for (const chosen of state.chosen.values()) chosen.clear();
         search.value = state.words = "";
-        state.times = null;
         state.range = [0, BARS - 1];
         state.page = 0;
         showTimeline();
@@ -132,15 +139,10 @@ function showFilters() {
 }
 
 function showTimeline() {
-  const view = timelineView(
-    ROWS.map((row) => row.ts),
-    state.range,
-    (times) => {
-      state.times = times;
-      state.page = 0;
-      show();
-    },
-  );
+  const view = timelineView(TIMES, SPAN, state.range, () => {
+    state.page = 0;
+    show();
+  });
   document.getElementById("time").replaceChildren(...(view ? [view] : []));
 }
 
@@ -164,6 +166,7 @@ function showList() {
       ? plural(ROWS.length, "connection")
       : `${rows.length.toLocaleString("en")} of ${plural(ROWS.length, "connection")}`;
   const focused = document.activeElement?.closest?.("th")?.cellIndex;
+  const turned = document.activeElement?.closest?.("nav") ? document.activeElement.textContent : "";
   const headings = COLUMNS.map((column, at) =>
     element(
       "th",
@@ -190,6 +193,10 @@ function showList() {
       element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Table of connections" }, element("table", {}, element("thead", {}, element("tr", {}, headings)), body)),
     );
   if (focused >= 0) headings[focused].firstChild.focus();
+  if (turned) {
+    const buttons = [...document.querySelectorAll("nav.pages button")];
+    (buttons.find((each) => each.textContent === turned && !each.disabled) ?? buttons.find((each) => !each.disabled))?.focus();
+  }
 }
 
 function pagesView(pages, begin, count) {
@@ -231,7 +238,7 @@ function rowView(row) {
         if (isOpen) state.opened.add(row.number);
         toggle.setAttribute("aria-expanded", String(isOpen));
         line.classList.toggle("opened", isOpen);
-        if (isOpen) line.after(detailView(row, id));
+        if (isOpen) line.after(detailOf(row, id));
         else line.nextSibling.remove();
       },
     },
@@ -245,7 +252,7 @@ function rowView(row) {
       element("td", { class: column.isBad && column.of(row) ? "bad" : null }, breakable(column.of(row) ?? "")),
     ),
   );
-  return state.opened.has(row.number) ? [line, detailView(row, id)] : [line];
+  return state.opened.has(row.number) ? [line, detailOf(row, id)] : [line];
 }
 
 const NAMES = {
@@ -267,6 +274,14 @@ const NAMES = {
   client_cert_chain_fps: "SHA-256 of the client's",
   file: "capture",
 };
+
+// What has been opened stays as it is while the list is sorted and filtered.
+const OPENED = new Map();
+
+function detailOf(row, id) {
+  if (!OPENED.has(row.number)) OPENED.set(row.number, detailView(row, id));
+  return OPENED.get(row.number);
+}
 
 function detailView(row, id) {
   const pairs = Object.entries(NAMES)
