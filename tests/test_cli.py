@@ -246,7 +246,7 @@ def test_without_the_library_that_reads_captures(tmp_path: Path) -> None:
     )
     assert result.returncode == 1
     assert result.stderr.decode() == (
-        "tls-events: reading pcap needs pcapy-ng: pip install 'tlsgrammar[cli]'\n"
+        "tls-events: reading pcap needs pcapy-ng: pip install pcapy-ng\n"
     )
 
 

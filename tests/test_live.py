@@ -370,7 +370,7 @@ def test_without_the_library(tmp_path: Path) -> None:
         )
         assert (result.returncode, result.stderr) == (
             1,
-            b"tls-events: live capture needs pcapy-ng: pip install 'tlsgrammar[cli]'\n",
+            b"tls-events: live capture needs pcapy-ng: pip install pcapy-ng\n",
         )
 
 

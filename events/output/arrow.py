@@ -43,9 +43,7 @@ try:
     import pyarrow.compute
     import pyarrow.parquet
 except ImportError as error:
-    raise ImportError(
-        "events.arrow needs the library pyarrow; pip install pyarrow"
-    ) from error
+    raise ImportError("events.arrow needs the library pyarrow; pip install pyarrow") from error
 
 __all__ = ["ParquetFolder", "batches", "record_batch", "schema", "tables", "write_rows"]
 

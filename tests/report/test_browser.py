@@ -219,13 +219,49 @@ def test_the_keyboard_reaches_everything(browser: Any, reports: dict[str, Path])
     page.close()
 
 
+def test_a_click_opens_a_field_and_another_closes_it(
+    browser: Any, reports: dict[str, Path]
+) -> None:
+    page = Opened(browser, reports["TLS 1.2"]).page
+    structure = open_hello(page)
+    item = structure.get_by_role("treeitem", name="[0] server_name").first
+    for opened in ("true", "false", "true"):
+        item.locator(".field").first.click()
+        assert item.get_attribute("aria-expanded") == opened
+    page.close()
+
+
+def test_each_connection_is_in_one_bar_of_the_timeline(
+    browser: Any, reports: dict[str, Path]
+) -> None:
+    page = Opened(browser, reports["TLS 1.3 with secrets"]).page
+    rows = page.locator("tbody tr")
+    everything = rows.count()
+    lower, upper = page.locator(".timeline input").all()
+    counted = 0
+    for at in range(60):
+        for slider in (lower, upper):
+            slider.fill(str(at))
+            slider.dispatch_event("change")
+        counted += rows.count()
+    assert counted == everything
+    assert lower.input_value() == upper.input_value() == "59"
+    page.get_by_role("button", name="Show all").click()
+    assert rows.count() == everything
+    page.close()
+
+
 def test_what_was_malformed_is_marked(browser: Any, reports: dict[str, Path]) -> None:
     page = Opened(browser, reports["malformed"]).page
     page.get_by_role("searchbox").fill("50000")
     structure = open_hello(page)
-    assert structure.locator(".cells .wrong").count() == 1
+    broken = structure.locator(".field.broken")
+    assert broken.locator(".name").all_inner_texts() == ["extension_data"]
+    assert broken.is_visible()
+    wrong = [x.inner_text() for x in structure.locator(".cells .wrong").all()]
+    assert wrong == ["00", "04", "00", "06", "00", "17"]
     detail = page.locator("td.detail").inner_text()
-    assert "named_group_list: ends early" in detail
+    assert "ClientHello.extensions[0].body.named_group_list: ends early" in detail
     page.close()
 
 

@@ -91,7 +91,6 @@ class _Followed(Subconstruct):  # type: ignore[misc]
         super().__init__(subcon)
         self.name = subcon.name
         self.told = told
-        self.peeked = _peeked(told)
 
     def _parse(self, stream: Any, context: Any, path: str) -> Any:
         trail = _trail.get()
@@ -104,19 +103,24 @@ class _Followed(Subconstruct):  # type: ignore[misc]
         finally:
             trail.nodes.pop()
         # Bits have no bytes of their own: theirs are those of what they stand in.
-        node.end = node.start if trail.elsewhere else position(stream)
-        if node.end == node.start and node.value is not None and not trail.elsewhere:
-            node.end += self.peeked
+        end = node.start if trail.elsewhere else position(stream)
+        if node.end is None or end > node.start or node.value is None:
+            node.end = end
         return node.value
 
 
-def _peeked(schema: Construct) -> int:
-    """How many bytes a field has that another one takes: a length that stands before what is so long."""
-    of = shape(bare(schema))
-    if not isinstance(of, Maybe) or of.when != "peek":
-        return 0
-    number = shape(bare(of.part))
-    return number.size or 0 if isinstance(number, Number) else 0
+class _Peeked(Subconstruct):  # type: ignore[misc]
+    """Something whose bytes another field takes. They are its own too, for whoever looks at it."""
+
+    def __init__(self, subcon: Construct) -> None:
+        super().__init__(subcon)
+        self.name = subcon.name
+
+    def _parse(self, stream: Any, context: Any, path: str) -> Any:
+        value = self.subcon._parsereport(stream, context, path)
+        trail = _trail.get()
+        trail.nodes[-1].end = trail.position(stream)
+        return value
 
 
 class _Noted(Subconstruct):  # type: ignore[misc]
@@ -218,6 +222,8 @@ def _copy(schema: Construct) -> Construct:
             return watched(schema, copied)
         if isinstance(of, Around) and of.elsewhere:
             return with_parts(schema, lambda part: _Elsewhere(_followed(part)))
+        if isinstance(of, Maybe) and of.when == "peek":
+            return with_parts(schema, lambda part: _Back(_Peeked(_followed(part))))
         if isinstance(of, Maybe | Select):
             return with_parts(schema, lambda part: _Back(_followed(part)))
         if isinstance(of, Sealed | Adapted | Text | Unknown):

@@ -175,7 +175,10 @@ function structureView(picture, texts, label) {
       const named = (field) => field[FIELD.children].find((child) => text(child, "name") === wanted);
       const inBody = found === fields[0] && found[FIELD.children].find((child) => text(child, "name") === "body");
       const next = named(found) || (inBody && named(inBody));
-      if (!next) break;
+      if (!next) {
+        if (name === "body") found = found[FIELD.children].at(-1) || found;
+        break;
+      }
       found = next;
     }
     return found === fields[0] ? null : found;
