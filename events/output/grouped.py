@@ -3,7 +3,7 @@
 What may live here: headings, and how lines fit into a terminal. How a value is written stands in `text`. Text is ASCII, or cut
 like it, so that a character is as wide as another.
 
-    192.0.2.1:49152 > 198.51.100.2:443  tcp  2023-11-14T22:13:20.000000Z  CLxw6g2QHD7hNJVTjf
+    192.0.2.1:49152 > 198.51.100.2:443  CLxw6g2QHD7hNJVTjf  tcp  2023-11-14T22:13:20.000000Z
       +0.003000 ssl_extension_server_name is_orig=true names=[server.example]
       +0.003000 ssl_client_hello version=TLSv12 possible_ts=1893498123 client_random=6b1f02a0… session_id=
                   ciphers=[TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384…
@@ -96,7 +96,7 @@ class Grouped:
             self._new.append(c)
             if len(self._begun) > _MANY:
                 del self._begun[next(iter(self._begun))]
-            parts = [ends, c.proto or "-", time_text(began), c.uid or "-"]
+            parts = [ends, c.uid or "-", c.proto or "-", time_text(began)]
             if file is not None:
                 parts.append(file)
         text = _cut(on_one_line("  ".join(parts)), self._width)

@@ -131,6 +131,9 @@ def test_nothing_is_wider_than_the_window(
         opened.page.close()
 
 
+TIMELINE = """[...document.querySelectorAll('.timeline rect')].reduce((a, b) => a + +b.getAttribute('height'), 0)"""
+
+
 def test_charts_filter_the_list(browser: Any, reports: dict[str, Path]) -> None:
     page = Opened(browser, reports["TLS 1.3 with secrets"]).page
     rows = page.locator("tbody tr")
@@ -138,8 +141,10 @@ def test_charts_filter_the_list(browser: Any, reports: dict[str, Path]) -> None:
     bar = page.locator('button.bar[data-filter="Version:TLSv13"]')
     counted = int(bar.locator(".count").inner_text())
     assert 0 < counted < everything
+    heights = page.evaluate(TIMELINE)
     bar.click()
     assert rows.count() == counted
+    assert page.evaluate(TIMELINE) < heights
     assert bar.get_attribute("aria-pressed") == "true"
     assert page.get_by_role("status").inner_text() == f"{counted} of {everything} connections"
     # The chart itself goes on to have the others, so that they can be added.

@@ -37,7 +37,8 @@ const CHARTS = [
     of: (row) => [
       row.established ? "established" : "not established",
       ...(row.resumed ? ["resumed"] : []),
-      ...(row.violations ? ["malformed"] : []),
+      ...(row.violations ? ["with violations"] : []),
+      ...(DATA.steps[row.number] ? ["with its messages here"] : []),
       ...(row.last_alert !== null ? [`alert: ${row.last_alert}`] : []),
     ],
   },
@@ -105,23 +106,26 @@ function barOf(time, span) {
   return time === null ? null : Math.min(BARS - 1, Math.floor((time - span.first) / span.width));
 }
 
-// When connections began. `range` is [from, to] in bars.
+// When connections began, and a function that shows how many of some times there are. `range` is [from, to] in bars.
 function timelineView(times, span, range, change) {
   const { first, last, width } = span;
   if (!(last > first)) return null;
   const known = times.filter((time) => time !== null);
-  const counts = new Array(BARS).fill(0);
-  for (const time of known) counts[barOf(time, span)] += 1;
-  const most = Math.max(...counts);
-  const bars = counts.map((count, at) =>
-    drawing("rect", {
-      x: at + 0.05,
-      y: 20 - (20 * count) / most,
-      width: 0.9,
-      height: (20 * count) / most,
-      class: at >= range[0] && at <= range[1] ? "inside" : null,
-    }),
+  const countsOf = (some) => {
+    const counts = new Array(BARS).fill(0);
+    for (const time of some) if (time !== null) counts[barOf(time, span)] += 1;
+    return counts;
+  };
+  const most = Math.max(...countsOf(known));
+  const bars = countsOf(known).map((_, at) =>
+    drawing("rect", { x: at + 0.05, width: 0.9, class: at >= range[0] && at <= range[1] ? "inside" : null }),
   );
+  const update = (some) =>
+    countsOf(some).forEach((count, at) => {
+      bars[at].setAttribute("y", 20 - (20 * count) / most);
+      bars[at].setAttribute("height", (20 * count) / most);
+    });
+  update(known);
   const limits = [];
   const limit = (label, which) => {
     const time = () => clock(first + (range[which] + which) * width);
@@ -148,13 +152,14 @@ function timelineView(times, span, range, change) {
     });
     return element("label", {}, label, input, shown);
   };
-  return element(
+  const view = element(
     "div",
     { class: "timeline" },
     drawing("svg", { viewBox: `0 0 ${BARS} 20`, preserveAspectRatio: "none", role: "img", "aria-label": `When connections began: ${plural(known.length, "connection")} from ${clock(first)} to ${clock(last)}` }, bars),
     limit("from", 0),
     limit("to", 1),
   );
+  return { view, update };
 }
 
 function clock(seconds) {

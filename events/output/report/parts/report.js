@@ -67,7 +67,7 @@ function isChosen(row, but = null) {
     if (chart !== but && chosen.size && !VALUES.get(chart)[row.number].some((value) => chosen.has(value)))
       return false;
   const [from, to] = state.range;
-  if ((from > 0 || to < BARS - 1) && !(row.bar !== null && row.bar >= from && row.bar <= to)) return false;
+  if (but !== "time" && (from > 0 || to < BARS - 1) && !(row.bar !== null && row.bar >= from && row.bar <= to)) return false;
   if (state.words) {
     row.searched ??= Object.values(row).flat().join("\n").toLowerCase();
     if (!state.words.toLowerCase().split(/\s+/).every((word) => row.searched.includes(word))) return false;
@@ -102,6 +102,7 @@ function showCharts() {
     return chartView(chart, counts, chosen, choose, state.wide.has(chart), widen);
   });
   document.getElementById("charts").replaceChildren(...views.filter((view) => view));
+  timeline?.update(ROWS.filter((row) => isChosen(row, "time")).map((row) => row.ts));
   if (focused)
     for (const button of document.querySelectorAll("button.bar"))
       if (button.dataset.filter === focused) button.focus({ preventScroll: true });
@@ -138,12 +139,14 @@ function showFilters() {
   document.getElementById("filters").replaceChildren(search, clear, counted);
 }
 
+let timeline = null;
+
 function showTimeline() {
-  const view = timelineView(TIMES, SPAN, state.range, () => {
+  timeline = timelineView(TIMES, SPAN, state.range, () => {
     state.page = 0;
     show();
   });
-  document.getElementById("time").replaceChildren(...(view ? [view] : []));
+  document.getElementById("time").replaceChildren(...(timeline ? [timeline.view] : []));
 }
 
 function compare(a, b) {
