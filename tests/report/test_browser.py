@@ -80,6 +80,7 @@ class Opened:
                 "([selector, count]) => [...document.querySelectorAll(selector)].slice(0, count).forEach((x) => x.click())",
                 [selector, count],
             )
+        self.page.locator(".structure").first.wait_for()
 
 
 @pytest.mark.parametrize("name", CAPTURES)
@@ -172,7 +173,9 @@ def test_the_list_is_sorted(browser: Any, reports: dict[str, Path]) -> None:
 def open_hello(page: Any) -> Any:
     page.locator("button.open").first.click()
     page.locator("summary", has_text="client_hello").first.click()
-    return page.locator(".structure").first
+    structure = page.locator(".structure").first
+    structure.wait_for()  # a browser tells of what was opened a little later
+    return structure
 
 
 def marked(structure: Any) -> list[int]:
