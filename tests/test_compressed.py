@@ -256,7 +256,7 @@ def test_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     for module in ("compression", "compression.zstd", "backports", "backports.zstd"):
         monkeypatch.setitem(sys.modules, module, None)
     path = made(tmp_path, zstd.compress(pcapng(CAPTURED)))
-    with pytest.raises(CaptureError, match=r"compressed with zstd, .*pip install 'tlsgrammar"):
+    with pytest.raises(CaptureError, match=r"compressed with zstd, .*pip install backports.zstd"):
         open_capture(path)
 
 
