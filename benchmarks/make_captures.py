@@ -18,7 +18,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from events.testing import quic
 from events.testing.captures import Chunk, Ends, Packet, datagrams, packets, write
@@ -33,10 +33,16 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: server.example\r\n\r\n"
 PIECE = 16384
 
 
-def _key_and_certificate(folder: Path) -> tuple[Path, Path]:
-    key, certificate = folder / "key.pem", folder / "certificate.pem"
+_KEYS = {"rsa": "rsa:2048", "ec": "ec -pkeyopt ec_paramgen_curve:prime256v1"}
+"""Kinds of keys, as openssl is asked for them."""
+
+
+def _key_and_certificate(folder: Path, kind: str = "rsa") -> tuple[Path, Path]:
+    key, certificate = folder / f"{kind}-key.pem", folder / f"{kind}-certificate.pem"
     if not key.exists():
-        command = "openssl req -x509 -nodes -newkey rsa:2048 -days 30 -subj /CN=server.example"
+        command = (
+            f"openssl req -x509 -nodes -newkey {_KEYS[kind]} -days 30 -subj /CN=server.example"
+        )
         subprocess.run(
             [*command.split(), "-keyout", str(key), "-out", str(certificate)],
             check=True,
@@ -57,6 +63,14 @@ def contexts(folder: Path, version: ssl.TLSVersion) -> tuple[ssl.SSLContext, ssl
     for context in (client, server):
         context.minimum_version = context.maximum_version = version
         context.set_alpn_protocols(["h2", "http/1.1"])
+    return client, server
+
+
+def quic_configurations(folder: Path) -> tuple[Any, Any]:
+    """Those of a client of QUIC, and of a server with a key in a folder."""
+    key, certificate = _key_and_certificate(folder, "ec")
+    client, server = quic.configurations()
+    server.load_cert_chain(certificate, key)
     return client, server
 
 
@@ -181,7 +195,7 @@ def conversations(talks: Iterable[list[Chunk]], spacing: float) -> Iterator[tupl
     yield from held
 
 
-def quic_connections(count: int, spacing: float) -> Iterator[Packet]:
+def quic_connections(folder: Path, count: int, spacing: float) -> Iterator[Packet]:
     """The packets of `count` connections of QUIC, one after the other."""
     for index in range(count):
         ends = Ends(
@@ -189,7 +203,7 @@ def quic_connections(count: int, spacing: float) -> Iterator[Packet]:
             orig_p=1024 + index % 60000,
         )
         start = 1_700_000_000 + index * spacing
-        chunks = quic.talk(*quic.configurations(), answer_size=2_000)
+        chunks = quic.talk(*quic_configurations(folder), answer_size=2_000)
         yield from datagrams(chunks, ends=ends, start=start, step=spacing / 20)
 
 
@@ -217,8 +231,8 @@ def main() -> None:
         talks = with_secrets(Path(temporary), 300, 300_000, keylog)
         write(path, conversations(talks, 0.004))
         print(f"{path}: 300 connections, {path.stat().st_size:,} bytes")
-    path = options.folder / "quic.pcap"
-    write(path, quic_connections(options.connections, 0.004))
+        path = options.folder / "quic.pcap"
+        write(path, quic_connections(Path(temporary), options.connections, 0.004))
     print(f"{path}: {options.connections} connections, {path.stat().st_size:,} bytes")
 
 

@@ -4,7 +4,9 @@ against one of TLS.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import events
@@ -15,10 +17,11 @@ from events.capture.headers import Decoder, Segment
 from events.model import Event
 from events.secrets.initial import initial_keys
 from events.testing.captures import Chunk, Packet, datagrams, packets
-from events.testing.quic import configurations, talk
+from events.testing.quic import talk
 from tlsgrammar.framing import sole_message
 from tlsgrammar.framing.packets import read_frames, read_packets
 
+from .make_captures import quic_configurations
 from .pairs import Pair, calls
 
 __all__ = ["against_its_message", "against_tls"]
@@ -26,9 +29,14 @@ __all__ = ["against_its_message", "against_tls"]
 _OPTIONS = events.Options()
 
 
+def _talk() -> list[Chunk]:
+    with tempfile.TemporaryDirectory() as folder:
+        return talk(*quic_configurations(Path(folder)))
+
+
 def against_its_message() -> Pair:
     """An Initial packet with a ClientHello and its keys, and that ClientHello in a record."""
-    _, datagram = talk(*configurations())[0]
+    _, datagram = _talk()[0]
     [packet] = read_packets(datagram)
     keys = initial_keys(packet.value["version"], packet.value["destination_connection_id"])
     assert keys is not None
@@ -53,7 +61,7 @@ def against_tls(tls: list[Chunk]) -> Pair:
     Args:
         tls: what the two sides of a connection of TLS said.
     """
-    quic = talk(*configurations())
+    quic = _talk()
     clock = Clock()
     flows, connections = DatagramFlows(_OPTIONS, clock, print), Connections(_OPTIONS, clock)
     *_, datagram = _taken(datagrams(quic), flows.datagram)

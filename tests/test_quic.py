@@ -26,12 +26,12 @@ import tlsgrammar
 from events import ProtocolViolation, QuicAnalyzer
 from events.secrets.initial import ConnectionKeys, InitialKeys, initial_keys, is_answer_to
 from events.testing.captures import Chunk, Ends, datagrams, payloads, write
-from events.testing.quic import configurations, talk
+from events.testing.quic import talk
 from tlsgrammar import GrammarError, names, quic
 from tlsgrammar.framing.packets import read_frames, read_packets, truncated_packet_number
 from tlsgrammar.language.strategies import values
 
-from .helpers.quic import CLIENT_CID, analyze, crypto, initial
+from .helpers.quic import CLIENT_CID, analyze, configurations, crypto, initial
 from .helpers.streams import client_hello
 
 ROOT = Path(__file__).parent.parent

@@ -5,9 +5,7 @@ Test data and benchmarks are made with it.
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 from .captures import Chunk
@@ -15,39 +13,16 @@ from .captures import Chunk
 CLIENT, SERVER = ("192.0.2.1", 49152), ("198.51.100.2", 443)
 
 
-@cache
-def certificate() -> tuple[Any, Any]:
-    """A certificate for server.example, and its key."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "server.example")])
-    now = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now)
-        .not_valid_after(now + datetime.timedelta(days=3650))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("server.example")]), False)
-        .sign(key, hashes.SHA256())
-    )
-    return made, key
-
-
 def configurations(**options: Any) -> tuple[Any, Any]:
-    """Those of a client and of a server that it trusts; the options are for both."""
+    """Those of a client, and of a server that has no certificate yet (`load_cert_chain`), which the client does not look at;
+    the options are for both.
+    """
     from aioquic.quic.configuration import QuicConfiguration
 
     client = QuicConfiguration(is_client=True, alpn_protocols=["h3"], **options)
     client.server_name = "server.example"
     client.verify_mode = 0
     server = QuicConfiguration(is_client=False, alpn_protocols=["h3"], **options)
-    server.certificate, server.private_key = certificate()
     return client, server
 
 

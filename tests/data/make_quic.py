@@ -20,8 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from events.testing.captures import Chunk, datagrams, write
-from events.testing.quic import certificate, configurations, talk
+from events.testing.quic import talk
 
+from ..helpers.certificates import certificate
+from ..helpers.quic import configurations
 from .make import HERE, prepare
 from .make_datagrams import Run, free_port, record, relay
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from events.testing.quic import certificate
+from .certificates import certificate
 
 _HOST = "127.0.0.1"
 

@@ -1,4 +1,4 @@
-"""Packets of QUIC that are made by hand, and the events of them."""
+"""Connections of QUIC by aioquic, packets that are made by hand, and the events of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,17 @@ import tlsgrammar
 from events import QuicAnalyzer
 from events.secrets.initial import InitialKeys, initial_keys
 from events.testing.captures import Chunk
+from events.testing.quic import configurations as without_certificate
 from tlsgrammar import quic
+
+from .certificates import certificate
+
+
+def configurations(**options: Any) -> tuple[Any, Any]:
+    """Those of a client, and of a server with a certificate for server.example; the options are for both."""
+    client, server = without_certificate(**options)
+    server.certificate, server.private_key = certificate()
+    return client, server
 
 
 def analyze(chunks: Iterable[Chunk], **choices: Any) -> list[events.Event]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import datetime
 from functools import cache
 from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 import events
 import tlsgrammar
 from events.output.report import Report, found_in
 from events.testing.captures import Ends, packets, write
 
+from ..helpers.certificates import self_signed
 from ..helpers.streams import client_hello, record, server_hello
 
 DATA = Path(__file__).parent.parent / "data"
@@ -22,30 +25,15 @@ TURNED = "\u202egnp.exe\u2066\x00\x1b[31m"
 @cache
 def hostile_certificate() -> bytes:
     """A certificate whose names are markup, and turn the order of characters."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name(
         [
             x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, HOSTILE[:64]),
             x509.NameAttribute(x509.NameOID.COMMON_NAME, f"</script>{TURNED}"),
         ]
     )
-    now = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now)
-        .not_valid_after(now + datetime.timedelta(days=10))
-        .sign(key, hashes.SHA256())
-    )
-    return made.public_bytes(Encoding.DER)
+    made, _ = self_signed(name, 10)
+    der: bytes = made.public_bytes(Encoding.DER)
+    return der
 
 
 def hostile(path: Path) -> Path:

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from events.testing.captures import Chunk
-from events.testing.quic import certificate
+
+from ..helpers.certificates import certificate
 
 SEGMENT = 1460
 

@@ -19,8 +19,10 @@ from events import (
     read_capture,
 )
 from events.testing.captures import Chunk, Packet, datagrams, packets, write
-from events.testing.quic import certificate, configurations, talk
+from events.testing.quic import talk
 
+from ..helpers.certificates import certificate
+from ..helpers.quic import configurations
 from .connections import ALL_EVENTS, Piece, connections, decrypted, is_part_of, key_log, read
 from .long import transfer
 from .sealed import (

@@ -24,8 +24,9 @@ from events import (
     read_capture,
 )
 from events.testing.captures import Chunk, packets, payloads, write
-from events.testing.quic import configurations, talk
+from events.testing.quic import talk
 
+from ..helpers.quic import configurations
 from .connections import connections, key_log, read
 from .long import transfer
 from .sealed import HELLOS, LINES, client_hello, records, server_hello

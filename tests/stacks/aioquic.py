@@ -18,8 +18,9 @@ from aioquic.quic.events import StreamDataReceived
 from aioquic.quic.packet import encode_quic_retry, pull_quic_header
 from aioquic.tls import CipherSuite
 
-from events.testing.quic import CLIENT, SERVER, configurations
+from events.testing.quic import CLIENT, SERVER
 
+from ..helpers.quic import configurations
 from .talk import Made, NotPossibleError, Talk, Wire, attempt, words
 
 VERSIONS = {"QUICv1": 0x00000001, "QUICv2": 0x6B3343CF}

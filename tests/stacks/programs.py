@@ -26,9 +26,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from events.testing.captures import Chunk
-from events.testing.quic import certificate, configurations
 
 from ..data.make_datagrams import free_port, relay
+from ..helpers.certificates import certificate
+from ..helpers.quic import configurations
 from . import keys
 from .talk import Made, Talk, suite_names
 
