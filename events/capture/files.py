@@ -7,10 +7,10 @@ What may live here: finding out what a file is, and who reads it. libpcap reads 
 from __future__ import annotations
 
 import os
-import struct
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from .libpcap import libpcap, packets_of
 from .packets import Batch, Capture, CaptureError, Damaged, Packet
 from .pcap import HEADER_SIZE, MAGIC_NUMBERS, Header, header_of, packets
 from .sources import START, File, Read, SourceError, filled
@@ -20,7 +20,6 @@ __all__ = ["Capture", "CaptureError", "Packet", "open_capture"]
 # Packets are read and decoded so many at a time: enough that each step stays in the processor's cache for a
 # while, few enough that what the step before made is still there.
 _BATCH = 256
-_META = struct.Struct("=4I")
 _PCAPNG = b"\x0a\x0d\x0d\x0a"  # a Section Header Block, in either byte order
 
 
@@ -120,10 +119,7 @@ def _libpcap(name: str) -> Any:
     """What reads a file of pcap through libpcap; None where it cannot."""
     if name == "-":
         return None  # of which the beginning has been read
-    try:
-        import pcapy
-    except ImportError:
-        raise ImportError("reading pcap needs pcapy-ng: pip install pcapy-ng") from None
+    pcapy = libpcap("reading pcap needs")
     try:
         return pcapy.open_offline(name)
     except UnicodeEncodeError:  # it takes names in UTF-8 only
@@ -143,10 +139,7 @@ def _by_libpcap(
             data, meta = library.next_batch(_BATCH)
             if not meta:
                 break
-            batch = [
-                (seconds + microseconds / 1_000_000, data[offset : offset + length])
-                for seconds, microseconds, offset, length in _META.iter_unpack(meta)
-            ]
+            batch = packets_of(data, meta)
             yield header.link_type, batch
             count += len(batch)
             if progress is not None:

@@ -14,16 +14,18 @@ from collections.abc import Iterator
 from typing import Any
 
 from .headers import LINK_TYPES
+from .libpcap import SNAP_LEN, libpcap
 from .packets import Batch, CaptureError
 
 __all__ = ["check_filter", "does_not_compile", "filtered"]
 
-_SNAP_LEN = 2**18
+_WHO_NEEDS = "filters need"
 # An empty capture: the header of a pcap file with a link type.
 _EMPTY = struct.Struct("=IHHiIII")
 # libpcap compiles for its own numbers, where they differ from those of files: raw IP.
 _DLT = {14: 12, 101: 12}
 _NETMASK = 0
+_ETHERNET = 1  # of which most captures are
 
 
 def check_filter(text: str) -> str | None:
@@ -32,8 +34,10 @@ def check_filter(text: str) -> str | None:
     Raises:
         ImportError: pcapy-ng is not installed.
     """
-    reasons = {link_type: _problem(text, link_type) for link_type in (1, *LINK_TYPES)}
-    return None if None in reasons.values() else reasons[1]
+    problem = _problem(text, _ETHERNET)
+    if problem is None or any(_problem(text, link_type) is None for link_type in LINK_TYPES):
+        return None
+    return problem
 
 
 def does_not_compile(text: str, reason: str) -> str:
@@ -79,26 +83,19 @@ def _compiled(name: str, text: str, link_type: int) -> Any:
         raise CaptureError(
             name, f"{does_not_compile(text, reason)} (for frames of link type {link_type})"
         )
-    return _library().compile(_DLT.get(link_type, link_type), _SNAP_LEN, text, 1, _NETMASK)
+    pcapy = libpcap(_WHO_NEEDS)
+    return pcapy.compile(_DLT.get(link_type, link_type), SNAP_LEN, text, 1, _NETMASK)
 
 
 def _problem(text: str, link_type: int) -> str | None:
     """Why a filter does not compile for a link type; None where it does."""
-    pcapy = _library()
+    pcapy = libpcap(_WHO_NEEDS)
     with tempfile.NamedTemporaryFile(suffix=".pcap") as file:
         link_type = _DLT.get(link_type, link_type)
-        file.write(_EMPTY.pack(0xA1B2C3D4, 2, 4, 0, 0, _SNAP_LEN, link_type))
+        file.write(_EMPTY.pack(0xA1B2C3D4, 2, 4, 0, 0, SNAP_LEN, link_type))
         file.flush()
         try:
             pcapy.open_offline(file.name).setfilter(text)
         except (pcapy.PcapError, ValueError) as error:  # such as a zero byte
             return str(error)
     return None
-
-
-def _library() -> Any:
-    try:
-        import pcapy
-    except ImportError:
-        raise ImportError("filters need pcapy-ng: pip install pcapy-ng") from None
-    return pcapy

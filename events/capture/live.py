@@ -19,7 +19,6 @@ from __future__ import annotations
 import os
 import shlex
 import socket
-import struct
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -27,13 +26,12 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from .filters import does_not_compile
+from .libpcap import SNAP_LEN, libpcap, packets_of
 from .packets import Batch, Capture, CaptureError
 
-__all__ = ["SNAP_LEN", "Interface", "Statistics", "list_interfaces", "open_interface"]
+__all__ = ["Interface", "Statistics", "list_interfaces", "open_interface"]
 
-SNAP_LEN = 2**18
-"""So many bytes of each packet are captured, unless somebody asks for fewer: all."""
-
+_WHO_NEEDS = "live capture needs"
 # So much the kernel keeps of what has not been read: some seconds of a busy link, in bytes.
 _BUFFER = 32 * 2**20
 # Packets wait in the kernel for others to come with them for so long, in seconds, and we for them.
@@ -44,7 +42,6 @@ _TICK = 1.0
 # A capture that is asked to end reads what has arrived by then, but for no longer than this, in seconds.
 _PATIENCE = 1.0
 _BATCH = 256
-_META = struct.Struct("=4I")
 
 # What libpcap returns where it cannot open an interface (pcap/pcap.h).
 _NO_SUCH_DEVICE, _NOT_PERMITTED, _IS_DOWN, _NO_PROMISCUOUS_MODE = -5, -8, -9, -11
@@ -80,7 +77,7 @@ def list_interfaces() -> list[str]:
         CaptureError: the system does not tell.
         ImportError: pcapy-ng is not installed.
     """
-    pcapy = _library()
+    pcapy = libpcap(_WHO_NEEDS)
     try:
         return list(pcapy.findalldevs())
     except pcapy.PcapError as error:
@@ -149,10 +146,7 @@ class Interface(Capture):
             data, meta = read(left)
             now = time.monotonic()
             if meta:
-                batch = [
-                    (seconds + microseconds / 1_000_000, data[offset : offset + length])
-                    for seconds, microseconds, offset, length in _META.iter_unpack(meta)
-                ]
+                batch = packets_of(data, meta)
                 ends = now > self._stop + _PATIENCE or batch[-1][0] > self._stop_ts
                 if ends:
                     batch = [packet for packet in batch if packet[0] <= self._stop_ts]
@@ -205,7 +199,7 @@ def open_interface(
             batches: the interface went down.
         ImportError: pcapy-ng is not installed.
     """
-    pcapy = _library()
+    pcapy = libpcap(_WHO_NEEDS)
     if sys.platform == "win32":
         raise CaptureError(name, f"there is no live capture on Windows; {_piped(name)}")
     try:
@@ -276,11 +270,3 @@ _REASONS: dict[int, Callable[[str], str]] = {
     _IS_DOWN: _is_down,
 }
 """Why an interface cannot be opened, by what libpcap returns."""
-
-
-def _library() -> Any:
-    try:
-        import pcapy
-    except ImportError:
-        raise ImportError("live capture needs pcapy-ng: pip install pcapy-ng") from None
-    return pcapy

@@ -145,7 +145,8 @@ def capture_live(
         ValueError, TypeError, OSError: as of `read_capture`; or a number is not positive.
         ImportError: pcapy-ng is not installed; or there are secrets, and cryptography is not.
     """
-    from .live import SNAP_LEN, open_interface
+    from .libpcap import SNAP_LEN
+    from .live import open_interface
 
     options = chosen(None, options, choices)
     for what, number in (("snaplen", snaplen), ("count", count), ("duration", duration)):
