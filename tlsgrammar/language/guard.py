@@ -16,6 +16,7 @@ as it was raised, with a note on it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import construct
@@ -26,28 +27,18 @@ from .open_types import OpenChoice, nearest
 from .presentation import deeper, misfit, position, render_path
 from .shape import Choice, Maybe, Repeat, Select, bare, shape, with_parts
 
-__all__ = ["guarded", "watched"]
+__all__ = ["MAXIMUM_KEPT", "guarded", "watched"]
 
-_MAXIMUM_KEPT = 4096
+MAXIMUM_KEPT = 4096
+"""So many copies of schemas are kept, of a program that makes schemas as it runs."""
 
 # So many elements of a list may be without a size.
 _MAXIMUM_WITHOUT_SIZE = 4096
 
-_guarded: dict[Construct, Construct] = {}
 
-
+@lru_cache(maxsize=MAXIMUM_KEPT)
 def guarded(schema: Construct) -> Construct:
     """A schema, watched; it is made at its first use."""
-    known = _guarded.get(schema)
-    if known is None:
-        if len(_guarded) >= _MAXIMUM_KEPT:  # of a program that makes schemas as it runs
-            _guarded.clear()
-        known = _guard(schema)
-        _guarded[schema] = known
-    return known
-
-
-def _guard(schema: Construct) -> Construct:
     return watched(schema, with_parts(schema, guarded))
 
 

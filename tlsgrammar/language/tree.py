@@ -16,7 +16,7 @@ from construct import Construct, Renamed, Subconstruct
 
 from .api import interpreted, parameters
 from .errors import GrammarError
-from .guard import guarded, watched
+from .guard import MAXIMUM_KEPT, guarded, watched
 from .open_types import OpenChoice, OpenTypes, registry_of
 from .parameters import given
 from .presentation import Repeated, Structure, deeper, position
@@ -84,13 +84,21 @@ class _Trail:
 _trail: ContextVar[_Trail] = ContextVar("trail")
 
 
-class _Followed(Subconstruct):  # type: ignore[misc]
-    """A field or an element whose parse leaves a node behind."""
+class _Around(Subconstruct):  # type: ignore[misc]
+    """Something around a copy of a construct, under its name.
 
-    def __init__(self, subcon: Construct, told: Construct) -> None:
+    Attributes:
+        told: the construct, where it is told of.
+    """
+
+    def __init__(self, subcon: Construct, told: Construct = None) -> None:
         super().__init__(subcon)
         self.name = subcon.name
         self.told = told
+
+
+class _Followed(_Around):
+    """A field or an element whose parse leaves a node behind."""
 
     def _parse(self, stream: Any, context: Any, path: str) -> Any:
         trail = _trail.get()
@@ -109,12 +117,8 @@ class _Followed(Subconstruct):  # type: ignore[misc]
         return node.value
 
 
-class _Peeked(Subconstruct):  # type: ignore[misc]
+class _Peeked(_Around):
     """Something whose bytes another field takes. They are its own too, for whoever looks at it."""
-
-    def __init__(self, subcon: Construct) -> None:
-        super().__init__(subcon)
-        self.name = subcon.name
 
     def _parse(self, stream: Any, context: Any, path: str) -> Any:
         value = self.subcon._parsereport(stream, context, path)
@@ -123,25 +127,16 @@ class _Peeked(Subconstruct):  # type: ignore[misc]
         return value
 
 
-class _Noted(Subconstruct):  # type: ignore[misc]
+class _Noted(_Around):
     """A structure with a name, which says what the field is that it is parsed in."""
-
-    def __init__(self, subcon: Construct, told: Construct) -> None:
-        super().__init__(subcon)
-        self.name = subcon.name
-        self.told = told
 
     def _parse(self, stream: Any, context: Any, path: str) -> Any:
         _trail.get().nodes[-1].structure = self.told
         return self.subcon._parsereport(stream, context, path)
 
 
-class _Elsewhere(Subconstruct):  # type: ignore[misc]
+class _Elsewhere(_Around):
     """Something that does not stand in the bytes that are followed."""
-
-    def __init__(self, subcon: Construct) -> None:
-        super().__init__(subcon)
-        self.name = subcon.name
 
     def _parse(self, stream: Any, context: Any, path: str) -> Any:
         trail = _trail.get()
@@ -152,12 +147,8 @@ class _Elsewhere(Subconstruct):  # type: ignore[misc]
             trail.elsewhere -= 1
 
 
-class _Back(Subconstruct):  # type: ignore[misc]
+class _Back(_Around):
     """Something that may not fit: what was followed of it then is forgotten."""
-
-    def __init__(self, subcon: Construct) -> None:
-        super().__init__(subcon)
-        self.name = subcon.name
 
     def _parse(self, stream: Any, context: Any, path: str) -> Any:
         children = _trail.get().nodes[-1].children
@@ -181,22 +172,11 @@ class _FollowedBound(construct.LazyBound):  # type: ignore[misc]
         return schema._parsereport(stream, deeper(context, stream, path), path)
 
 
-_MAXIMUM_KEPT = 4096
-
-_copies: dict[Construct, Construct] = {}
-
-
+@lru_cache(maxsize=MAXIMUM_KEPT)
 def _followed(schema: Construct) -> Construct:
     """A copy of a schema whose fields and elements are followed; it is made at its first use."""
-    known = _copies.get(schema)
-    if known is None:
-        if len(_copies) >= _MAXIMUM_KEPT:  # of a program that makes schemas as it runs
-            _copies.clear()
-        known = _copy(schema)
-        if isinstance(schema, Structure):
-            known = _Noted(known, schema)
-        _copies[schema] = known
-    return known
+    copied = _copy(schema)
+    return _Noted(copied, schema) if isinstance(schema, Structure) else copied
 
 
 def _copy(schema: Construct) -> Construct:
