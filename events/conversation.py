@@ -462,8 +462,7 @@ class Conversation:
             What it was parsed to; None where nothing of it can be read.
         """
         if self.walker.wants_structures:
-            params = self._params
-            self.tell_structure(side, name, content, offset, params, is_encrypted=is_encrypted)
+            self.tell_structure(side, name, content, offset, is_encrypted=is_encrypted)
         value, defects = reader(schema)(content, self._params)
         self.hear(schema, value, side, name)
         for defect in summary(defects) if defects else ():
@@ -480,7 +479,7 @@ class Conversation:
         *,
         is_encrypted: bool = False,
     ) -> None:
-        """Raise the event of a structure's bytes.
+        """Raise the event of a structure's bytes, which somebody wants (`Walker.wants_structures`).
 
         Args:
             side: who sent it.
@@ -492,7 +491,7 @@ class Conversation:
         """
         of = params or self._params
         layout = (of["version"], of["cipher_suite"], of["dtls"], of["certificate_type"])
-        self.raise_event(
+        self._out.append(
             SslStructure(
                 self.c, side.is_orig, structure, data, offset, is_encrypted, *layout, ts=self.ts
             )

@@ -36,6 +36,7 @@ __all__ = [
     "check_reading_options",
     "in_color",
     "list_interfaces",
+    "number",
     "tell_warnings",
     "told_of_output",
 ]
@@ -83,7 +84,7 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-c",
         "--count",
-        type=partial(_positive, of="packets"),
+        type=number("packets", least=1),
         metavar="N",
         help="with -i, stop after N packets",
     )
@@ -113,7 +114,7 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--search-limit",
-        type=_bytes,
+        type=number("bytes"),
         default=DEFAULT_SEARCH_LIMIT,
         metavar="BYTES",
         help="how far into a stream that does not begin as TLS a ClientHello is looked for "
@@ -122,7 +123,7 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-j",
         "--jobs",
-        type=partial(_positive, of="files"),
+        type=number("files", least=1),
         default=1,
         metavar="N",
         help="read N files at a time (default: 1); the output is the same",
@@ -130,16 +131,21 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
 
 
-def _bytes(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise argparse.ArgumentTypeError(f"not a number of bytes: {text!r}")
-    return int(text)
+def number(of: str, least: int = 0) -> Callable[[str], int]:
+    """The type of an argument that says how many.
 
+    Args:
+        of: of what, in words.
+        least: the least number that makes sense.
+    """
 
-def _positive(text: str, of: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"not a number of {of}, 1 or more: {text!r}")
-    return int(text)
+    def taken(text: str) -> int:
+        if text.isascii() and text.isdigit() and int(text) >= least:
+            return int(text)
+        more = f", {least} or more" if least else ""
+        raise argparse.ArgumentTypeError(f"not a number of {of}{more}: {text!r}")
+
+    return taken
 
 
 def check_reading_options(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:

@@ -36,6 +36,7 @@ from .common import (
     check_reading_options,
     in_color,
     list_interfaces,
+    number,
     tell_warnings,
     told_of_output,
 )
@@ -73,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--details",
-        type=_details,
+        type=number("connections"),
         metavar="N",
         help=f"with --html, how many connections are shown with their bytes (default: {DEFAULT_DETAILS}); those with violations "
         "go first, up to half of them",
@@ -83,12 +84,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_color_option(parser, "a table has weak connections in red")
     return parser
-
-
-def _details(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise argparse.ArgumentTypeError(f"not a number of connections: {text!r}")
-    return int(text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -137,7 +132,7 @@ def _main(arguments: Sequence[str] | None, console: Console) -> None:
         parser.error(f"--format {options.format} takes no --wide")
     tell_warnings(failed)
     reader = Reader(options, console, failed)
-    with told_of_output(options.html or options.output, failed):
+    with told_of_output(options.output if options.html is None else options.html, failed):
         _WRITE[options.format](options, reader, console)
     reader.end()
 

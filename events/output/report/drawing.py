@@ -24,7 +24,7 @@ from tlsgrammar.registry import CONTENT_TYPE
 
 from ...certificates import CertificateInfo
 from ...model import SslStructure
-from .ladder import Encrypted, Note, Plain, Seen, Step, in_words
+from .ladder import Encrypted, Note, Plain, Seen, Step, body_of, in_words, layout_of
 
 __all__ = ["Drawing"]
 
@@ -126,9 +126,8 @@ class Drawing:
         yield made
 
     def _is_retry(self, of: SslStructure) -> bool:
-        value, _ = read(Handshake, of.data, version=of.version)
         try:
-            return is_hello_retry_request(value["body"])
+            return is_hello_retry_request(body_of(of, self._registry))
         except (AttributeError, KeyError, TypeError):  # a registry has another schema for it
             return False
 
@@ -148,13 +147,7 @@ class Drawing:
         schema = self._schema(of)
         if schema is None or len(of.data) > _MAXIMUM_SIZE:
             return None
-        context = {
-            "version": of.version,
-            "cipher_suite": of.cipher_suite,
-            "dtls": of.dtls,
-            "certificate_type": of.certificate_type,
-        }
-        context = {name: value for name, value in context.items() if value is not None}
+        context = layout_of(of)
         key = (of.structure, of.data, *context.values())
         known = self._numbers.get(key)
         if known is None and self.fields.size < _MAXIMUM_ALL:

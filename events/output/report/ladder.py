@@ -30,7 +30,18 @@ from ...model import (
     X509Certificate,
 )
 
-__all__ = ["HEARS", "Encrypted", "Ladder", "Note", "Plain", "Seen", "Step", "in_words"]
+__all__ = [
+    "HEARS",
+    "Encrypted",
+    "Ladder",
+    "Note",
+    "Plain",
+    "Seen",
+    "Step",
+    "body_of",
+    "in_words",
+    "layout_of",
+]
 
 # So many steps are kept of a connection, and so many bytes of its structures and of its application data.
 _MAXIMUM_STEPS = 500
@@ -41,6 +52,7 @@ _STEP_SIZE = 400
 _MAXIMUM_WRONG = 50
 _MAXIMUM_CERTIFICATES = 20
 _CERTIFICATE_SIZE = 1000
+_MAXIMUM_LABEL = 200
 
 # What a violation is about that is about no structure of a step, by the beginning of its path.
 _NO_STEP = frozenset(
@@ -50,6 +62,7 @@ _NO_STEP = frozenset(
     }
 )
 _TOO_LONG = "Handshake.length"  # of a message that is not read at all
+_OF_FRAGMENTS = ("DTLSHandshake", "DTLSHandshakeHeader")
 
 
 class Encrypted(msgspec.Struct):
@@ -121,8 +134,21 @@ class Note(NamedTuple):
     is_wrong: bool = False
 
 
-_FRAGMENTS = ("DTLSHandshake", "DTLSHandshakeHeader")
-_MAXIMUM_LABEL = 200
+def layout_of(structure: SslStructure) -> dict[str, Any]:
+    """What `tlsgrammar.parse` takes for a structure besides its bytes."""
+    layout = {
+        "version": structure.version,
+        "cipher_suite": structure.cipher_suite,
+        "dtls": structure.dtls,
+        "certificate_type": structure.certificate_type,
+    }
+    return {name: value for name, value in layout.items() if value is not None}
+
+
+def body_of(message: SslStructure, registry: Registry) -> Any:
+    """The body of a handshake message, as far as it can be read; it may be anything, where a registry has a schema of its own."""
+    value, _ = read(Handshake, message.data, **layout_of(message), extensions=registry)
+    return value["body"]
 
 
 def in_words(violation: ProtocolViolation) -> str:
@@ -198,9 +224,7 @@ class Ladder:
     # What is heard
 
     def structure(self, event: SslStructure) -> None:
-        step = Step(event, wrong=[], certificates=[])
-        if event.is_encrypted:
-            step.record = self._take_record(event.is_orig)
+        step = Step(event, self._take_record(event.is_orig) if event.is_encrypted else 0)
         last = self._last[event.is_orig]
         if not self._add(step, len(event.data)):
             last.clear()
@@ -224,9 +248,8 @@ class Ladder:
 
     def _signed_with(self, of: SslStructure) -> str | None:
         """The name of the scheme that a CertificateVerify is signed with; None where it cannot be read."""
-        value, _ = read(Handshake, of.data, version=of.version, extensions=self._registry)
         try:
-            algorithm = value["body"]["algorithm"]
+            algorithm = body_of(of, self._registry)["algorithm"]
         except (KeyError, TypeError):  # it is malformed, or a registry has another schema for it
             return None
         return None if algorithm is None else self._registry.name_of(SIGNATURE_SCHEMES, algorithm)
@@ -305,7 +328,9 @@ class Ladder:
         """
         about = event.path.partition(".")[0].partition("[")[0]
         if event.path and event.path != _TOO_LONG and about not in _NO_STEP:
-            return self._last_of(event.is_orig, *(["DTLSHandshake"] if about in _FRAGMENTS else []))
+            return self._last_of(
+                event.is_orig, *(["DTLSHandshake"] if about in _OF_FRAGMENTS else [])
+            )
         if event.path:
             return None
         for step in reversed(self._last[event.is_orig].values()):

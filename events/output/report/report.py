@@ -57,10 +57,6 @@ class Found(NamedTuple):
     signature: str | None
 
 
-WANTED = events_of((ConnectionRow,)) | {kind.name for kind in HEARS}
-"""The names of the events that a report is made of."""
-
-
 def found_in(
     path: str,
     events: Iterable[Event],
@@ -71,7 +67,7 @@ def found_in(
 
     Args:
         path: of the capture.
-        events: those of `WANTED`.
+        events: those of `Report.wanted`.
         details: so many of which something is malformed may be shown in detail, and so many others: the first ones.
         registry: has the names; the default one where it is None.
     """
@@ -191,7 +187,7 @@ class Report:
         wanted: the names of the events that it is made of (of the class).
     """
 
-    wanted = WANTED
+    wanted = events_of((ConnectionRow,)) | {kind.name for kind in HEARS}
 
     def __init__(
         self,

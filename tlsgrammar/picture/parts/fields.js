@@ -12,6 +12,7 @@ function structureView(picture, texts, label) {
   const about = element("div", { class: "about", "aria-live": "polite" });
   const hex = hexView(bytes, size, label);
   let selected = null;
+  let marked = null; // a row
 
   // What was not read to its end goes on to that of what it stands in, as far as anybody knows.
   const end = (field) => {
@@ -22,11 +23,12 @@ function structureView(picture, texts, label) {
   const text = (field, what) => texts[field[FIELD[what]]];
 
   function mark(field) {
-    for (const row of rows.values()) row.classList.remove("marked");
+    marked?.classList.remove("marked");
     let seen = field;
     for (let outer = parents.get(field); outer; outer = parents.get(outer))
       if (rows.get(outer).parentElement.getAttribute("aria-expanded") === "false") seen = outer;
-    rows.get(seen).classList.add("marked");
+    marked = rows.get(seen);
+    marked.classList.add("marked");
     hex.mark(field[FIELD.start], end(field));
     tell(field);
   }

@@ -106,18 +106,19 @@ function barOf(time, span) {
   return time === null ? null : Math.min(BARS - 1, Math.floor((time - span.first) / span.width));
 }
 
-// When connections began, and a function that shows how many of some times there are. `range` is [from, to] in bars.
-function timelineView(times, span, range, change) {
+// When connections began, and a function that shows how many of some of them there are. `range` is [from, to] in bars.
+function timelineView(rows, span, range, change) {
   const { first, last, width } = span;
   if (!(last > first)) return null;
-  const known = times.filter((time) => time !== null);
   const countsOf = (some) => {
     const counts = new Array(BARS).fill(0);
-    for (const time of some) if (time !== null) counts[barOf(time, span)] += 1;
+    for (const row of some) if (row.bar !== null) counts[row.bar] += 1;
     return counts;
   };
-  const most = Math.max(...countsOf(known));
-  const bars = countsOf(known).map((_, at) =>
+  const everything = countsOf(rows);
+  const known = everything.reduce((a, b) => a + b);
+  const most = Math.max(...everything);
+  const bars = everything.map((_, at) =>
     drawing("rect", { x: at + 0.05, width: 0.9, class: at >= range[0] && at <= range[1] ? "inside" : null }),
   );
   const update = (some) =>
@@ -125,7 +126,7 @@ function timelineView(times, span, range, change) {
       bars[at].setAttribute("y", 20 - (20 * count) / most);
       bars[at].setAttribute("height", (20 * count) / most);
     });
-  update(known);
+  update(rows);
   const limits = [];
   const limit = (label, which) => {
     const time = () => clock(first + (range[which] + which) * width);
@@ -155,7 +156,7 @@ function timelineView(times, span, range, change) {
   const view = element(
     "div",
     { class: "timeline" },
-    drawing("svg", { viewBox: `0 0 ${BARS} 20`, preserveAspectRatio: "none", role: "img", "aria-label": `When connections began: ${plural(known.length, "connection")} from ${clock(first)} to ${clock(last)}` }, bars),
+    drawing("svg", { viewBox: `0 0 ${BARS} 20`, preserveAspectRatio: "none", role: "img", "aria-label": `When connections began: ${plural(known, "connection")} from ${clock(first)} to ${clock(last)}` }, bars),
     limit("from", 0),
     limit("to", 1),
   );

@@ -2,13 +2,14 @@
 
 const ON_A_PAGE = 100;
 
+const NUMBERS = new Set(DATA.numbers);
+const told = (value) =>
+  Array.isArray(value) ? value.map(told) : typeof value === "number" ? DATA.texts[value] : value;
+
 const ROWS = DATA.rows.map((values, number) => {
   const row = { number };
-  const numbers = new Set(DATA.numbers);
-  const told = (value) =>
-    Array.isArray(value) ? value.map(told) : typeof value === "number" ? DATA.texts[value] : value;
   DATA.fields.forEach((field, at) => {
-    row[field] = numbers.has(field) ? values[at] : told(values[at]);
+    row[field] = NUMBERS.has(field) ? values[at] : told(values[at]);
   });
   row.client = end(row.orig_h, row.orig_p);
   row.server = end(row.resp_h, row.resp_p);
@@ -24,8 +25,7 @@ function end(host, port) {
   return port === null ? shown : `${shown}:${port}`;
 }
 
-const TIMES = ROWS.map((row) => row.ts);
-const SPAN = spanOf(TIMES);
+const SPAN = spanOf(ROWS.map((row) => row.ts));
 for (const row of ROWS) row.bar = barOf(row.ts, SPAN);
 
 const COLUMNS = [
@@ -54,7 +54,7 @@ const state = {
   chosen: new Map(CHARTS.map((chart) => [chart, new Set()])),
   wide: new Set(),
   range: [0, BARS - 1],
-  words: "",
+  words: [], // in small letters
   sort: [0, 1],
   page: 0,
   opened: new Set(),
@@ -68,9 +68,9 @@ function isChosen(row, but = null) {
       return false;
   const [from, to] = state.range;
   if (but !== "time" && (from > 0 || to < BARS - 1) && !(row.bar !== null && row.bar >= from && row.bar <= to)) return false;
-  if (state.words) {
+  if (state.words.length) {
     row.searched ??= Object.values(row).flat().join("\n").toLowerCase();
-    if (!state.words.toLowerCase().split(/\s+/).every((word) => row.searched.includes(word))) return false;
+    if (!state.words.every((word) => row.searched.includes(word))) return false;
   }
   return true;
 }
@@ -102,7 +102,7 @@ function showCharts() {
     return chartView(chart, counts, chosen, choose, state.wide.has(chart), widen);
   });
   document.getElementById("charts").replaceChildren(...views.filter((view) => view));
-  timeline?.update(ROWS.filter((row) => isChosen(row, "time")).map((row) => row.ts));
+  timeline?.update(ROWS.filter((row) => isChosen(row, "time")));
   if (focused)
     for (const button of document.querySelectorAll("button.bar"))
       if (button.dataset.filter === focused) button.focus({ preventScroll: true });
@@ -116,7 +116,7 @@ function showFilters() {
     placeholder: "Search in all fields",
     "aria-label": "Search in all fields",
     input: (event) => {
-      state.words = event.target.value.trim();
+      state.words = event.target.value.toLowerCase().split(/\s+/).filter((word) => word);
       state.page = 0;
       show();
     },
@@ -127,7 +127,8 @@ function showFilters() {
       type: "button",
       click: () => {
         for (const chosen of state.chosen.values()) chosen.clear();
-        search.value = state.words = "";
+        search.value = "";
+        state.words = [];
         state.range = [0, BARS - 1];
         state.page = 0;
         showTimeline();
@@ -142,7 +143,7 @@ function showFilters() {
 let timeline = null;
 
 function showTimeline() {
-  timeline = timelineView(TIMES, SPAN, state.range, () => {
+  timeline = timelineView(ROWS, SPAN, state.range, () => {
     state.page = 0;
     show();
   });
