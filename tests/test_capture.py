@@ -252,7 +252,7 @@ def test_what_is_left_of_old_connections_is_dropped() -> None:
             segment = decoder.decode(data, ts)
             assert segment is not None
             if clock.tick(ts):
-                connections.expire([])
+                list(connections.expired())
             connections.segment(segment, ts, [])
     assert len(connections._sides) < 200
 

@@ -25,13 +25,16 @@ class Clock:
     Attributes:
         now: how many seconds have passed.
         begin, end: packets with a time from the one up to the other change nothing, and need not be told to `tick`.
+        place: which packet of the capture it is that is being taken, counted from 1. Only who shares a capture with others
+            sets it.
     """
 
-    __slots__ = ("_agreeing", "_base", "_behind", "_suspect", "begin", "end", "now")
+    __slots__ = ("_agreeing", "_base", "_behind", "_suspect", "begin", "end", "now", "place")
 
     def __init__(self) -> None:
         self.now = 0.0
         self.begin = self.end = 0.0
+        self.place = 0
         # The time that is believed, and one that is not, with how many packets agree on it.
         self._base: float | None = None
         self._suspect = 0.0

@@ -18,7 +18,7 @@ long it is kept. That is (what is believed of the bytes of a direction stands in
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..model import Event
@@ -27,6 +27,7 @@ from ..streams import Analyzer
 from .clock import Clock
 from .flows import Kept, Known, connection
 from .headers import Segment
+from .lots import LOTS, lot_of
 from .stream import BEGINS_HERE, Chunk, Overflow, Stream
 
 __all__ = ["Connections"]
@@ -103,8 +104,10 @@ class _Flow(Known):
         "start_time",
     )
 
-    def __init__(self, first: _Side, ts: float) -> None:
+    def __init__(self, first: _Side, ts: float, place: int) -> None:
         self.first = first
+        self.lot = lot_of(first.key)
+        self.place = place
         self.start_time = ts
         self.last_time = ts
         self.originator = first
@@ -215,16 +218,19 @@ class Connections:
                 self._finish(flow, ts, events)
             self._close(flow, events)
 
-    def expire(self, events: list[Event]) -> None:
+    def expired(self) -> Iterator[tuple[int, list[Event]]]:
         """Drop what has not been heard of for long.
 
-        Args:
-            events: the list that the events are appended to that were waiting for more.
+        Returns:
+            The events that were waiting for more, each time with a number that says whose come first.
         """
         now = self._clock.now
-        for kept in self._kept:
+        for index, kept in enumerate(self._kept):
             for flow in kept.expired(now):
+                events: list[Event] = []
+                order = index * LOTS + flow.lot
                 self._drop(flow, events)
+                yield order, events
 
     def held(self) -> int:
         """How many bytes of memory the connections take, about; it takes a look at each."""
@@ -242,7 +248,8 @@ class Connections:
             How many bytes of memory it took, about; 0 where there is none.
         """
         for kept in self._kept:
-            for flow in kept:
+            flow = kept.oldest
+            if flow is not None:
                 size = _SIZE + flow.held
                 if flow.analyzer is not None:
                     events += flow.analyzer.give_up(reason, flow.last_time)
@@ -251,16 +258,19 @@ class Connections:
                 return size
         return 0
 
-    def end(self) -> Iterable[Event]:
+    def end(self) -> Iterator[tuple[int, list[Event]]]:
         """Take note that the capture is over. What a connection that is open then was in the middle of, nobody knows to
         be missing.
+
+        Returns:
+            The events of each connection, in the order in which they began, with the place where it did.
         """
         for flow in {side.flow: None for side in self._sides.values()}:
             events: list[Event] = []
             streams = (flow.first.stream, flow.first.peer.stream)
             is_open = not flow.closed and all(stream.fin is None for stream in streams)
             self._finish(flow, flow.last_time, events, is_open=is_open)
-            yield from events
+            yield flow.place, events
         self._sides.clear()
         for kept in self._kept:
             kept.clear()
@@ -357,11 +367,11 @@ class Connections:
         reverse = segment.destination + segment.source + ports[2:] + ports[:2]
         side, peer = _Side(key), _Side(reverse)
         side.peer, peer.peer = peer, side
-        side.flow = peer.flow = _Flow(side, ts)
+        side.flow = peer.flow = flow = _Flow(side, ts, self._clock.place)
         self._sides[key] = side
         self._sides[reverse] = peer
-        side.flow.begin_in(self._without, self._clock.now)
-        too_many = self._without.one_too_many
+        flow.begin_in(self._without, self._clock.now)
+        too_many = self._without.one_too_many(flow.lot)
         if too_many is not None:
             self._forget(too_many)
         return side
@@ -447,7 +457,7 @@ class Connections:
             self._forget(flow)  # nothing can come late
             return
         flow.move_to(self._over, self._clock.now)
-        too_many = self._over.one_too_many
+        too_many = self._over.one_too_many(flow.lot)
         if too_many is not None:
             self._drop(too_many, events)
 
@@ -473,7 +483,7 @@ class Connections:
         self._forget(flow)
 
     def _forget(self, flow: _Flow) -> None:
-        del flow.kept[flow]
+        flow.kept.remove(flow)
         one, other = flow.first, flow.first.peer
         for side in (one, other):
             if self._sides.get(side.key) in (one, other):

@@ -9,7 +9,7 @@ handshake is over; before that, the client tries again. (For QUIC, its analyzer 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -26,6 +26,7 @@ from ..uids import uid
 from .clock import Clock
 from .flows import Kept, Known, connection
 from .headers import Segment
+from .lots import LOTS, lot_of
 
 __all__ = ["DatagramFlows"]
 
@@ -130,8 +131,10 @@ class _Flow(Known):
 
     __slots__ = ("analyzers", "first", "keys", "last_time", "random", "start_time")
 
-    def __init__(self, first: bytes, reverse: bytes, ts: float) -> None:
+    def __init__(self, first: bytes, reverse: bytes, ts: float, place: int) -> None:
         self.first = first
+        self.lot = lot_of(first)
+        self.place = place
         self.keys = (first, reverse)
         self.random: bytes | None = None
         self.start_time = ts
@@ -259,19 +262,21 @@ class DatagramFlows:
         if analyzer.finished:
             flow.analyzers[index] = _DONE
 
-    def expire(self, events: list[Event]) -> None:
+    def expired(self) -> Iterator[tuple[int, list[Event]]]:
         """Drop what has not been heard of for long.
 
-        Args:
-            events: the list that the events are appended to that were waiting for more.
+        Returns:
+            The events that were waiting for more, each time with a number that says whose come first.
         """
         now = self._clock.now
-        for kept in self._kept:
+        for index, kept in enumerate(self._kept):
             for flow in kept.expired(now):
+                events: list[Event] = []
                 for analyzer in flow.analyzers:
                     if analyzer is not None:
                         events += analyzer.end(flow.last_time)
                 self._forget(flow)
+                yield index * LOTS + flow.lot, events
 
     def held(self) -> int:
         """How many bytes of memory the flows take, about; it takes a look at each."""
@@ -288,7 +293,8 @@ class DatagramFlows:
             How many bytes of memory it took, about; 0 where there is none.
         """
         for kept in self._kept:
-            for flow in kept:
+            flow = kept.oldest
+            if flow is not None:
                 size = _SIZE + flow.held
                 for analyzer in flow.analyzers:
                     if analyzer is not None:
@@ -298,15 +304,15 @@ class DatagramFlows:
         return 0
 
     def _open(self, key: bytes, reverse: bytes, ts: float) -> _Flow:
-        flow = self._flows[key] = self._flows[reverse] = _Flow(key, reverse, ts)
+        flow = self._flows[key] = self._flows[reverse] = _Flow(key, reverse, ts, self._clock.place)
         flow.begin_in(self._unknown, self._clock.now)
-        too_many = self._unknown.one_too_many
+        too_many = self._unknown.one_too_many(flow.lot)
         if too_many is not None:
             self._forget(too_many)
         return flow
 
     def _forget(self, flow: _Flow) -> None:
-        del flow.kept[flow]
+        flow.kept.remove(flow)
         flow.analyzers = _NOTHING
         for key in flow.keys:
             self._flows.pop(key, None)  # both are the same where a port talks to itself
@@ -358,13 +364,19 @@ class DatagramFlows:
             flow.random = client_random(datagram)
         return analyzer
 
-    def end(self) -> Iterable[Event]:
-        """Take note that the capture is over. What a flow was in the middle of then, nobody knows to be missing."""
+    def end(self) -> Iterator[tuple[int, list[Event]]]:
+        """Take note that the capture is over. What a flow was in the middle of then, nobody knows to be missing.
+
+        Returns:
+            The events of each flow, in the order in which they began, with the place where it did.
+        """
         if self._options.key_log is not None:
-            for flow in self._of_interest:
+            for flow in {flow: None for flow in self._flows.values() if flow.known}:
+                events: list[Event] = []
                 for analyzer in flow.analyzers:
                     if analyzer is not None:
-                        yield from analyzer.catch_up(flow.last_time)
+                        events += analyzer.catch_up(flow.last_time)
+                yield flow.place, events
         self._flows.clear()
         for kept in self._kept:
             kept.clear()

@@ -195,8 +195,8 @@ def _events(
             embedded.take()
             for segment, ts in [(decode(frame, ts), ts) for ts, frame in batch]:
                 if not clock.begin <= ts < clock.end and clock.tick(ts):
-                    connections.expire(events)
-                    flows.expire(events)
+                    for _, late in chain(connections.expired(), flows.expired()):
+                        events += late
                 if segment is None:
                     continue
                 if segment[0] == TCP:
@@ -208,8 +208,14 @@ def _events(
                 yield events
                 events = []
     except CaptureError:
-        yield from (connections.end(), flows.end())
-        embedded.end()
+        yield from _at_the_end(connections, flows, embedded)
         raise
-    yield from (connections.end(), flows.end())
+    yield from _at_the_end(connections, flows, embedded)
+
+
+def _at_the_end(
+    connections: Connections, flows: DatagramFlows, embedded: Embedded
+) -> Iterator[Iterable[Event]]:
+    for _, events in chain(connections.end(), flows.end()):
+        yield events
     embedded.end()

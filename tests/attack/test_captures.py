@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import tracemalloc
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,9 @@ from events import Event, Options, ProtocolViolation
 from events.capture.clock import Clock
 from events.capture.connections import Connections
 from events.capture.datagrams import DatagramFlows
-from events.capture.flows import Kept
 from events.capture.fragments import Fragments
 from events.capture.headers import TCP, Decoder
+from events.capture.lots import LOTS
 from events.capture.memory import Memory
 from events.testing.captures import (
     Chunk,
@@ -65,16 +65,16 @@ class Capture:
             segment = self._decoder.decode(data, ts)
             assert segment is not None
             if not self.clock.begin <= ts < self.clock.end and self.clock.tick(ts):
-                self.connections.expire(found)
-                self.flows.expire(found)
+                for _, late in itertools.chain(self.connections.expired(), self.flows.expired()):
+                    found += late
             family = self.connections.segment if segment.protocol == TCP else self.flows.datagram
             family(segment, ts, found)
             self._memory.take([(ts, data)], found)
         return found
 
     def end(self) -> list[Event]:
-        self.flows.end()
-        return list(self.connections.end())
+        of_each = itertools.chain(self.connections.end(), self.flows.end())
+        return [event for _, found in of_each for event in found]
 
 
 def read(batch: Iterable[Packet], **choices: object) -> list[Event]:
@@ -132,7 +132,7 @@ def test_what_is_kept_is_not_looked_at_for_those_that_go() -> None:
     """A look at each of them would be a cost per packet that grows with their number."""
     looks = 0
 
-    class Counting(Kept[Any]):
+    class Counting(OrderedDict[Any, int]):
         def __iter__(self) -> Iterator[Any]:
             nonlocal looks
             looks += 1
@@ -140,16 +140,15 @@ def test_what_is_kept_is_not_looked_at_for_those_that_go() -> None:
 
     capture = Capture()
     connections = capture.connections
-    connections._without = without = Counting(150.0, 10.0, 100_000)
-    connections._kept = (connections._over, without, connections._with_bytes)
+    connections._without._lots = [Counting() for _ in range(LOTS)]
     for index in range(2_000):
         ends = Ends(orig_p=1024 + index)
         capture.take(at(START + index * 0.01, frame(ends, True, 1, 0, SYN)))
     for index in range(1_000):
         capture.take(at(START + 30 + index, frame(Ends(orig_p=99), True, 1, 0, SYN)))
     assert len(capture.connections) == 1
-    # One for each second of the capture, and one for each that goes.
-    assert looks <= 20 + 1_000 + 2_000 + 10
+    # One for each that goes; and one of each lot in each second in which some go, and once in ten seconds before.
+    assert looks <= 2_000 + LOTS * (21 + 20)
 
 
 def test_a_million_syns_take_little_memory() -> None:
