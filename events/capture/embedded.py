@@ -29,13 +29,19 @@ class Embedded:
         capture: it.
         options: what the caller has chosen.
         warn: told of what cannot be used.
+        kind: of the key log that holds them.
 
     Attributes:
         options: those with which both are used.
     """
 
     def __init__(
-        self, name: str, capture: Capture, options: Options, warn: Callable[[str], None]
+        self,
+        name: str,
+        capture: Capture,
+        options: Options,
+        warn: Callable[[str], None],
+        kind: type[KeyLog] = KeyLog,
     ) -> None:
         self._name = on_one_line(name)
         self._capture = capture
@@ -46,7 +52,7 @@ class Embedded:
         if capture.link_type is not None or not options.embedded_secrets:
             return  # no other format has any
         own = () if options.key_log is None else options.key_log
-        keylog = KeyLog(also=own, name=f"the secrets in {self._name}", on_error=warn)
+        keylog = kind(also=own, name=f"the secrets in {self._name}", on_error=warn)
         try:
             self.options = msgspec.structs.replace(options, secrets=keylog)
         except ImportError:

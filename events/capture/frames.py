@@ -6,13 +6,10 @@ from collections.abc import Callable, Collection, Iterator
 
 from tlsgrammar.tool.one_line import on_one_line
 
-from .headers import LINK_TYPES, Decoder, Segment
+from .headers import LINK_TYPES, Decoder
 from .packets import Capture, CaptureError, Packet
 
-__all__ = ["Decode", "check_link_type", "frames"]
-
-Decode = Callable[[bytes, float], Segment | None]
-"""`Decoder.decode` of a link type."""
+__all__ = ["check_link_type", "frames"]
 
 
 def check_link_type(name: str, capture: Capture) -> None:
@@ -28,7 +25,7 @@ def check_link_type(name: str, capture: Capture) -> None:
 
 def frames(
     name: str, capture: Capture, warn: Callable[[str], None]
-) -> Iterator[tuple[Decode, list[Packet]]]:
+) -> Iterator[tuple[Decoder, list[Packet]]]:
     """The packets whose link type can be read, so many at a time, each with what decodes them.
 
     Args:
@@ -39,22 +36,22 @@ def frames(
     Raises:
         CaptureError: by the iterator: the capture breaks off, or no interface has a link type that can be read.
     """
-    decoders: dict[int, Decode] = {}
+    decoders: dict[int, Decoder] = {}
     skipped = told = False
     for link_type, batch in capture.batches:
-        decode = decoders.get(link_type)
-        if decode is not None:
-            yield decode, batch
+        decoder = decoders.get(link_type)
+        if decoder is not None:
+            yield decoder, batch
             continue
         if link_type in LINK_TYPES:
-            decode = decoders[link_type] = Decoder(link_type).decode
+            decoder = decoders[link_type] = Decoder(link_type)
         else:
             skipped = True
         if skipped and not told and _readable(capture):
             told = True
             warn(f"{on_one_line(name)}: skipped, {_cannot_be_read(_unreadable(capture))}")
-        if decode is not None:
-            yield decode, batch
+        if decoder is not None:
+            yield decoder, batch
     unreadable = _unreadable(capture)
     if unreadable and not _readable(capture):
         raise CaptureError(name, f"its {_cannot_be_read(unreadable)}")

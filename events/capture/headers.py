@@ -26,6 +26,7 @@ _PLAIN_IPV4 = 0x45  # a header without options
 # What a NamedTuple does when it is called, without the call.
 _segment = tuple.__new__
 
+_LINKTYPE_ETHERNET = 1
 _ETHERNET = 0x6558  # "transparent Ethernet bridging"
 _MAXIMUM_DEPTH = 8
 
@@ -104,12 +105,17 @@ _FRAGMENT, _AUTHENTICATION = 44, 51
 class Decoder:
     """Finds the transport segment in frames of one link type. It keeps IP fragments until they are whole.
 
+    Attributes:
+        key_of: finds in a frame that is TCP in IPv4 and no more than that, as nearly all are, the addresses and then the ports;
+            of any other it gives nothing. It takes a fraction of the time.
+
     Raises:
         KeyError: the link type is not in `LINK_TYPES`.
     """
 
     def __init__(self, link_type: int) -> None:
         self._link = LINK_TYPES[link_type][1]
+        self.key_of = _key_in_ethernet if link_type == _LINKTYPE_ETHERNET else _no_key
         self._fragments = Fragments()
 
     def decode(self, frame: bytes, ts: float) -> Segment | None:
@@ -240,6 +246,19 @@ class Decoder:
             if segment is not None:
                 return segment
         return Segment(UDP, source, destination, buffer, start, end) if protocol == UDP else None
+
+
+# Where the header of IPv4 has no options, and the packet is no fragment.
+_UNBROKEN = {b"\0\0", b"\x40\0"}
+
+
+def _key_in_ethernet(frame: bytes) -> bytes:
+    is_plain = frame[12:15] == b"\x08\x00\x45" and frame[20:22] in _UNBROKEN
+    return frame[26:38] if is_plain and frame[23] == TCP else b""
+
+
+def _no_key(frame: bytes) -> bytes:
+    return b""
 
 
 def _length_or_type(buffer: bytes, at: int) -> tuple[int, int]:

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ..model import Event
-from .files import Packet
 
-__all__ = ["Memory"]
+__all__ = ["NEARLY", "Memory"]
 
 # What a packet may add to what is held: so much for each of its bytes, about, and a connection.
 _PER_BYTE = 4
@@ -16,7 +15,7 @@ _PER_FLOW = 2_000
 
 # Where nearly as much is held as is allowed, less of it is left: so there is always a part of it that has to come anew before
 # there is a look at all connections again.
-_NEARLY = 15 / 16
+NEARLY = 15 / 16
 _LEFT = 7 / 8
 
 
@@ -39,9 +38,13 @@ class Memory:
     Args:
         limit: how many bytes may be held.
         holders: who holds them.
+
+    Attributes:
+        has_given_up: whether anything had to be given up.
     """
 
     def __init__(self, limit: int, holders: Sequence[_Holder]) -> None:
+        self.has_given_up = False
         self._limit = limit
         self._holders = holders
         self._reason = f"more than {limit} bytes would be held for all connections"
@@ -50,27 +53,40 @@ class Memory:
         self._count = 0
         self._since = 0
 
-    def take(self, batch: Sequence[Packet], events: list[Event]) -> None:
+    def take(self, size: int, events: list[Event]) -> None:
         """Take note of packets that have been read.
 
         Args:
-            batch: they.
+            size: how many bytes they have.
             events: the list that the events are appended to that say what was given up.
         """
-        self._since += sum([len(frame) for _, frame in batch])
-        new = max(sum(map(len, self._holders)) - self._count, 0)
-        if self._held + _PER_BYTE * self._since + _PER_FLOW * new > self._limit:
+        self._since += size
+        if self.most > self._limit:
             self._settle(events)
 
+    @property
+    def most(self) -> int:
+        """How many bytes are held at most."""
+        new = max(sum(map(len, self._holders)) - self._count, 0)
+        return self._held + _PER_BYTE * self._since + _PER_FLOW * new
+
+    def count(self) -> None:
+        """Count what is held, so that it is known better how many bytes those are at most."""
+        self._remember([holder.held() for holder in self._holders])
+
     def _settle(self, events: list[Event]) -> None:
-        self._since = 0
         held = [holder.held() for holder in self._holders]
-        if sum(held) > self._limit * _NEARLY:
+        if sum(held) > self._limit * NEARLY:
+            self.has_given_up = True
             while sum(held) > self._limit * _LEFT:
                 most = max(held)
                 index = held.index(most)
                 given_up = self._holders[index].give_way(self._reason, events)
                 # Where there is nothing to give up any more, it was an estimate.
                 held[index] = most - given_up if given_up else 0
+        self._remember(held)
+
+    def _remember(self, held: list[int]) -> None:
+        self._since = 0
         self._held = sum(held)
         self._count = sum(map(len, self._holders))

@@ -8,18 +8,18 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Unpack
 
-from ..certificates import why_certificates_cannot_be_read
-from ..model import Event, X509Certificate
+from ..model import Event
 from ..not_read import NotRead
 from ..options import Choices, Options, chosen
 from .clock import Clock
 from .connections import Connections
 from .datagrams import DatagramFlows
 from .embedded import Embedded
-from .files import Capture, CaptureError, Packet, open_capture
-from .frames import Decode, check_link_type, frames
-from .headers import TCP
+from .files import Capture, CaptureError, Packet
+from .frames import check_link_type, frames
+from .headers import TCP, Decoder
 from .memory import Memory
+from .opened import opened, tell_of_certificates
 
 if TYPE_CHECKING:  # few capture live
     from .live import Interface, Statistics
@@ -55,17 +55,7 @@ def read_capture(
         ImportError: the library that reads files of pcap is not installed; or there are secrets, and cryptography is not.
     """
     options = chosen(None, options, choices)
-    capture = open_capture(path, progress)
-    name = os.fsdecode(path)
-    check_link_type(name, capture)
-    if options.filter is not None:
-        from .filters import filtered
-
-        try:
-            capture.batches = filtered(name, capture.batches, options.filter, capture.link_type)
-        except BaseException:
-            capture.close()
-            raise
+    name, capture = opened(path, options, progress)
     return chain.from_iterable(_events_of(name, capture, options))
 
 
@@ -167,10 +157,7 @@ def capture_live(
 def _events_of(
     name: str, capture: Capture, options: Options
 ) -> Generator[Iterable[Event], None, None]:
-    if options.names is not None and X509Certificate.name in options.names:
-        why = why_certificates_cannot_be_read()
-        if why:
-            _warn(f"{name}: {why}")
+    tell_of_certificates(name, options, _warn)
     embedded = Embedded(name, capture, options, _warn)
     return _events(frames(name, capture, _warn), embedded)
 
@@ -180,7 +167,7 @@ def _warn(message: str) -> None:
 
 
 def _events(
-    captured: Iterator[tuple[Decode, list[Packet]]], embedded: Embedded
+    captured: Iterator[tuple[Decoder, list[Packet]]], embedded: Embedded
 ) -> Generator[Iterable[Event], None, None]:
     """The events of a capture, so many at a time as its packets come."""
     options = embedded.options
@@ -191,8 +178,9 @@ def _events(
     take_segment, take_datagram = connections.segment, flows.datagram
     events: list[Event] = []
     try:
-        for decode, batch in captured:
+        for decoder, batch in captured:
             embedded.take()
+            decode = decoder.decode
             for segment, ts in [(decode(frame, ts), ts) for ts, frame in batch]:
                 if not clock.begin <= ts < clock.end and clock.tick(ts):
                     for _, late in chain(connections.expired(), flows.expired()):
@@ -203,7 +191,7 @@ def _events(
                     take_segment(segment, ts, events)
                 else:
                     take_datagram(segment, ts, events)
-            memory.take(batch, events)
+            memory.take(sum([len(frame) for _, frame in batch]), events)
             if events:
                 yield events
                 events = []

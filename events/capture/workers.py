@@ -32,15 +32,17 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future
+from enum import Enum
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from queue import SimpleQueue
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
-__all__ = ["WorkerDiedError", "Workers"]
+__all__ = ["Pieces", "WorkerDiedError", "Workers"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -108,6 +110,7 @@ class Workers(Executor):
         count = (os.cpu_count() or 1) if max_workers is None else max_workers
         if count < 1:
             raise ValueError(f"max_workers must be at least 1, and is {count}")
+        self._count = count
         self._context = mp_context or multiprocessing.get_context()
         self._initializer = initializer
         self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
@@ -137,14 +140,39 @@ class Workers(Executor):
             BrokenExecutor: the processes die as they start.
             RuntimeError: the executor has been shut down.
         """
+        return self._submit(_Task(Future(), fn, args, kwargs))
+
+    def stream(
+        self, fn: Callable[P, Iterable[T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Pieces[T]:
+        """Like `submit`, of a function that gives several things: they come one by one, as they are made.
+
+        The process is at most a few things ahead of who takes them, and waits where those are not taken; so no more may be
+        taken from at the same time than there are processes.
+
+        Raises:
+            BrokenExecutor: the processes die as they start.
+            RuntimeError: the executor has been shut down.
+            Exception: by the iterator: what the function raises, or `WorkerDiedError`, after what it has given before.
+        """
+        pieces: Pieces[T] = Pieces()
+        future = self._submit(_Task(pieces.future, fn, args, kwargs, pieces))
+        future.add_done_callback(pieces.wake)
+        return pieces
+
+    @property
+    def count(self) -> int:
+        """How many processes there are."""
+        return self._count
+
+    def _submit(self, task: _Task) -> Future[Any]:
         with self._lock:
             if self._broken is not None:
                 raise BrokenExecutor(self._broken)
             if self._shut:
                 raise RuntimeError("cannot schedule new futures after shutdown")
-            future: Future[T] = Future()
-            self._tasks.put(_Task(future, fn, args, kwargs))
-            return future
+            self._tasks.put(task)
+            return task.future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """See `concurrent.futures.Executor`."""
@@ -233,7 +261,9 @@ class Workers(Executor):
     def _run(self, task: _Task, worker: _Worker | None) -> _Worker | None:
         """Run a task on a process, or on a new one where there is none; the process that is left, if any."""
         try:
-            data = pickle.dumps((task.function, task.arguments, task.keywords))
+            data = pickle.dumps(
+                (task.function, task.arguments, task.keywords, task.pieces is not None)
+            )
         except Exception as error:
             task.future.set_exception(error)
             return worker
@@ -244,18 +274,21 @@ class Workers(Executor):
             return None
         try:
             worker.connection.send_bytes(data)
-            answer = worker.receive()
+            kind, value = _message(worker.receive())
+            while kind is _Kind.PIECE:
+                assert task.pieces is not None
+                if not task.pieces.put(value):
+                    worker.process.kill()
+                    self._bury(worker)
+                    task.future.set_result(None)
+                    return None
+                kind, value = _message(worker.receive())
         except Exception as error:  # another one is that the answer does not fit into the memory
             died = WorkerDiedError(self._bury(worker))
             ended = isinstance(error, EOFError | OSError)
             task.future.set_exception(died if ended else error)
             return None
-        try:
-            raised, value = pickle.loads(answer)
-        except Exception as error:
-            error.add_note("This came as what the process had sent was unpickled.")
-            raised, value = True, error
-        if raised:
+        if kind is _Kind.RAISED:
             task.future.set_exception(value)
         else:
             task.future.set_result(value)
@@ -316,6 +349,60 @@ class _Task(NamedTuple):
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
     keywords: dict[str, Any]
+    pieces: Pieces[Any] | None = None
+
+
+# So many things a process may be ahead of who takes them.
+_AHEAD = 2
+
+
+class Pieces(Iterator[T]):
+    """What a process gives, one by one; see `Workers.stream`.
+
+    Attributes:
+        future: is done once there is no more.
+    """
+
+    def __init__(self) -> None:
+        self.future: Future[Any] = Future()
+        self._ready: deque[T] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+
+    def put(self, piece: T) -> bool:
+        """Take what a process has given, once there is room; whether anybody wants more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or len(self._ready) < _AHEAD)
+            if not self._closed:
+                self._ready.append(piece)
+                self._changed.notify_all()
+            return not self._closed
+
+    def wake(self, _: object) -> None:
+        """Take note that there is no more."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def __next__(self) -> T:
+        with self._changed:
+            self._changed.wait_for(lambda: self._ready or self._closed or self.future.done())
+            if self._ready and not self._closed:
+                piece = self._ready.popleft()
+                self._changed.notify_all()
+                return piece
+        if not self._closed:
+            self.future.result()
+        raise StopIteration
+
+    def close(self) -> None:
+        """Take no more. A process that is at it ends."""
+        self.future.cancel()
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def __del__(self) -> None:
+        self.close()
 
 
 class _Worker:
@@ -336,6 +423,24 @@ class _Worker:
 
     def has_ended(self) -> bool:
         return bool(wait([self.connection, self.process.sentinel], 0))
+
+
+class _Kind(Enum):
+    """What a process sends of a task."""
+
+    PIECE = 0
+    RETURNED = 1
+    RAISED = 2
+
+
+def _message(data: bytes) -> tuple[_Kind, Any]:
+    """What a process has sent."""
+    try:
+        kind, value = pickle.loads(data)
+    except Exception as error:
+        error.add_note("This came as what the process had sent was unpickled.")
+        return _Kind.RAISED, error
+    return kind, value
 
 
 @contextlib.contextmanager
@@ -379,32 +484,39 @@ def _work(
     try:
         connection.send_bytes(problem.encode())
         while not problem and (data := tasks.get()):
-            connection.send_bytes(_result(data))
+            for message in _messages(data):
+                connection.send_bytes(message)
     except OSError:
         return  # nobody is there to take it
 
 
-def _result(data: bytes) -> bytes:
-    """Run a task; whether it raised an exception, and that or what it returned."""
+def _messages(data: bytes) -> Iterator[bytes]:
+    """Run a task: what it gives meanwhile, and then what it returned or raised."""
     try:
-        function, arguments, keywords = pickle.loads(data)
+        function, arguments, keywords, in_pieces = pickle.loads(data)
         result = function(*arguments, **keywords)
+        if in_pieces:
+            for piece in result:
+                yield pickle.dumps((_Kind.PIECE, piece))
+            result = None
     except BaseException as error:
-        return _failure(error)
+        yield _failure(error)
+        return
     try:
-        return pickle.dumps((False, result))
+        last = pickle.dumps((_Kind.RETURNED, result))
     except Exception as error:
         error.add_note("This came as what the task had returned was pickled.")
-        return _failure(error)
+        last = _failure(error)
+    yield last
 
 
 def _failure(error: BaseException) -> bytes:
     error.add_note("In the process:\n" + "".join(traceback.format_tb(error.__traceback__)))
     try:
-        data = pickle.dumps((True, error))
+        data = pickle.dumps((_Kind.RAISED, error))
         pickle.loads(data)
     except Exception:  # it has not been made to travel
-        return pickle.dumps((True, RuntimeError(_words(error))))
+        return pickle.dumps((_Kind.RAISED, RuntimeError(_words(error))))
     return data
 
 

@@ -193,7 +193,9 @@ class Secrets:
         )
         extended = has_extension(hello, _EXTENDED_MASTER_SECRET)
         session_id = hello["legacy_session_id_echo"] or b""
-        known = self._keylog.resumed(session_id) or self._keylog.resumed(self._ticket)
+        known = None
+        if self._keylog.find(self.client_random, Label.MASTER_SECRET) is None:
+            known = self._keylog.resumed(session_id) or self._keylog.resumed(self._ticket)
         self.agreement = Agreement(self, self.suite, number, agreed, extended, known)
         if session_id and session_id != self._session_id:
             self._keylog.remember(session_id, self.client_random)

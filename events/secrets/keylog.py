@@ -19,11 +19,12 @@ from ..not_read import NotRead
 from .followed import BEGINS_AGAIN, Followed
 from .lines import Label, Lines
 
-__all__ = ["KeyLog", "Label"]
+__all__ = ["WAITING", "KeyLog", "Label", "session_digest"]
 
 _PIECE = 2**20  # so many bytes of an open file are read at once
 _SESSIONS = 2**16  # so many sessions are remembered that may be resumed
-_WAITING = 256  # so many may wait for their secrets at once: of TLS, each direction counts
+WAITING = 256
+"""So many may wait for their secrets at once: of TLS, each direction counts."""
 
 Source: TypeAlias = "str | os.PathLike[str] | IO[str] | IO[bytes] | Iterable[str | bytes]"
 
@@ -215,17 +216,17 @@ class KeyLog:
         """
         if session and not self.is_empty:
             with self._reading:
-                self._sessions[_digest(session)] = client_random
+                self._sessions[session_digest(session)] = client_random
                 if len(self._sessions) > _SESSIONS:
                     del self._sessions[next(iter(self._sessions))]
 
     def resumed(self, session: bytes) -> bytes | None:
         """The random of the client whose connection has the master secret of a session; None where it is not known."""
-        return self._sessions.get(_digest(session)) if session else None
+        return self._sessions.get(session_digest(session)) if session else None
 
     def may_wait(self, waiting: Waiting) -> None:
         """Take note that somebody holds something until its secrets come; whoever began to wait long before may not."""
-        if len(self._waiting) >= _WAITING:
+        if len(self._waiting) >= WAITING:
             self._waiting.popleft().let_go()
         self._waiting.append(waiting)
 
@@ -319,7 +320,8 @@ def _piece(file: IO[Any]) -> Any:
     raise ValueError("the key log is no text in the encoding of the file; open it in binary mode")
 
 
-def _digest(session: bytes) -> bytes:
+def session_digest(session: bytes) -> bytes:
+    """What a session is known by."""
     return hashlib.blake2b(session, digest_size=16).digest()
 
 

@@ -69,7 +69,7 @@ class Capture:
                     found += late
             family = self.connections.segment if segment.protocol == TCP else self.flows.datagram
             family(segment, ts, found)
-            self._memory.take([(ts, data)], found)
+            self._memory.take(len(data), found)
         return found
 
     def end(self) -> list[Event]:
