@@ -14,6 +14,7 @@ from tlsgrammar import Registry
 from tlsgrammar.registry import DEFAULT
 
 from .capture import CaptureError
+from .capture.folds import Made
 from .capture.many import WorkerChoices, read_through
 from .options import DEFAULT_DETAILS
 from .output.report import Found, Report, found_in
@@ -60,7 +61,7 @@ def html(
     choices["wanted"] = Report.wanted
     for found in read_through(
         several,
-        partial(found_in, details=details, registry=extensions),
+        Made(partial(found_in, details=details, registry=extensions)),
         executor=executor,
         on_error=on_error,
         progress=progress,

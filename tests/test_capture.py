@@ -28,7 +28,7 @@ def conversation() -> list[Chunk]:
 
 def read(path: Path, **options: object) -> list[Event]:
     options.setdefault("disable_analyzer_after_detection", False)
-    return list(read_capture(path, **options))  # type: ignore[arg-type]
+    return list(read_capture(path, **options))  # type: ignore[call-overload]
 
 
 def bare(found: list[Event]) -> list[tuple[object, ...]]:

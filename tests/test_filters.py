@@ -126,7 +126,7 @@ def test_a_filter_that_does_not_compile(expression: str) -> None:
 
 def test_what_is_no_filter() -> None:
     with pytest.raises(TypeError, match="filter= takes text"):
-        read_capture(TLS12, filter=443)  # type: ignore[arg-type]
+        read_capture(TLS12, filter=443)  # type: ignore[call-overload]
 
 
 def test_all_that_reads_captures_takes_one() -> None:

@@ -3,35 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, overload
 
-import msgspec
-
-from tlsgrammar import Registry, load_extensions
+from tlsgrammar import Registry
 from tlsgrammar.registry import DEFAULT
 
 from ..model import Event
 from ..options import Options
 from ..secrets.keylog import KeyLog
-from ..walk import known_events
 from .files import CaptureError
+from .folds import EVENTS, Made, Through, of_each
 from .one import read_capture
+from .readable import Readable, options_of, what_is_known
 
 if TYPE_CHECKING:  # not needed to read one capture, and slow to import
-    from concurrent.futures import Executor, Future
+    from concurrent.futures import Executor
 
-__all__ = [
-    "NO_MEMORY",
-    "Readable",
-    "UnknownInWorkerError",
-    "WorkerChoices",
-    "read_captures",
-    "read_through",
-]
+    from .merged import Told
+
+__all__ = ["WorkerChoices", "read_captures", "read_through"]
 
 T = TypeVar("T")
 
@@ -142,32 +135,20 @@ def read_captures(
     """
     if make is not None and make_all is not None:
         raise TypeError("read_captures() takes either make= or make_all=")
-    through: Through = _as_they_are
+    made = EVENTS
     if make is not None:
-        through = partial(_each, make=make)
+        made = of_each(make)
     elif make_all is not None:
-        through = partial(_all, make_all=make_all)
+        made = Made(partial(_all, make_all=make_all))
     return read_through(
         paths,
-        through,
+        made,
         executor=executor,
         on_error=on_error,
         ahead=ahead,
         extensions=extensions,
         **choices,
     )
-
-
-Through = Callable[[str, Iterator[Event]], Iterable[Any]]
-"""What to make of a capture: it takes its path and its events, and what it gives is given out, one by one."""
-
-
-def _as_they_are(path: str, events: Iterator[Event]) -> Iterable[Event]:
-    return events
-
-
-def _each(path: str, events: Iterator[Event], make: Callable[[Event], Any]) -> Iterable[Any]:
-    return map(make, events)
 
 
 def _all(
@@ -178,12 +159,14 @@ def _all(
 
 def read_through(
     paths: Iterable[str | os.PathLike[str]],
-    through: Through,
+    made: Made,
     *,
     executor: Executor | None = None,
     on_error: Callable[[CaptureError], None] | None = None,
     progress: Callable[[int], None] | None = None,
     ahead: int = _AHEAD,
+    shares: Callable[[str], int] | None = None,
+    told: Told | None = None,
     extensions: Registry | Callable[[], Registry] | None = None,
     **choices: Unpack[WorkerChoices],
 ) -> Iterator[Any]:
@@ -192,8 +175,10 @@ def read_through(
 
     Args:
         paths, executor, on_error, ahead, extensions, choices: as for `read_captures`, and so is what is raised.
-        through: what to make of a capture.
+        made: what to make of a capture.
         progress: as for `read_capture`; not called with an executor.
+        shares: into how many shares the executor divides a capture, 0 where it does not; None where it divides none.
+        told: what to tell of captures that are divided.
     """
     if executor is not None and isinstance(extensions, Registry):
         raise TypeError(
@@ -209,19 +194,14 @@ def read_through(
     if options.key_log is not None:
         choices["secrets"] = options.key_log
     if executor is None:
-        return _here(in_order, through, on_error, progress, options, several)
+        return _here(in_order, made.through, on_error, progress, options, several)
     made_by = extensions if callable(extensions) else None
-    known = _what_is_known(DEFAULT if registry is None else registry)
-    task = partial(
-        _read_in_worker,
-        through=through,
-        choices=choices,
-        several=several,
-        made_by=made_by,
-        known=known,
-    )
-    results = _in_order(executor, task, in_order, ahead)
-    return _of_tasks(results, on_error)
+    known = what_is_known(DEFAULT if registry is None else registry)
+    from .tasks import Elsewhere, Tasks
+
+    elsewhere = Elsewhere(choices, several, made_by, known)
+    tasks = Tasks(executor, made, options, elsewhere, told, shares)
+    return _of_tasks(tasks.in_order(in_order, ahead), on_error)
 
 
 def _as_text(path: str | os.PathLike[str]) -> str:
@@ -239,7 +219,7 @@ def _here(
     """What is made of captures that are read here, however much that is."""
     errors: list[CaptureError] = []
     for path in paths:
-        of_capture = _of_capture(path, options, several)
+        of_capture = options_of(path, options, several)
         capture = Readable(path, partial(read_capture, path, options=of_capture, progress=progress))
         yield from through(path, iter(capture))
         if capture.error is not None:
@@ -248,13 +228,14 @@ def _here(
 
 
 def _of_tasks(
-    results: Iterable[_Result], on_error: Callable[[CaptureError], None] | None
+    results: Iterable[Iterator[Any]], on_error: Callable[[CaptureError], None] | None
 ) -> Iterator[Any]:
     """What tasks have made of captures."""
     errors: list[CaptureError] = []
-    for made, error in results:
-        yield from made
-        if error is not None:
+    for made in results:
+        try:
+            yield from made
+        except CaptureError as error:
             (on_error or errors.append)(error)
     _raise_together(errors)
 
@@ -262,128 +243,3 @@ def _of_tasks(
 def _raise_together(errors: list[CaptureError]) -> None:
     if errors:
         raise ExceptionGroup("captures that could not be read to their end", errors)
-
-
-# What is made of a capture, of each of its events or of all, and what ended it.
-_Result = tuple[list[Any], CaptureError | None]
-
-
-def _of_capture(path: str, options: Options, several: bool) -> Options:
-    """The options of one capture: of several, each has uids of its own."""
-    if not several or options.uid_seed:
-        return options
-    return msgspec.structs.replace(options, uid_seed=path)
-
-
-NO_MEMORY = "there is not enough memory to read it on"
-
-
-class Readable:
-    """The events of a capture, to its end or to where it breaks off; `error` says why it does.
-
-    Args:
-        path: of the capture.
-        read: gives its events.
-    """
-
-    def __init__(self, path: str, read: Callable[[], Iterator[Event]]) -> None:
-        self.error: CaptureError | None = None
-        self._path = path
-        self._read = read
-
-    def __iter__(self) -> Iterator[Event]:
-        try:
-            yield from self._read()
-        except CaptureError as error:
-            self.error = error
-        except MemoryError:
-            self.error = CaptureError(self._path, NO_MEMORY)
-
-
-class UnknownInWorkerError(Exception):
-    """A process that reads captures does not know what is registered in the process that asked it to."""
-
-
-def _what_is_known(registry: Registry) -> frozenset[str]:
-    """What is registered, in words, and the events that are raised."""
-    entries = {f"{kind} {code} {entry.name!r}" for kind, code, entry in registry.everything()}
-    return frozenset(entries | {f"event {name}" for name in known_events(registry)})
-
-
-_made: dict[Callable[[], Registry], Registry] = {}
-
-
-def _read_in_worker(
-    path: str,
-    through: Through,
-    choices: WorkerChoices,
-    several: bool,
-    made_by: Callable[[], Registry] | None,
-    known: frozenset[str],
-) -> _Result:
-    """The task, in a process that may not have registered what the one that asks has: what is made of one capture, and
-    the error that ended it.
-    """
-    registry = None
-    if made_by is not None:
-        if made_by not in _made:
-            _made[made_by] = made_by()
-        registry = _made[made_by]
-    unknown = known - _what_is_known(registry or DEFAULT)
-    if unknown and registry is None:
-        load_extensions()
-        unknown = known - _what_is_known(DEFAULT)
-    if unknown:
-        raise UnknownInWorkerError(
-            f"not known to the process that reads {path}: {', '.join(sorted(unknown))}; register it in a package with "
-            f"an entry point, or give extensions= a function that makes the registry"
-        )
-    options = Options(extensions=registry, **choices)
-    capture = Readable(
-        path, partial(read_capture, path, options=_of_capture(path, options, several))
-    )
-    made = list(through(path, iter(capture)))
-    return made, capture.error
-
-
-def _in_order(
-    executor: Executor,
-    task: Callable[[str], _Result],
-    paths: Iterable[str],
-    ahead: int,
-) -> Iterator[_Result]:
-    from concurrent.futures import Future
-
-    waiting: deque[tuple[str, Future[_Result]]] = deque()
-    try:
-        for path in paths:
-            try:
-                future = executor.submit(task, path)
-            except Exception as error:
-                # Such as that it is broken. What it had finished by then is given out first.
-                future = Future()
-                future.set_exception(error)
-            waiting.append((path, future))
-            if len(waiting) > ahead:
-                yield _result(*waiting.popleft())
-        while waiting:
-            yield _result(*waiting.popleft())
-    finally:
-        for _, future in waiting:
-            future.cancel()
-
-
-def _result(path: str, future: Future[_Result]) -> _Result:
-    try:
-        return future.result()
-    except Exception as error:
-        from .workers import WorkerDiedError
-
-        if isinstance(error, WorkerDiedError):
-            return [], CaptureError(
-                path, f"the process that read it {error.how}; its events are lost"
-            )
-        if isinstance(error, MemoryError):
-            return [], CaptureError(path, "there is not enough memory for it; its events are lost")
-        error.add_note(f"This came of reading {path}; all that is before it has been given out.")
-        raise

@@ -6,7 +6,7 @@ import os
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from ..model import Event
 from ..not_read import NotRead
@@ -21,10 +21,38 @@ from .headers import TCP, Decoder
 from .memory import Memory
 from .opened import opened, tell_of_certificates
 
-if TYPE_CHECKING:  # few capture live
+if TYPE_CHECKING:  # few capture live, or share captures
+    from concurrent.futures import Executor
+
+    from tlsgrammar import Registry
+
     from .live import Interface, Statistics
+    from .many import WorkerChoices
 
 __all__ = ["LiveCapture", "capture_live", "read_capture"]
+
+
+@overload
+def read_capture(
+    path: str | bytes | os.PathLike[str] | os.PathLike[bytes],
+    *,
+    progress: Callable[[int], None] | None = ...,
+    options: Options | None = ...,
+    executor: None = ...,
+    **choices: Unpack[Choices],
+) -> Iterator[Event]: ...
+
+
+@overload
+def read_capture(
+    path: str | os.PathLike[str],
+    *,
+    progress: Callable[[int], None] | None = ...,
+    executor: Executor,
+    shares: int | None = ...,
+    extensions: Callable[[], Registry] | None = ...,
+    **choices: Unpack[WorkerChoices],
+) -> Iterator[Event]: ...
 
 
 def read_capture(
@@ -32,7 +60,9 @@ def read_capture(
     *,
     progress: Callable[[int], None] | None = None,
     options: Options | None = None,
-    **choices: Unpack[Choices],
+    executor: Executor | None = None,
+    shares: int | None = None,
+    **choices: Any,
 ) -> Iterator[Event]:
     """The events of the TLS, DTLS and QUIC connections in a capture, in the order of its packets.
 
@@ -44,16 +74,31 @@ def read_capture(
         path: a pcap or pcapng file, compressed (gzip, xz, zstd) or not; `-` is standard input.
         progress: called now and then with the number of bytes of the file that were read since.
         options: an `Options`. Alternatively pass its attributes as keywords, not both.
+        executor: what reads the capture, each of its processes some of the connections: `Workers`, a `ProcessPoolExecutor`, or
+            that of a cluster whose machines all have the file. The events are the same, in the same order; with `Workers` they
+            come while the capture is read, otherwise at the end. A pipe is read here, which a `RuntimeWarning` tells.
+            See docs/scaling.md.
+        shares: among how many processes the connections are divided, at most 64; as many as the executor has, where it says
+            so, or this machine has processors.
         disable_analyzer_after_detection, wanted, extensions, secrets, embedded_secrets, filter, search_limit and others: these
-            and the other limits are attributes of `Options`.
+            and the other limits are attributes of `Options`. With an executor, `extensions` is a function that makes the
+            registry, and none of them stand in `options`.
 
     Raises:
         CaptureError: there is no such file, it is no capture, or the filter does not compile for its frames. By the iterator:
-            the file breaks off, after the events that could be read; or no interface has a link type that can be read.
-        ValueError: an event in `wanted` is not known.
+            the file breaks off, after the events that could be read; no interface has a link type that can be read; or one of
+            the processes of `Workers` died.
+        ValueError: an event in `wanted` is not known, or `shares` is less than 1.
+        TypeError: with an executor, `extensions` is a registry, which does not travel, or `options` is given.
         OSError: `secrets` is the path of a file that cannot be opened.
         ImportError: the library that reads files of pcap is not installed; or there are secrets, and cryptography is not.
     """
+    if executor is not None:
+        if options is not None:
+            raise TypeError("read_capture() takes no options= with an executor=, but keywords")
+        from .shared import read_shared
+
+        return read_shared(path, executor, shares, progress, choices)
     options = chosen(None, options, choices)
     name, capture = opened(path, options, progress)
     return chain.from_iterable(_events_of(name, capture, options))

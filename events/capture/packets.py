@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from tlsgrammar.tool.one_line import on_one_line
 
-__all__ = ["Batch", "Capture", "CaptureError", "Damaged", "Packet"]
+__all__ = ["NO_MEMORY", "Batch", "Capture", "CaptureError", "Damaged", "Packet"]
 
 Packet = tuple[float, bytes]
 """A time, in seconds since the epoch, and a frame."""
@@ -30,6 +30,10 @@ class CaptureError(Exception):
 
     def __reduce__(self) -> tuple[type[CaptureError], tuple[str, str]]:
         return type(self), (self.path, self.reason)
+
+
+NO_MEMORY = "there is not enough memory to read it on"
+"""The reason of a `CaptureError`."""
 
 
 class Damaged(Exception):

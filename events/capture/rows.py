@@ -8,20 +8,22 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Unpack, overload
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from tlsgrammar import Registry
 
 from ..model import Event
-from ..rows.model import ConnectionRow, Row
-from ..rows.rows import Rows, events_of
+from ..rows.model import CertificateRow, ConnectionRow, Row
+from ..rows.rows import MAXIMUM_CERTIFICATES, Rows, events_of
 from .files import CaptureError
+from .folds import Made, Through
 from .many import WorkerChoices, read_through
+from .shares import AFTER_ALL, Fold
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-__all__ = ["read_connections", "rows_of"]
+__all__ = ["read_connections", "rows_made", "rows_of"]
 
 
 @overload
@@ -86,7 +88,7 @@ def read_connections(
     choices["wanted"] = events_of(kinds)
     return read_through(
         [paths] if isinstance(paths, str | os.PathLike) else paths,
-        partial(rows_of, kinds=tuple(kinds), made_by=extensions),
+        rows_made(kinds, made_by=extensions),
         executor=executor,
         on_error=on_error,
         progress=progress,
@@ -109,11 +111,104 @@ def rows_of(
         kinds: which rows.
         made_by: the registry with the names, or a function that makes it.
     """
-    file = os.fsencode(path).decode(errors="backslashreplace")  # it may not be UTF-8
-    rows = Rows(kinds, extensions=made_by() if callable(made_by) else made_by, file=file)
+    rows = _begun(path, kinds, made_by)
     take = rows.take
     for event in events:
         complete = take(event)
         if complete:
             yield from complete
     yield from rows.end()
+
+
+def rows_made(
+    kinds: Collection[type[Row]],
+    *,
+    made_by: Registry | Callable[[], Registry] | None = None,
+    through: Through | None = None,
+    write: Callable[[list[Row]], bytes] | None = None,
+) -> Made:
+    """Rows, of captures that are read whole or shared.
+
+    Args:
+        kinds, made_by: as for `rows_of`.
+        through: what to make of a whole capture, where that is not its rows.
+        write: makes of each row of a share what travels in its place.
+    """
+    kinds = tuple(kinds)
+    whole = partial(rows_of, kinds=kinds, made_by=made_by) if through is None else through
+    begin = partial(_begin, kinds=kinds, made_by=made_by, write=write)
+    return Made(whole, begin, _joins_rows if write is None else _joins_lines)
+
+
+def _begun(
+    path: str, kinds: Collection[type[Row]], made_by: Registry | Callable[[], Registry] | None
+) -> Rows:
+    file = os.fsencode(path).decode(errors="backslashreplace")  # it may not be UTF-8
+    return Rows(kinds, extensions=made_by() if callable(made_by) else made_by, file=file)
+
+
+def _begin(
+    path: str,
+    tell: Callable[[str], None],
+    kinds: Collection[type[Row]],
+    made_by: Registry | Callable[[], Registry] | None,
+    write: Callable[[list[Row]], bytes] | None,
+) -> Fold:
+    return _RowsOfShare(_begun(path, kinds, made_by), write)
+
+
+class _RowsOfShare:
+    """The rows of the connections in a share."""
+
+    def __init__(self, rows: Rows, write: Callable[[list[Row]], bytes] | None) -> None:
+        self._rows = rows
+        self._write = write
+
+    def take(self, events: list[Event], places: list[int]) -> tuple[list[Any], list[int]]:
+        made: list[Row] = []
+        at: list[int] = []
+        rows = self._rows
+        for event, rows.place in zip(events, places, strict=True):
+            complete = rows.take(event)
+            made += complete
+            at += [rows.place] * len(complete)
+        return self._written(made), at
+
+    def end(self) -> tuple[list[Any], list[int]]:
+        made: list[Row] = []
+        at: list[int] = []
+        for is_last, place, complete in self._rows.end_with_places():
+            made += complete
+            at += [AFTER_ALL * (2 if is_last else 1) + place] * len(complete)
+        return self._written(made), at
+
+    def open(self) -> int:
+        return self._rows.open
+
+    def _written(self, rows: list[Row]) -> list[Any]:
+        return rows if self._write is None else [self._write([row]) for row in rows]
+
+
+def _joins_rows() -> Callable[[list[Row]], Iterable[Row]]:
+    """Lets each certificate have one row, whichever shares it was in."""
+    seen: dict[str, None] = {}
+
+    def is_first(row: Row) -> bool:
+        if not isinstance(row, CertificateRow):
+            return True
+        if row.fingerprint in seen:
+            return False
+        seen[row.fingerprint] = None
+        if len(seen) > MAXIMUM_CERTIFICATES:
+            del seen[next(iter(seen))]
+        return True
+
+    return partial(filter, is_first)
+
+
+def _joins_lines() -> Callable[[list[bytes]], Iterable[bytes]]:
+    return _in_one
+
+
+def _in_one(lines: list[bytes]) -> Iterable[bytes]:
+    yield b"".join(lines)

@@ -13,7 +13,6 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import BrokenExecutor
 from functools import partial
 from typing import Any, NamedTuple, TypedDict
 
@@ -22,7 +21,10 @@ from tlsgrammar.framing import DEFAULT_SEARCH_LIMIT
 from tlsgrammar.tool.console import Console
 
 from ..capture import CaptureError, LiveCapture, capture_live, read_capture
-from ..capture.many import NO_MEMORY, Readable, Through, UnknownInWorkerError, read_through
+from ..capture.folds import Made, Through
+from ..capture.many import read_through
+from ..capture.packets import NO_MEMORY
+from ..capture.readable import Readable
 from ..model import Event, ReporterError
 from ..not_read import NotRead
 from ..secrets.keylog import KeyLog
@@ -43,6 +45,8 @@ __all__ = [
 
 # A smaller file is read too fast for a progress bar, in bytes.
 _LONG = 20_000_000
+# One is read before other processes have started.
+_WORTH_SHARING = 4_000_000
 
 
 class Choices(TypedDict):
@@ -123,10 +127,10 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-j",
         "--jobs",
-        type=number("files", least=1),
+        type=number("processes", least=1),
         default=1,
         metavar="N",
-        help="read N files at a time (default: 1); the output is the same",
+        help="read with N processes (default: 1), several files at a time or a large one together; the output is the same",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
 
@@ -281,11 +285,31 @@ class Reader:
         self.choices = _choices_of(options, failed)
         self.sources: list[str] = options.files
         self._used_elsewhere = False
+        self._shared: set[str] = set()
         self._live: LiveCapture | None = None
         if options.interface is not None:
             self.sources = [options.interface]
         elif options.filter is not None and not _compiles(options.filter, failed):
             self.sources = []
+        elif options.jobs > 1:
+            self._divide(options.jobs)
+
+    def _divide(self, jobs: int) -> None:
+        """Decide which captures are divided: those without which some processes would have nothing to do at the end."""
+        from ..capture.shared import cannot_be_divided
+
+        for source in self.sources:
+            why = cannot_be_divided(source)
+            if why is not None and (source == "-" or not self.several):
+                self.console.remark(f"-j {jobs}: {why}; one process reads it")
+                return
+        sizes = {path: os.path.getsize(path) for path in self.sources if os.path.isfile(path)}
+        total = sum([sizes.get(source, 0) for source in self.sources])
+        self._shared = {
+            path
+            for path, size in sizes.items()
+            if size >= _WORTH_SHARING and size * 2 * jobs > total
+        }
 
     @property
     def several(self) -> bool:
@@ -295,7 +319,8 @@ class Reader:
     @property
     def in_processes(self) -> bool:
         """Whether the captures are read in processes; standard input can only be read here."""
-        return self.several and self.options.jobs > 1 and "-" not in self.sources
+        worth_it = self.several or bool(self._shared)
+        return worth_it and self.options.jobs > 1 and "-" not in self.sources
 
     def is_live(self, source: str) -> bool:
         """Whether a capture may go on for long: whoever reads along wants to see what comes of it at once."""
@@ -306,20 +331,20 @@ class Reader:
         """Whether one of them may."""
         return any(map(self.is_live, self.sources))
 
-    def read(self, through: Through, wanted: frozenset[str] | None) -> Iterator[Any]:
+    def read(self, made: Made, wanted: frozenset[str] | None) -> Iterator[Any]:
         """What is made of the captures, in their order.
 
         Args:
-            through: what to make of a capture.
+            made: what to make of a capture.
             wanted: the names of the events that are asked for.
         """
         if self.in_processes:
-            yield from self._read_in_processes(through, wanted)
+            yield from self._read_in_processes(made, wanted)
             return
         for source in self.sources:
             with self.reading(source, wanted) as events:
                 readable = Readable(source, partial(iter, events))
-                yield from through(source, iter(readable))
+                yield from made.through(source, iter(readable))
                 if readable.error is not None:
                     raise readable.error
 
@@ -369,10 +394,16 @@ class Reader:
             self.console.remark(f"capturing from {source}; Ctrl-C ends it")
         return self._live
 
-    def _read_in_processes(self, through: Through, wanted: frozenset[str] | None) -> Iterator[Any]:
+    def _read_in_processes(self, made: Made, wanted: frozenset[str] | None) -> Iterator[Any]:
+
+        from concurrent.futures import BrokenExecutor
+
+        from ..capture.merged import Told, number_of_shares
+        from ..capture.tasks import UnknownInWorkerError
         from ..capture.workers import Workers
 
-        jobs = min(self.options.jobs, len(self.sources))
+        shared = made.fold is not None and bool(self._shared)
+        jobs = self.options.jobs if shared else min(self.options.jobs, len(self.sources))
         # What has been imported and registered here the processes then have; here are no threads yet.
         context = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
         try:
@@ -380,12 +411,20 @@ class Reader:
         except OSError as error:
             self.failed(Exception(f"{jobs} processes cannot be started: {error.strerror}"))
             return
+        stack = contextlib.ExitStack()
+        progress = None if self.several else stack.enter_context(_progress(self.sources[0]))
         try:
             results: Iterator[_Read] = read_through(
                 self.sources,
-                partial(_in_process, through=through, secrets=self.choices["secrets"]),
+                Made(
+                    partial(_in_process, through=made.through, secrets=self.choices["secrets"]),
+                    made.fold,
+                    partial(_joined, made.join),
+                ),
                 executor=workers,
                 on_error=self.failed,
+                shares=self._shares_among(number_of_shares(workers, jobs)),
+                told=Told(self.failed.once, progress, self._use_elsewhere, self.console.remark),
                 wanted=wanted,
                 **self.choices,
             )
@@ -399,6 +438,13 @@ class Reader:
             self.failed(error)
         finally:
             workers.kill_workers()
+            stack.close()
+
+    def _shares_among(self, count: int) -> Callable[[str], int]:
+        return lambda path: count if path in self._shared else 0
+
+    def _use_elsewhere(self) -> None:
+        self._used_elsewhere = True
 
     def end(self) -> None:
         """Say what was wrong with the key logs, whether they were the wrong ones, and how many packets an interface had."""
@@ -438,6 +484,13 @@ def _in_process(
         made = list(through(path, events))
     used = secrets is not None and secrets.used
     yield _Read(made, [str(each.message) for each in caught], used)
+
+
+def _joined(
+    join: Callable[[], Callable[[list[Any]], Iterable[Any]]],
+) -> Callable[[list[Any]], Iterable[_Read]]:
+    made_of = join()
+    return lambda shared: [_Read(list(made_of(shared)), [], False)]
 
 
 def _compiles(text: str, failed: Failures) -> bool:

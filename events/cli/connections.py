@@ -23,7 +23,8 @@ from tlsgrammar import load_extensions
 from tlsgrammar.tool.console import Console, leave, run
 from tlsgrammar.tool.replaced import replaced, same_file
 
-from ..capture.rows import rows_of
+from ..capture.folds import Made
+from ..capture.rows import rows_made, rows_of
 from ..model import Event
 from ..options import DEFAULT_DETAILS
 from ..rows import CertificateRow, ConnectionRow, QuicRow, Row
@@ -138,12 +139,12 @@ def _main(arguments: Sequence[str] | None, console: Console) -> None:
 
 
 def _rows(reader: Reader, kinds: Sequence[type[Row]]) -> Iterator[Row]:
-    return reader.read(partial(rows_of, kinds=tuple(kinds)), events_of(kinds))
+    return reader.read(rows_made(kinds), events_of(kinds))
 
 
 def _connections(reader: Reader) -> Iterator[ConnectionRow]:
     kinds = (ConnectionRow,)
-    rows: Iterator[ConnectionRow] = reader.read(partial(rows_of, kinds=kinds), events_of(kinds))
+    rows: Iterator[ConnectionRow] = reader.read(rows_made(kinds), events_of(kinds))
     return rows
 
 
@@ -163,7 +164,8 @@ def _lines(
 def _write_lines(reader: Reader, console: Console, encode: Callable[[list[Row]], bytes]) -> None:
     at_once = sys.stdout.isatty() or reader.any_is_live
     lines = partial(_lines, encode=encode, is_live=reader.options.interface is not None)
-    for piece in reader.read(lines, events_of((ConnectionRow,))):
+    made = rows_made((ConnectionRow,), through=lines, write=encode)
+    for piece in reader.read(made, events_of((ConnectionRow,))):
         console.write(piece)
         if at_once:
             console.flush()
@@ -248,7 +250,7 @@ def _write_html(options: argparse.Namespace, reader: Reader, console: Console) -
         raise OSError(0, f"it is {taken}, which the report would be written over", options.html)
     # Before the captures are read, which may take long, it is known whether it can be written.
     with replaced(options.html) as file:
-        for found in reader.read(partial(found_in, details=details), Report.wanted):
+        for found in reader.read(Made(partial(found_in, details=details)), Report.wanted):
             report.add(found)
         if console.failed and not report.count:
             raise OSError(0, "it is not written, because nothing could be read", options.html)

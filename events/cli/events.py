@@ -13,12 +13,13 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tlsgrammar import load_extensions
 from tlsgrammar.language.open_types import nearest
 from tlsgrammar.tool.console import Console, run
 
+from ..capture.folds import EVENTS, Made, OfLists
 from ..model import Event, ReporterError
 from ..not_read import NotRead
 from ..output import json_lines, text_lines
@@ -34,6 +35,9 @@ from .common import (
     tell_warnings,
     told_of_output,
 )
+
+if TYPE_CHECKING:
+    from ..capture.shares import Fold
 
 __all__ = ["main"]
 
@@ -162,17 +166,12 @@ def _main(arguments: Sequence[str] | None, console: Console) -> None:
     without_errors = events is not None and ReporterError.name not in events
     tell_warnings(failed)
     reader = Reader(options, console, failed)
-    lines = partial(
-        _lines_of_file,
-        write=_writer(options),
-        several=reader.several,
-        without_errors=without_errors,
-    )
+    printer = _Printer(_writer(options), reader.several, without_errors)
     if options.format == "parquet":
         with told_of_output(options.output, failed):
             _write_parquet(options.output, reader, wanted, failed)
     elif reader.in_processes:
-        for printed in reader.read(partial(_printed, lines=lines), wanted):
+        for printed in reader.read(_printed_by(printer, failed.once), wanted):
             console.write(printed.piece)
             for error in printed.reported:
                 failed.of_function(error)
@@ -181,22 +180,33 @@ def _main(arguments: Sequence[str] | None, console: Console) -> None:
             # Whoever reads along with a live capture wants to see each event at once; so does a person.
             at_once = reader.is_live(source) or sys.stdout.isatty()
             with reader.reading(source, wanted) as found:
-                _print(found, partial(lines, source), console, failed, at_once=at_once)
+                _print(found, partial(printer.lines, source), console, failed, at_once=at_once)
     reader.end()
 
 
-def _writer(options: argparse.Namespace) -> Callable[[list[Event], str | None], bytes]:
-    """What makes lines of events, of which it is told the file where there are several."""
+class _Writer(NamedTuple):
+    """What makes lines of events.
+
+    Attributes:
+        write: does; it is told the file of the events where there are several.
+        each: whether it makes a line of each event, whichever came before.
+    """
+
+    write: Callable[[list[Event], str | None], bytes]
+    each: bool = True
+
+
+def _writer(options: argparse.Namespace) -> _Writer:
     if options.format == "json":
-        return partial(_json, names=options.names)
+        return _Writer(partial(_json, names=options.names))
     is_terminal = sys.stdout.isatty()
     grouped = is_terminal or options.color == "always" if options.group is None else options.group
     if not grouped:
-        return _text
+        return _Writer(_text)
     from ..output.grouped import Grouped
 
     width = shutil.get_terminal_size().columns if is_terminal else None
-    return Grouped(width=width, color=in_color(options)).lines
+    return _Writer(Grouped(width=width, color=in_color(options)).lines, each=False)
 
 
 def _write_parquet(
@@ -205,7 +215,7 @@ def _write_parquet(
     from ..output.arrow import ParquetFolder
 
     with ParquetFolder(folder) as written:
-        for some in reader.read(_in_batches, wanted):
+        for some in reader.read(Made(_in_batches, EVENTS.fold, _in_one_batch), wanted):
             for error in _reporter_errors(some):
                 failed.of_function(error)
             written.write(some)
@@ -214,6 +224,34 @@ def _write_parquet(
 def _in_batches(path: str, events: Iterator[Event]) -> Iterator[list[Event]]:
     while some := list(islice(events, _MANY)):
         yield some
+
+
+def _in_one_batch() -> Callable[[list[Event]], Iterable[list[Event]]]:
+    return lambda events: [events]
+
+
+class _Printer(NamedTuple):
+    """How events are printed.
+
+    Attributes:
+        writer: makes their lines.
+        several: whether there are several captures; then the lines say which one it is.
+        without_errors: whether functions that failed are not among the events that are asked for.
+    """
+
+    writer: _Writer
+    several: bool
+    without_errors: bool
+
+    def lines(self, path: str, events: list[Event]) -> bytes:
+        """The lines of events of a capture."""
+        return self.writer.write(self.printed(events), path if self.several else None)
+
+    def printed(self, events: list[Event]) -> list[Event]:
+        """Those that are printed."""
+        if self.without_errors:
+            return [event for event in events if type(event) is not ReporterError]
+        return events
 
 
 class _Printed(NamedTuple):
@@ -244,17 +282,54 @@ def _printed(
         yield _Printed(_lines_of(some, of_path, partial(warnings.warn, category=NotRead)), failed)
 
 
-def _lines_of_file(
-    path: str,
+def _printed_by(printer: _Printer, tell: Callable[[str], None]) -> Made:
+    """What other processes print."""
+    whole = partial(_printed, lines=printer.lines)
+    if printer.writer.each:
+        return Made(whole, partial(_begin_lines, printer=printer), _in_one_piece)
+    return Made(whole, EVENTS.fold, partial(_printed_here, printer, tell))
+
+
+def _begin_lines(path: str, tell: Callable[[str], None], printer: _Printer) -> Fold:
+    return OfLists(partial(_each_line, lines=partial(printer.lines, path), tell=tell))
+
+
+def _each_line(
     events: list[Event],
-    write: Callable[[list[Event], str | None], bytes],
-    several: bool,
-    without_errors: bool,
-) -> bytes:
-    """The lines of events; of several captures, they say which one it is."""
-    if without_errors:
-        events = [event for event in events if type(event) is not ReporterError]
-    return write(events, path if several else None)
+    lines: Callable[[list[Event]], bytes],
+    tell: Callable[[str], None],
+) -> list[tuple[int, bytes | ReporterError]]:
+    """The line of each event, and the functions that failed."""
+    errors = [(at, event) for at, event in enumerate(events) if type(event) is ReporterError]
+    try:
+        of_all = lines(events).splitlines(keepends=True)
+    except Exception:
+        of_all = []
+    if len(of_all) == len(events):
+        return [*enumerate(of_all), *errors]
+    each = [(at, _lines_of([event], lines, tell)) for at, event in enumerate(events)]
+    return [*each, *errors]
+
+
+def _in_one_piece() -> Callable[[list[bytes | ReporterError]], Iterable[_Printed]]:
+    return _together
+
+
+def _together(printed: list[bytes | ReporterError]) -> Iterable[_Printed]:
+    lines = b"".join([each for each in printed if isinstance(each, bytes)])
+    yield _Printed(lines, [each for each in printed if isinstance(each, ReporterError)])
+
+
+def _printed_here(
+    printer: _Printer, tell: Callable[[str], None]
+) -> Callable[[list[Event]], Iterable[_Printed]]:
+    """Prints events that other processes have found, where a line depends on those before."""
+
+    def printed(events: list[Event]) -> Iterable[_Printed]:
+        lines = partial(printer.lines, "")
+        yield _Printed(_lines_of(events, lines, tell), _reporter_errors(events))
+
+    return printed
 
 
 def _text(events: list[Event], file: str | None) -> bytes:

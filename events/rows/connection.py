@@ -69,6 +69,7 @@ class OpenConnection:
         client_is_orig: whether the originator is the client; that is so until a hello says otherwise.
         established: whether `ssl_established` was raised.
         is_read: whether its secrets are known, so that it goes on when it is established.
+        place: where its first event stands; see `Rows.place`.
         told: the type of the message whose hello stands in the history already; None where there is none.
         whole_chains: the sides whose Certificate message is over.
     """
@@ -91,6 +92,7 @@ class OpenConnection:
         "ja4",
         "last_alert",
         "offers_ticket",
+        "place",
         "protocols",
         "resumed",
         "server_names",
@@ -102,8 +104,9 @@ class OpenConnection:
         "whole_chains",
     )
 
-    def __init__(self, c: Connection, ts: float | None) -> None:
+    def __init__(self, c: Connection, ts: float | None, place: int = 0) -> None:
         self.c = c
+        self.place = place
         self.ts = ts
         self.client_is_orig = True
         self.version: int | None = None

@@ -40,6 +40,7 @@ class OpenQuic:
         c: the connection.
         ts: the time of its first event.
         is_read: whether its secrets are known, so that it goes on when it is established.
+        place: where its first event stands; see `Rows.place`.
         is_quic: whether a packet of QUIC has been seen; TLS over TCP never has one.
     """
 
@@ -51,14 +52,16 @@ class OpenQuic:
         "initial_dcid",
         "is_quic",
         "is_read",
+        "place",
         "server_name",
         "server_scid",
         "ts",
         "version",
     )
 
-    def __init__(self, c: Connection, ts: float | None) -> None:
+    def __init__(self, c: Connection, ts: float | None, place: int = 0) -> None:
         self.c = c
+        self.place = place
         self.ts = ts
         self.is_quic = False
         self.is_read = False

@@ -10,7 +10,7 @@ What is known of connections that have a row is a bounded number of names, so th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable
+from collections.abc import Collection, Hashable, Iterator
 
 from tlsgrammar import Registry
 from tlsgrammar.names import HandshakeType
@@ -31,7 +31,7 @@ from .model import CertificateRow, ConnectionRow, QuicRow, Row
 from .quic import HEARS as QUIC_HEARS
 from .quic import OpenQuic
 
-__all__ = ["Rows", "events_of"]
+__all__ = ["MAXIMUM_CERTIFICATES", "Rows", "events_of"]
 
 _KINDS: dict[type[Row], frozenset[type[Event]]] = {
     ConnectionRow: frozenset((*HEARS, ConnectionStateRemove)),
@@ -40,8 +40,8 @@ _KINDS: dict[type[Row], frozenset[type[Event]]] = {
 }
 
 _MAXIMUM_OPEN = 100_000
-_MAXIMUM_OVER = 100_000
-_MAXIMUM_CERTIFICATES = 2**18
+_MAXIMUM_OVER = 2**20  # more connections than a capture holds at once, at their smallest
+MAXIMUM_CERTIFICATES = 2**18
 
 
 def events_of(kinds: Collection[type[Row]]) -> frozenset[str]:
@@ -86,6 +86,8 @@ class Rows:
     Attributes:
         wanted: the names of the events that the rows are made of, which analyzers have to be asked for. Others change
             nothing.
+        place: where the event stands that is taken, as a number. Whoever puts together the rows of several sets it; nobody
+            else need.
 
     Raises:
         TypeError: one of `kinds` is no class of rows.
@@ -101,6 +103,7 @@ class Rows:
         self.wanted = events_of(kinds)
         self._registry = DEFAULT if extensions is None else extensions
         self._file = file
+        self.place = 0
         self._connections = ConnectionRow in kinds
         self._quic = QuicRow in kinds
         self._certificates = CertificateRow in kinds
@@ -139,7 +142,7 @@ class Rows:
             if hear is not None:
                 of = self._open.get(key)
                 if of is None:
-                    of = self._open[key] = OpenConnection(c, event.ts)
+                    of = self._open[key] = OpenConnection(c, event.ts, self.place)
                     self._limit(self._open, out)
                 hear(of, event)
         if self._quic:
@@ -154,10 +157,26 @@ class Rows:
         Returns:
             The rows of the connections that are still open, in the order in which they began.
         """
-        out: list[Row] = []
+        return [row for _, _, rows in self.end_with_places() for row in rows]
+
+    def end_with_places(self) -> Iterator[tuple[bool, int, list[Row]]]:
+        """Take note that no more events come.
+
+        Returns:
+            The rows of each connection that is still open: whether it has no row of ssl.log, and the place of its first event,
+            by which they are in order; and its rows.
+        """
         for key in list({**self._open, **self._open_quic}):
+            of = self._open.get(key)
+            place = (self._open_quic[key] if of is None else of).place
+            out: list[Row] = []
             self._complete(key, out)
-        return out
+            yield of is None, place, out
+
+    @property
+    def open(self) -> int:
+        """How many connections have no row yet."""
+        return max(len(self._open), len(self._open_quic))
 
     def _complete(self, key: Hashable, out: list[Row]) -> None:
         """Give the rows of a connection out, as they are."""
@@ -184,7 +203,7 @@ class Rows:
             return
         of = self._open_quic.get(key)
         if of is None:
-            of = self._open_quic[key] = OpenQuic(event.c, event.ts)
+            of = self._open_quic[key] = OpenQuic(event.c, event.ts, self.place)
             self._limit(self._open_quic, out)
         hear(of, event)
         if kind is QUICRetryPacket:
@@ -207,7 +226,7 @@ class Rows:
         row = certificate_row(event, from_client=from_client, file=self._file)
         if row.fingerprint not in self._seen:
             self._seen[row.fingerprint] = None
-            if len(self._seen) > _MAXIMUM_CERTIFICATES:
+            if len(self._seen) > MAXIMUM_CERTIFICATES:
                 del self._seen[next(iter(self._seen))]
             out.append(row)
 

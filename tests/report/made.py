@@ -87,7 +87,7 @@ def report_of(*paths: Path, details: int = 200, **options: object) -> Report:
     """The report of captures."""
     report = Report([str(path) for path in paths], details=details)
     for path in paths:
-        raised = events.read_capture(path, wanted=Report.wanted, **options)  # type: ignore[arg-type]
+        raised = events.read_capture(path, wanted=Report.wanted, **options)  # type: ignore[call-overload]
         for found in found_in(str(path), raised, details):
             report.add(found)
     return report
