@@ -6,7 +6,7 @@ import os
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Unpack, overload
+from typing import TYPE_CHECKING, Any, Unpack, cast, overload
 
 from ..model import Event
 from ..not_read import NotRead
@@ -99,7 +99,7 @@ def read_capture(
         from .shared import read_shared
 
         return read_shared(path, executor, shares, progress, choices)
-    options = chosen(None, options, choices)
+    options = chosen(None, options, cast("Choices", choices))
     name, capture = opened(path, options, progress)
     return chain.from_iterable(_events_of(name, capture, options))
 

@@ -37,7 +37,7 @@ from .packets import NO_MEMORY, CaptureError
 __all__ = ["AFTER_ALL", "Fold", "Needs", "Piece", "share_of"]
 
 # A piece has so many packets, or as many more as come at once.
-_PIECE = 8192
+_PIECE = 2048
 
 # A place is the number of a packet, and an order among what happens with it: first what has waited long enough, of
 # connections and then of flows, lot by lot; then what the packet itself brings.
@@ -56,7 +56,7 @@ class Fold(Protocol):
     """What is made of the events of a share."""
 
     def take(self, events: list[Event], places: list[int]) -> tuple[list[Any], list[int]]:
-        """Take events, with their places; what is made of them, with the places of that."""
+        """Take events, with their places; what is made of them, with the places of that. Both lists may be used again."""
 
     def end(self) -> tuple[list[Any], list[int]]:
         """What is made at the end."""
@@ -156,7 +156,7 @@ class _Mine(dict[bytes, bool]):
 
 
 class _Share:
-    """What a share has read since its last piece.
+    """What a share has made since its last piece.
 
     Args:
         fold: takes the events.
@@ -175,7 +175,7 @@ class _Share:
         self._options = options
         self._memory: Memory | None = None
         self._packets = 0
-        self._events: list[Event] = []
+        self._made: list[Any] = []
         self._places: list[int] = []
         self._most = 0
         self._read = 0
@@ -192,9 +192,15 @@ class _Share:
         flows = DatagramFlows(options, clock, warn)
         self._memory = memory = Memory(options.memory_limit, (connections, flows))
         take_segment, take_datagram = connections.segment, flows.datagram
-        events, places = self._events, self._places
+        events: list[Event] = []
+        places: list[int] = []
         packets = 0
         error: CaptureError | None = None
+
+        def add(late: list[Event], place: int) -> None:
+            events.extend(late)
+            places.extend(repeat(place, len(late)))
+
         try:
             for decoder, batch in frames(name, capture, warn):
                 embedded.take()
@@ -204,9 +210,9 @@ class _Share:
                     packets += 1
                     if not clock.begin <= ts < clock.end and clock.tick(ts):
                         for order, late in connections.expired():
-                            self._add(late, packets * _ORDERS + order)
+                            add(late, packets * _ORDERS + order)
                         for order, late in flows.expired():
-                            self._add(late, packets * _ORDERS + _OF_FLOWS + order)
+                            add(late, packets * _ORDERS + _OF_FLOWS + order)
                     key = key_of(frame)
                     if key and not is_mine[key]:
                         continue
@@ -228,6 +234,8 @@ class _Share:
                 memory.take(size, events)
                 places.extend(repeat(packets * _ORDERS + _OF_PACKET, len(events) - len(places)))
                 self._most = max(self._most, memory.most)
+                # Now, for events that are kept are looked at by the collector again and again.
+                self._take(events, places)
                 if packets - self._packets >= _PIECE:
                     self._packets = packets
                     yield self.piece()
@@ -235,39 +243,42 @@ class _Share:
             error = caught
         self._packets = packets
         for place, late in connections.end():
-            self._add(late, _AT_THE_END + place)
+            add(late, _AT_THE_END + place)
         for place, late in flows.end():
-            self._add(late, _AT_THE_END + _OF_FLOWS_AT_THE_END + place)
+            add(late, _AT_THE_END + _OF_FLOWS_AT_THE_END + place)
+        self._take(events, places)
         embedded.end()
         yield self.piece(is_last=True, error=error)
 
     def piece(self, *, is_last: bool = False, error: CaptureError | None = None) -> Piece:
-        """What has been read since the last piece."""
-        made, places = self._fold.take(self._events, self._places)
+        """What has been made since the last piece."""
         if is_last:
-            more, places_of_more = self._fold.end()
-            made, places = [*made, *more], [*places, *places_of_more]
+            self._add(*self._fold.end())
         key_log = self._options.key_log
-        used = key_log is not None and key_log.used
         piece = Piece(
-            self._packets,
-            made,
-            places,
-            self._needs(),
-            [*self._told],
-            used,
-            self._read,
-            is_last,
-            error,
+            packets=self._packets,
+            made=self._made,
+            places=self._places,
+            needs=self._needs(),
+            told=[*self._told],
+            used=key_log is not None and key_log.used,
+            read=self._read,
+            is_last=is_last,
+            error=error,
         )
-        for taken in (self._events, self._places, self._told):
-            taken.clear()
-        self._read = 0
+        self._made, self._places, self._read = [], [], 0
+        self._told.clear()
         return piece
 
-    def _add(self, events: list[Event], place: int) -> None:
-        self._events += events
-        self._places.extend(repeat(place, len(events)))
+    def _take(self, events: list[Event], places: list[int]) -> None:
+        if events:
+            self._add(*self._fold.take(events, places))
+            events.clear()
+            places.clear()
+
+    def _add(self, made: list[Any], places: list[int]) -> None:
+        self._made += made
+        self._places += places
 
     def _progress(self, size: int) -> None:
         self._read += size
