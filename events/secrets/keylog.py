@@ -46,7 +46,7 @@ class KeyLog:
         >>> KeyLog(["# a comment", f"CLIENT_RANDOM {'00' * 32} {'11' * 48}"])
         <KeyLog: 1 secret>
 
-    Where it is sent to another process, the secrets of a file stay in the file; those of lines go along.
+    Where it is sent to another process, the secrets of a file stay in the file; those of lines, or of a pipe, go along.
 
     Args:
         source: the path of a file; an open file, in text or binary mode; lines; or the text of a key log.
@@ -117,7 +117,7 @@ class KeyLog:
         return True
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if self._followed is None:
+        if self._followed is None or self._followed.over:  # a pipe gives its lines once
             return _again, (None, self._secrets, self._count, self._pre_masters, self._also)
         return _again, (self._followed.path, {}, 0, False, self._also)
 
