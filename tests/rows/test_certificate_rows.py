@@ -160,7 +160,7 @@ def test_certificates_are_told_of_after_the_connection_has_its_row() -> None:
 
 def test_how_many_certificates_are_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that is seen again after too many others has another row."""
-    monkeypatch.setattr(rows_module, "_MAXIMUM_CERTIFICATES", 2)
+    monkeypatch.setattr(rows_module, "MAXIMUM_CERTIFICATES", 2)
     raised = [certificate(der) for der in (b"a", b"b", b"a", b"c", b"c", b"a")]
     assert len(all_rows(raised, CertificateRow)) == 4
 
