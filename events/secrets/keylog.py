@@ -180,6 +180,8 @@ class KeyLog:
 
     def knows(self, client_random: bytes) -> bool:
         """Whether there is any secret of a connection, so far."""
+        if self.is_empty:
+            return False
         if client_random in self._secrets or (self._read_on() and client_random in self._secrets):
             return True
         return any(other.knows(client_random) for other in self._also)
@@ -203,8 +205,12 @@ class KeyLog:
     @property
     def is_empty(self) -> bool:
         """Whether there is no secret, and no file from which some may come."""
-        own = self._secrets or self._followed is not None or self._file is not None
-        return not own and all(other.is_empty for other in self._also)
+        if self._secrets or self._followed is not None or self._file is not None:
+            return False
+        for other in self._also:  # noqa: SIM110: this runs for each record
+            if not other.is_empty:
+                return False
+        return True
 
     def remember(self, session: bytes, client_random: bytes) -> None:
         """Take note that a session has the master secret of a connection: where it is resumed, not all stacks write that

@@ -285,8 +285,10 @@ class _Line(ABC):
 
     def take(self, record: ProtectedRecord) -> Iterator[Opened]:
         """Take the next record."""
-        self.earn(len(record.fragment))
-        content, certain = self._open(record, is_next=True)
+        content, certain = None, False
+        if not self._secrets.keylog.is_empty:  # as it is for most captures that may hold secrets
+            self.earn(len(record.fragment))
+            content, certain = self._open(record, is_next=True)
         if content is not None:
             self._drop_held()  # what opens it is not what they wait for
             yield Opened(self._is_client, record, content)
@@ -344,7 +346,7 @@ class _Line(ABC):
 
     def late(self) -> list[_Held]:
         """What has waited, if its secret has come; the first of it is what comes next then."""
-        if not self.held:
+        if not self.held or self._secrets.keylog.is_empty:
             return []
         known_now = self._secrets.known_now
         if known_now == self._tried_with or not self._may_be_read_now():
@@ -386,7 +388,7 @@ class _Line(ABC):
             tail: the last bytes of that, as many as there are.
             counted: whether it had a number; it may have none where it does not authenticate.
         """
-        current = self.current()
+        current = None if self._secrets.keylog.is_empty else self.current()
         if current is not None:
             current.pass_by(length, tail)
         elif self._missed is not None:
