@@ -29,8 +29,9 @@ import tlsgrammar
 
 from .connections import write_larger
 from .make_captures import DEFAULT_FOLDER, contexts, talk
-from .pairs import Pair, finish, processes
+from .pairs import Pair, finish, peak_of_all, processes
 from .parsing import against_handwritten, against_peers
+from .sharing import shared_time
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HANDSHAKES, BULK, QUIC, SECRETS = (
@@ -42,6 +43,7 @@ TLS_CONNECTIONS = [
     "-c",
     "from events.cli.connections import run_process; run_process()",
 ]
+_HANDSHAKE_TYPES = ["-Y", "tls.handshake", "-T", "fields", "-e", "tls.handshake.type"]
 MODES = {
     "default": [],
     "all records to the end": ["--no-disable-analyzer-after-detection"],
@@ -69,7 +71,7 @@ def _captures(runs: int) -> Iterator[Row]:
     if tshark is None:
         print("benchmarks: no tshark here, its rows are left out", file=sys.stderr)
         return
-    fields = ["-Y", "tls.handshake", "-T", "fields", "-e", "tls.handshake.type"]
+    fields = _HANDSHAKE_TYPES
     for capture, target in ((HANDSHAKES, "0.7"), (BULK, "0.3")):
         for mode, options in MODES.items():
             pair, peak = processes(
@@ -240,6 +242,31 @@ def _jobs(runs: int) -> Iterator[Row]:
         one, two = ([*TLS_EVENTS, "-j", jobs, *map(str, copies)] for jobs in "12")
         pair, _ = processes(one, two, max(runs // 3, 1))
         yield Row("eight captures, -j 1", "-j 2", _times(pair, 1, "s"), "at least 1.7")
+        for copy in copies[1:]:
+            Path(copy).unlink()
+        yield from _one_capture(runs, Path(folder))
+
+
+def _one_capture(runs: int, folder: Path) -> Iterator[Row]:
+    capture, half = folder / "16000.pcap", folder / "8000.pcap"
+    write_larger(HANDSHAKES, capture, 8)
+    write_larger(HANDSHAKES, half, 4)
+    what = "one capture of 16,000 handshakes"
+    one, two = ([*TLS_EVENTS, "-j", jobs, str(capture)] for jobs in "12")
+    pair, _ = processes(one, two, runs)
+    yield Row(f"{what}, -j 1", "-j 2", _times(pair, 1, "s"), "at least 1.7")
+    of_half = " ".join([*TLS_EVENTS, str(half)])
+    pair, _ = processes(one, ["sh", "-c", f"{of_half} & {of_half} & wait"], runs)
+    against = "two of 8,000 at once, in processes that know nothing of each other"
+    yield Row(f"{what}, -j 1", against, _times(pair, 1, "s"), "")
+    tshark = shutil.which("tshark")
+    if tshark is not None:
+        pair, _ = processes(two, [tshark, "-r", str(capture), *_HANDSHAKE_TYPES], runs)
+        yield Row(f"{what}, -j 2", _tshark_version(), _times(pair, 1, "s"), "0.4")
+    yield Row(f"{what}, -j 2, peak of all processes", "", f"{peak_of_all(two):.0f} MB", "200")
+    of_two, of_one = (shared_time(capture, count) for count in (2, 1))
+    figure = f"{2 * of_two / of_one - 1:.3f} ({of_two:.3g} s / {of_one:.3g} s)"
+    yield Row("what each process does for the packets of others", "for its own", figure, "")
 
 
 def _output(command: list[str]) -> str:

@@ -7,10 +7,14 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ["Finished", "Pair", "calls", "finish", "processes"]
+__all__ = ["Finished", "Pair", "calls", "finish", "peak_of_all", "processes"]
+
+# As users have it: what is imported has been compiled.
+_ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
 
 class Pair(NamedTuple):
@@ -67,7 +71,7 @@ def finish(command: Sequence[str]) -> Finished:
         RuntimeError: its exit status is not 0.
     """
     begin = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = _begin(command)
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - begin
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -75,6 +79,39 @@ def finish(command: Sequence[str]) -> Finished:
         raise RuntimeError(f"exit status {process.returncode}: {' '.join(command)}")
     scale = 1e6 if sys.platform == "darwin" else 1e3
     return Finished(seconds, usage.ru_maxrss / scale)
+
+
+def _begin(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=_ENVIRONMENT,
+        start_new_session=True,
+    )
+
+
+def peak_of_all(command: Sequence[str]) -> float:
+    """The most memory that a command and all processes that it starts hold at one time, in megabytes; on Linux. What several
+    share counts once for each.
+    """
+    process = _begin(command)
+    peak = 0
+    while process.poll() is None:
+        peak = max(peak, sum(_resident(process.pid)))
+        time.sleep(0.02)
+    return peak / 1e3
+
+
+def _resident(session: int) -> Iterator[int]:
+    """The memory of each process of a session, in kilobytes."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            if int(fields[3]) == session:
+                yield int(fields[21]) * os.sysconf("SC_PAGE_SIZE") // 1000
+        except OSError:  # it has ended
+            continue
 
 
 def processes(ours: Sequence[str], theirs: Sequence[str], runs: int) -> tuple[Pair, float]:

@@ -65,7 +65,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         connection_limit: how many bytes of memory are held for what has not arrived whole of one connection.
         memory_limit: how many bytes of memory all connections of a capture take together.
         silent_limit: how many TCP connections, and how many UDP flows, are remembered in which nothing of interest was
-            sent, or that are over.
+            sent, or that are over: about, for a 64th of them is counted at a time, and of each at least one is remembered.
         uid_seed: makes the uids of connections differ from those of another capture that holds the same ports and times;
             what reads several captures takes their paths.
 

@@ -68,8 +68,8 @@ def read_connections(
         ...     print(row.server_name, row.version, row.cipher)
         server.example TLSv13 TLS_AES_256_GCM_SHA384
 
-    A row is given out once it is complete, so that memory is bounded however long a capture is; with an executor, once its
-    capture has been read.
+    A row is given out once it is complete, so that memory is bounded however long a capture is; with an executor that reads
+    several captures, once its capture has been read. One capture is shared among its processes, as `read_capture` does.
 
     Args:
         paths: a capture, or several.
@@ -86,15 +86,25 @@ def read_connections(
     if "wanted" in choices:
         raise TypeError("read_connections() takes kinds=, not wanted=")
     choices["wanted"] = events_of(kinds)
+    one = isinstance(paths, str | os.PathLike)
     return read_through(
         [paths] if isinstance(paths, str | os.PathLike) else paths,
         rows_made(kinds, made_by=extensions),
         executor=executor,
         on_error=on_error,
         progress=progress,
+        shares=None if executor is None or not one else _shares_of(executor),
         extensions=extensions,
         **choices,
     )
+
+
+def _shares_of(executor: Executor) -> Callable[[str], int]:
+    """Into how many shares one capture is divided."""
+    from .merged import number_of_shares
+    from .shared import cannot_be_divided
+
+    return lambda path: 0 if cannot_be_divided(path) else number_of_shares(executor, None)
 
 
 def rows_of(

@@ -207,7 +207,7 @@ class KeyLog:
         """Whether there is no secret, and no file from which some may come."""
         if self._secrets or self._followed is not None or self._file is not None:
             return False
-        for other in self._also:  # noqa: SIM110: this runs for each record
+        for other in self._also:  # noqa: SIM110 (for each record, `all` is slow)
             if not other.is_empty:
                 return False
         return True
