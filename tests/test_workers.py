@@ -95,6 +95,76 @@ def test_exceptions_come_too(workers: Workers) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+class Large(int):
+    """A number that fills a pipe."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _large, (int(self), bytes(200_000))
+
+
+def _large(number: int, filling: bytes) -> Large:
+    return Large(number)
+
+
+def count_up(path: str, number: int, error: bool = False) -> Iterator[int]:
+    """Numbers; the file says how many have been asked for so far."""
+    for index in range(number):
+        with Path(path).open("ab") as file:
+            file.write(b".")
+        yield Large(index)
+    if error:
+        raise ValueError("on purpose")
+
+
+def test_several_things_come_one_by_one(workers: Workers, tmp_path: Path) -> None:
+    """A process is not far ahead of who takes them: what is made does not pile up."""
+    path = str(tmp_path / "made")
+    numbers = workers.stream(count_up, path, 100)
+    assert [next(numbers) for _ in range(10)] == list(range(10))
+    time.sleep(0.1)
+    assert 10 <= Path(path).stat().st_size < 20
+    assert list(numbers) == list(range(10, 100))
+    assert next(numbers, None) is None
+
+
+def test_a_stream_that_is_left_open(tmp_path: Path) -> None:
+    """The processes end all the same, and whoever goes on is told that there would have been more."""
+    with Workers(2) as workers:
+        numbers = workers.stream(count_up, str(tmp_path / "made"), 10**6)
+        assert next(numbers) == 0
+    with pytest.raises(RuntimeError, match="shut down before all of it was taken"):
+        list(numbers)
+
+
+def test_what_a_stream_ends_with(workers: Workers, tmp_path: Path) -> None:
+    numbers = workers.stream(count_up, str(tmp_path / "made"), 3, error=True)
+    assert [next(numbers) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(ValueError, match="on purpose"):
+        next(numbers)
+    with pytest.raises(TypeError, match="cannot pickle"):
+        list(workers.stream(count_up, threading.Lock(), 3))  # type: ignore[arg-type]
+    with pytest.raises(WorkerDiedError, match="was killed by SIGKILL"):
+        list(workers.stream(kill_after_one, signal.SIGKILL))
+    assert workers.submit(square, 3).result(LIMIT) == 9
+
+
+def kill_after_one(number: int) -> Iterator[int]:
+    yield 1
+    kill(number)
+
+
+def test_a_stream_that_nobody_takes_to_its_end(workers: Workers, tmp_path: Path) -> None:
+    """Its process ends, and another one is there for the next task; one that has not begun never does."""
+    paths = [str(tmp_path / str(index)) for index in range(4)]
+    streams = [workers.stream(count_up, path, 10**6) for path in paths]
+    assert [next(stream) for stream in streams[:2]] == [0, 0]
+    for stream in reversed(streams):
+        stream.close()
+        assert next(stream, None) is None
+    assert workers.submit(square, 4).result(LIMIT) == 16
+    assert not any(Path(path).exists() for path in paths[2:])
+
+
 def test_a_process_that_dies_costs_its_task(workers: Workers, number: signal.Signals) -> None:
     futures = [
         workers.submit(kill, number) if n % 5 == 0 else workers.submit(square, n) for n in range(12)

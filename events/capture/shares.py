@@ -93,7 +93,7 @@ class Piece(NamedTuple):
     Attributes:
         packets: how many packets of the capture have been read, those of others among them.
         made: what was made of the events.
-        places: of each of them, in ascending order.
+        places: of each of them.
         needs: what would depend on others.
         told: what could not be read, in words.
         used: whether the secrets have been of use.

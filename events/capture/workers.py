@@ -41,6 +41,7 @@ from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from queue import SimpleQueue
 from typing import Any, NamedTuple, ParamSpec, TypeVar
+from weakref import WeakSet
 
 __all__ = ["Pieces", "WorkerDiedError", "Workers"]
 
@@ -118,6 +119,7 @@ class Workers(Executor):
         self._lock = threading.Lock()  # of what follows; never held for long
         self._workers: set[_Worker] = set()
         self._shut = False
+        self._streams: WeakSet[Pieces[Any]] = WeakSet()
         self._broken: str | None = None
         self._deaths = 0  # of processes as they started, in a row
         self._threads: list[threading.Thread] = []
@@ -147,8 +149,9 @@ class Workers(Executor):
     ) -> Pieces[T]:
         """Like `submit`, of a function that gives several things: they come one by one, as they are made.
 
-        The process is at most a few things ahead of who takes them, and waits where those are not taken; so no more may be
-        taken from at the same time than there are processes.
+        The process waits where nobody takes them: it is ahead by a few, and by what a pipe holds. So no more of these may
+        depend on each other than there are processes. Those that nobody has taken to the end when the executor is shut down
+        end with that.
 
         Raises:
             BrokenExecutor: the processes die as they start.
@@ -156,6 +159,7 @@ class Workers(Executor):
             Exception: by the iterator: what the function raises, or `WorkerDiedError`, after what it has given before.
         """
         pieces: Pieces[T] = Pieces()
+        self._streams.add(pieces)
         future = self._submit(_Task(pieces.future, fn, args, kwargs, pieces))
         future.add_done_callback(pieces.wake)
         return pieces
@@ -184,6 +188,7 @@ class Workers(Executor):
             for _ in self._threads:
                 self._tasks.put(None)
         if wait:
+            self._abandon_streams()
             for thread in self._threads:
                 thread.join()
             atexit.unregister(self.kill_workers)
@@ -195,6 +200,7 @@ class Workers(Executor):
             self._broken = "the processes have been killed"
             for worker in self._workers:
                 worker.process.kill()
+        self._abandon_streams()
         self._cancel()
         for _ in self._threads:
             self._tasks.put(None)
@@ -207,6 +213,10 @@ class Workers(Executor):
         if kind is not None:
             self.kill_workers()
         self.shutdown(wait=kind is None)
+
+    def _abandon_streams(self) -> None:
+        for pieces in list(self._streams):
+            pieces.abandon()
 
     def _cancel(self) -> None:
         """Cancel the tasks that wait."""
@@ -368,15 +378,19 @@ class Pieces(Iterator[T]):
         self._ready: deque[T] = deque()
         self._changed = threading.Condition()
         self._closed = False
+        self._abandoned = False
 
     def put(self, piece: T) -> bool:
         """Take what a process has given, once there is room; whether anybody wants more."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or len(self._ready) < _AHEAD)
-            if not self._closed:
+            self._changed.wait_for(
+                lambda: self._closed or self._abandoned or len(self._ready) < _AHEAD
+            )
+            is_wanted = not self._closed and not self._abandoned
+            if is_wanted:
                 self._ready.append(piece)
                 self._changed.notify_all()
-            return not self._closed
+            return is_wanted
 
     def wake(self, _: object) -> None:
         """Take note that there is no more."""
@@ -390,9 +404,18 @@ class Pieces(Iterator[T]):
                 piece = self._ready.popleft()
                 self._changed.notify_all()
                 return piece
-        if not self._closed:
-            self.future.result()
+        if self._closed:
+            raise StopIteration
+        self.future.result()
+        if self._abandoned:
+            raise RuntimeError("the executor was shut down before all of it was taken")
         raise StopIteration
+
+    def abandon(self) -> None:
+        """Take no more, because the processes end. Whoever wants more is told."""
+        with self._changed:
+            self._abandoned = not self.future.done()
+            self._changed.notify_all()
 
     def close(self) -> None:
         """Take no more. A process that is at it ends."""

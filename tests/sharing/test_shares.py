@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ from hypothesis import strategies as st
 import events
 from events import CaptureError, CertificateRow, ConnectionRow, Event, KeyLog, QuicRow, Row
 from events.capture import shares
+from events.capture.folds import EVENTS
 from events.capture.lots import LOTS, lot_of
+from events.capture.merged import Told, merged
 from events.capture.rows import rows_made
+from events.capture.shares import share_of
 from events.rows.rows import events_of
 from events.testing.captures import Ends, datagrams, frame, packets, payloads, write
 from tests.helpers.capture_files import pcapng, secrets
@@ -153,6 +157,24 @@ def test_a_link_type_that_cannot_be_read(tmp_path: Path) -> None:
     path = write(tmp_path / "crowd.pcap", crowd(10, 3), linktype=147)
     with pytest.raises(CaptureError, match="link type 147 cannot be read"):
         list(shared(path, 2))
+
+
+def test_a_file_that_grows_while_it_is_read(tmp_path: Path) -> None:
+    """One share sees less of it than another."""
+    captured = crowd(20, 5)
+    short = write(tmp_path / "short.pcap", captured[:-40])
+    whole = write(tmp_path / "whole.pcap", captured)
+    assert EVENTS.fold is not None
+    shares_of = [
+        share_of(str(path), EVENTS.fold, events.Options(), index, 2)
+        for index, path in enumerate((short, whole))
+    ]
+    again = partial(share_of, str(whole), EVENTS.fold, events.Options(), 0, 1)
+    alone: list[str] = []
+    told = Told(alone.append, alone=alone.append)
+    found = merged("it", shares_of, again, EVENTS.join(), 2**29, told)
+    assert list(found) == list(events.read_capture(whole))
+    assert alone == ["it is read by one process, because the file changes while it is read"]
 
 
 # Rows
