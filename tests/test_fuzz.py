@@ -29,6 +29,7 @@ from fuzz.targets import (
     captures,
     connections,
     datagrams,
+    decrypted,
     headers,
     keylogs,
     quic,
@@ -216,6 +217,10 @@ BROKEN: dict[str, tuple[str, Any, str, Any, str]] = {
         *("streams", streams, "Analyzer"),
         *(of_last(events.Analyzer, _endless, "end"), streams.OVER),
     ),
+    "small pieces are forgotten, and secrets are known": (
+        *("decrypted", streams, "Analyzer"),
+        *(of_last(events.Analyzer, _forgetting, "deliver"), streams.CUT),
+    ),
     "datagrams swell": (
         *("datagrams", datagrams, "DatagramAnalyzer"),
         *(SwollenDatagrams, oracles.MEMORY),
@@ -256,6 +261,18 @@ def test_what_is_broken_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(where, attribute, replacement)
     found = run(TARGETS[target], seed=5, inputs=150, folder=None)
     assert oracle in {failure.oracle for failure in found.failures}
+
+
+def test_what_is_to_be_decrypted_is() -> None:
+    some = [split(data)[1] for data in islice(made(TARGETS["decrypted"], 1, 0), 40)]
+    found = [
+        decrypted._events(
+            [piece for piece in pieces if piece[0] != decrypted.LINE],
+            [line for kind, line in pieces if kind == decrypted.LINE],
+        )
+        for pieces in some
+    ]
+    assert sum(any(each.name == "ssl_decrypted_data" for each in of) for of in found) > 10
 
 
 def test_every_oracle_that_is_named_is_one() -> None:

@@ -9,6 +9,7 @@ from . import (
     captures,
     connections,
     datagrams,
+    decrypted,
     headers,
     keylogs,
     quic,
@@ -20,5 +21,15 @@ __all__ = ["TARGETS"]
 
 TARGETS: Mapping[str, Target] = {
     module.TARGET.name: module.TARGET
-    for module in (structures, streams, datagrams, quic, connections, captures, headers, keylogs)
+    for module in (
+        structures,
+        streams,
+        decrypted,
+        datagrams,
+        quic,
+        connections,
+        captures,
+        headers,
+        keylogs,
+    )
 }

@@ -28,7 +28,18 @@ from ..pieces import Piece, join, split
 from ..target import Target
 from . import recorded
 
-__all__ = ["TARGET"]
+__all__ = [
+    "CUT",
+    "OUTPUT",
+    "OVER",
+    "TARGET",
+    "check_output",
+    "cut",
+    "events_of",
+    "merged",
+    "rearranged",
+    "records_of",
+]
 
 CUT = "the same events, however the bytes are cut"
 OUTPUT = "each event can be written"
@@ -61,7 +72,7 @@ def _choices() -> tuple[Options, ...]:
 def _inputs(random: Random) -> Iterator[bytes]:
     broken = recorded.Broken(random)
     conversations = [recorded.merged(each) for each in recorded.conversations()]
-    records = [[(side, _records(data)) for side, data in each] for each in conversations]
+    records = [[(side, records_of(data)) for side, data in each] for each in conversations]
     while True:
         conversation = random.choice(records)
         conversation = conversation[: random.choice((1, 2, 2, 3, len(conversation)))]
@@ -75,11 +86,11 @@ def _inputs(random: Random) -> Iterator[bytes]:
             words.append(what)
         pieces: list[Piece] = [(int(side), b"".join(several)) for side, several in said]
         if random.random() < 0.2:
-            words.append(_rearranged(pieces, random))
+            words.append(rearranged(pieces, random))
         yield join("; ".join(words), pieces)
 
 
-def _records(data: bytes) -> list[bytes]:
+def records_of(data: bytes) -> list[bytes]:
     """The records of what one side says; what is no record is one piece."""
     found: list[bytes] = []
     at = 0
@@ -102,7 +113,7 @@ def _variant(record: bytes, broken: recorded.Broken, random: Random) -> tuple[by
     return b"".join([record[:3] + len(p).to_bytes(2, "big") + p for p in parts]), str(mutation)
 
 
-def _rearranged(pieces: list[Piece], random: Random) -> str:
+def rearranged(pieces: list[Piece], random: Random) -> str:
     """Put pieces into another order, or have some missing; say what was done."""
     at = random.randrange(len(pieces))
     kind, data = pieces[at]
@@ -137,11 +148,11 @@ def _check(data: bytes, thoroughly: bool) -> None:
     random = random_of(data)
     options = random.choice(_choices())
     guess = random.random() < 0.2
-    found = _events(pieces, options, guess)
+    found = events_of(pieces, options, guess)
     # A ClientHello is looked for where segments begin; so there, how they are cut means something.
     if thoroughly or random.random() < 0.25:
-        whole = _events(_merged(pieces), _NO_SEARCH, guess)
-        same(CUT, _events(_cut(pieces, random), _NO_SEARCH, guess), whole)
+        whole = events_of(merged(pieces), _NO_SEARCH, guess)
+        same(CUT, events_of(cut(pieces, random), _NO_SEARCH, guess), whole)
     if thoroughly:
         _check_thoroughly(pieces, options, guess, found)
 
@@ -149,7 +160,8 @@ def _check(data: bytes, thoroughly: bool) -> None:
 _NO_SEARCH = Options(search_limit=0, disable_analyzer_after_detection=False)
 
 
-def _events(pieces: list[Piece], options: Options, guess: bool) -> list[Event]:
+def events_of(pieces: list[Piece], options: Options, guess: bool) -> list[Event]:
+    """The events of some pieces."""
     analyzer = Analyzer(options=options, originator_is_guess=guess)
     found: list[Event] = []
     for kind, data in pieces:
@@ -169,38 +181,53 @@ def _events(pieces: list[Piece], options: Options, guess: bool) -> list[Event]:
     return found
 
 
-def _merged(pieces: list[Piece]) -> list[Piece]:
-    merged: list[Piece] = []
+def merged(pieces: list[Piece]) -> list[Piece]:
+    """The same bytes, with what one side sends without a break in one piece."""
+    found: list[Piece] = []
     for kind, data in pieces:
-        if merged and merged[-1][0] == kind and kind in (RESPONDER, ORIGINATOR):
-            merged[-1] = (kind, merged[-1][1] + data)
+        if found and found[-1][0] == kind and kind in (RESPONDER, ORIGINATOR):
+            found[-1] = (kind, found[-1][1] + data)
         else:
-            merged.append((kind, data))
-    return merged
+            found.append((kind, data))
+    return found
 
 
-def _cut(pieces: list[Piece], random: Random) -> list[Piece]:
+def cut(pieces: list[Piece], random: Random) -> list[Piece]:
     """The same bytes in other pieces."""
-    cut: list[Piece] = []
-    for kind, data in _merged(pieces):
+    found: list[Piece] = []
+    for kind, data in merged(pieces):
         if kind not in (RESPONDER, ORIGINATOR):
-            cut.append((kind, data))
+            found.append((kind, data))
             continue
         if len(data) < 600 and random.random() < 0.2:
             places = list(range(1, len(data)))
         else:
             places = sorted(random.choices(range(len(data) + 1), k=random.choice((1, 2, 6))))
         for begin, end in zip([0, *places], [*places, len(data)], strict=True):
-            cut.append((kind, data[begin:end]))
-    return cut
+            found.append((kind, data[begin:end]))
+    return found
 
 
 def _check_thoroughly(
     pieces: list[Piece], options: Options, guess: bool, found: list[Event]
 ) -> None:
     size = sum(len(data) for _, data in pieces)
-    again = partial(_events, pieces, options, guess)
+    again = partial(events_of, pieces, options, guess)
     check_work(again, size, for_each_byte=150, once=20_000)
+    check_output(found)
+    limited = _choices()[-1]
+    analyzer = Analyzer(options=limited)
+    many = [piece for piece in pieces if piece[0] in (RESPONDER, ORIGINATOR)]
+    times = min(50, 2**21 // (size + 1) + 1)
+    with check_memory(3 * _LIMIT + 2**20):
+        for kind, data in many * times:
+            analyzer.deliver(data, bool(kind & 1))
+            if analyzer.held > _LIMIT + _SLACK:
+                raise Broken(MEMORY, f"{analyzer.held:,} bytes are held")
+
+
+def check_output(found: list[Event]) -> None:
+    """That events of one connection can be written, and that rows can be made of them."""
     rows = Rows()
     written = [row for event in found for row in rows.take(event)] + rows.end()
     try:
@@ -214,15 +241,6 @@ def _check_thoroughly(
         raise Broken(OUTPUT, f"{len(lines)} and {len(texts)} lines for {len(found)} events")
     if len(written) > 2:
         raise Broken(OUTPUT, f"{len(written)} rows of one connection")
-    limited = _choices()[-1]
-    analyzer = Analyzer(options=limited)
-    many = [piece for piece in pieces if piece[0] in (RESPONDER, ORIGINATOR)]
-    times = min(50, 2**21 // (size + 1) + 1)
-    with check_memory(3 * _LIMIT + 2**20):
-        for kind, data in many * times:
-            analyzer.deliver(data, bool(kind & 1))
-            if analyzer.held > _LIMIT + _SLACK:
-                raise Broken(MEMORY, f"{analyzer.held:,} bytes are held")
 
 
 TARGET = Target(
