@@ -9,9 +9,9 @@
 feeds one to the other, `corpus` keeps what was found. A failure says which oracle it is, how it is replayed, and what the
 input was. It stays in the corpus, where the tests replay it.
 
-Inputs are made by a plain loop over `tlsgrammar.mutations`, with seeds that make the same inputs on every machine. Two fuzzers
-were looked at that choose inputs by what these reach in the code, Atheris and the fuzzing backend of Hypothesis. Neither sees
-into the compiled parsers, which are made while the program runs; both have bytes that they know nothing of, so that most of their
-inputs end at the first length; and instrumented code is several times slower. Lengths, lists and code points are what the
-mutations know, and the targets need some thousand inputs a second.
+Inputs are made by a plain loop over `tlsgrammar.mutations`, with seeds that make the same inputs on every machine. Atheris, which
+chooses inputs by what they reach in the code, was looked at, by itself and behind Hypothesis (`fuzz_one_input`). It does not see
+into the compiled parsers, which are made while the program runs; it changes bytes and knows nothing of lengths, so that most of
+its inputs end at the first one; and instrumented code takes twice as long. Lengths, lists and code points are what the mutations
+know.
 """
