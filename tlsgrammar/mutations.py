@@ -62,7 +62,8 @@ def of(
         schema: any construct, such as `tlsgrammar.ClientHello`.
         value: a value of it, as `tlsgrammar.build` takes it, or its bytes. Bytes that do not follow the schema are changed as
             far as they can be read. Where it is None, some values are drawn, which needs hypothesis (the extra `testing`).
-        seed: of the random numbers; the same seed gives the same variants.
+        seed: of the random numbers; the same seed gives the same variants, of values that are drawn with the same version of
+            hypothesis.
         count: how many there are; without end where it is None.
         changes: how many changes each has at most.
         context: as for `tlsgrammar.parse`.
