@@ -142,6 +142,7 @@ __all__ = [
     "extensions",
     "key_exchange_algorithm",
     "load_extensions",
+    "mutations",
     "names",
     "parse",
     "quic",
@@ -154,9 +155,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    # It takes time to import, and few need it.
-    if name == "quic":
+    # They take time to import, and few need them.
+    if name in ("mutations", "quic"):
         import importlib
 
-        return importlib.import_module(".quic", __name__)
+        return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

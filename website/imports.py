@@ -100,6 +100,7 @@ ROWS: tuple[tuple[Box, ...], ...] = (
         Box("framing", "pieces to messages", ("tlsgrammar.framing",), 0),
         Box("catalogue", "every structure", ("tlsgrammar.catalogue",), 1),
         Box("plugins", "of other packages", ("tlsgrammar.plugins",), 2),
+        Box("mutations", "broken variants", ("tlsgrammar.mutations",), 3),
     ),
     (
         Box(

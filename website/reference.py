@@ -18,6 +18,7 @@ import tlsgrammar
 import tlsgrammar.framing
 import tlsgrammar.language
 import tlsgrammar.language.strategies
+import tlsgrammar.mutations
 from events.model import Event
 
 from . import code_points, event_pages, names, structures
@@ -30,7 +31,7 @@ PAGES: Mapping[str, ModuleType] = {
     f"reference/{module.__name__}.md": module
     for module in (
         *(events, events.rows, events.arrow, tlsgrammar, tlsgrammar.language),
-        *(tlsgrammar.language.strategies, tlsgrammar.framing),
+        *(tlsgrammar.language.strategies, tlsgrammar.mutations, tlsgrammar.framing),
     )
 }
 """The pages, and the module that each is about."""

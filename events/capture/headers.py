@@ -181,6 +181,8 @@ class Decoder:
             return None
         end = min(end, at + total)
         start = at + header
+        if start > end:
+            return None
         protocol = buffer[at + 9]
         source, destination = buffer[at + 12 : at + 16], buffer[at + 16 : at + 20]
         fragment = _uint16(buffer, at + 6) & 0x3FFF
@@ -201,6 +203,8 @@ class Decoder:
         payload = _uint16(buffer, at + 4)
         if payload:
             end = min(end, start + payload)
+        if start > end:
+            return None
         protocol = buffer[at + 6]
         source, destination = buffer[at + 8 : at + 24], buffer[at + 24 : start]
         while True:
@@ -234,6 +238,8 @@ class Decoder:
         ts: float,
         depth: int,
     ) -> Segment | None:
+        if start > end:  # the extension headers of IPv6 say that they go on behind it
+            return None
         if protocol == TCP:
             return Segment(TCP, source, destination, buffer, start, end)
         inner = None

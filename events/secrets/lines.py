@@ -55,7 +55,7 @@ _OTHER_FILES = {
     b"\x4d\x3c\xb2\xa1": "it is a capture",
     b"\xa1\xb2\x3c\x4d": "it is a capture",
 }
-_LONGEST_MAGIC = max(map(len, _OTHER_FILES))
+_MARKS = (_BYTE_ORDER_MARK, *_OTHER_FILES)
 
 
 class Lines:
@@ -99,11 +99,13 @@ class Lines:
     def feed(self, data: bytes) -> None:
         """Take the next bytes."""
         data = self._tail + data
-        if self._begins and not self._begin(data):
-            return
+        if self._begins:
+            if not self._begin(data):
+                return
+            data = data.removeprefix(_BYTE_ORDER_MARK)
         if self._is_other:
             return
-        *lines, self._tail = data.removeprefix(_BYTE_ORDER_MARK).split(b"\n")
+        *lines, self._tail = data.split(b"\n")
         for line in lines:
             self._number += 1
             self._line(line)
@@ -112,7 +114,7 @@ class Lines:
 
     def _begin(self, data: bytes) -> bool:
         """Look at the first bytes; whether there are enough."""
-        if len(data) < _LONGEST_MAGIC and b"\n" not in data:
+        if any(len(data) < len(mark) and mark.startswith(data) for mark in _MARKS):
             self._tail = data
             return False
         self._begins = False

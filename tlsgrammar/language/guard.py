@@ -4,7 +4,8 @@ What may live here: what construct itself does not look after when it parses and
 
 A guarded schema is a copy of a schema that parses and builds the same, and besides
 
-- notes at an exception in which field and at which byte it was raised;
+- notes at an exception in which field and at which byte it was raised; within bits, or what is decompressed, that is the byte
+  where they stand;
 - gives up on structures that contain themselves too deep, and on lists of elements without a size;
 - does not take what has a defect where a construct but tries whether the bytes follow it, for whatever reader;
 - does not pass over what a value has and the schema has not, when it builds.
@@ -25,7 +26,7 @@ from construct import Construct, Renamed
 from .errors import GrammarError
 from .open_types import OpenChoice, nearest
 from .presentation import deeper, misfit, position, render_path
-from .shape import Choice, Maybe, Repeat, Select, bare, shape, with_parts
+from .shape import Around, Choice, Maybe, Repeat, Select, bare, shape, with_parts
 
 __all__ = ["MAXIMUM_KEPT", "guarded", "watched"]
 
@@ -52,6 +53,8 @@ def watched(schema: Construct, copied: Construct) -> Construct:
     of = shape(schema)
     if isinstance(of, Choice):
         return with_parts(copied, _not_passed_over)
+    if isinstance(of, Around) and of.elsewhere:
+        return _Elsewhere(copied)
     if isinstance(of, Select) or (isinstance(of, Maybe) and of.when in ("fits", "peek")):
         return with_parts(copied, _Tried)
     if isinstance(of, Repeat) and type(schema).__module__.startswith("construct"):
@@ -199,6 +202,40 @@ class _Element(construct.Subconstruct):  # type: ignore[misc]
         except Exception as error:
             _note(error, stream, path)
             raise
+
+
+class _Elsewhere(construct.Subconstruct):  # type: ignore[misc]
+    """What is made of other bytes than those that are parsed: what is wrong in it is told of where it stands in these."""
+
+    def _parse(self, stream: Any, context: Any, path: str) -> Any:
+        where = position(stream)
+        defects = context["_params"].get("defects")
+        before = 0 if defects is None else len(defects)
+        try:
+            return self.subcon._parsereport(stream, context, path)
+        except Exception as error:
+            _note_again(error, where, path)
+            raise
+        finally:
+            for defect in () if defects is None else defects[before:]:
+                defect.offset = where
+
+    def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
+        where = position(stream)
+        try:
+            return self.subcon._build(obj, stream, context, path)
+        except Exception as error:
+            _note_again(error, where, path)
+            raise
+
+
+def _note_again(error: Exception, where: int, path: str) -> None:
+    """Note at an exception that it was raised at another byte than it says."""
+    if isinstance(error, GrammarError):
+        error.offset = where
+    else:
+        noted = getattr(error, "_where", None)
+        error._where = (where, path if noted is None else noted[1])  # type: ignore[attr-defined]
 
 
 class _Tried(construct.Subconstruct):  # type: ignore[misc]

@@ -30,6 +30,7 @@ from .shape import (
     Number,
     Open,
     Raw,
+    Record,
     Repeat,
     Sealed,
     Select,
@@ -201,16 +202,25 @@ def _copy(schema: Construct) -> Construct:
                 copied.itemsize = schema.itemsize  # the copy cannot tell
             return watched(schema, copied)
         if isinstance(of, Around) and of.elsewhere:
-            return with_parts(schema, lambda part: _Elsewhere(_followed(part)))
+            return watched(schema, with_parts(schema, lambda part: _Elsewhere(_followed(part))))
         if isinstance(of, Maybe) and of.when == "peek":
             return with_parts(schema, lambda part: _Back(_Peeked(_followed(part))))
         if isinstance(of, Maybe | Select):
             return with_parts(schema, lambda part: _Back(_followed(part)))
         if isinstance(of, Sealed | Adapted | Text | Unknown):
             return guarded(schema)
+        if isinstance(of, Record):
+            return watched(schema, with_parts(schema, _field))
         return watched(schema, with_parts(schema, _followed))
     clone.__dict__.update(vars(schema))
     return clone
+
+
+def _field(part: Construct) -> Construct:
+    """A part of a structure: whatever has a name there is a field, but for structures, which bring theirs along."""
+    if isinstance(part, Renamed) and not isinstance(part, Structure) and part.name:
+        return _Followed(watched(part, with_parts(part, _followed)), part)
+    return _followed(part)
 
 
 def _is_code(schema: Construct) -> bool:
