@@ -136,11 +136,10 @@ def _events(captured: list[Packet]) -> list[Event]:
     for ts, data in captured:
         segment = decode(data, ts)
         if not clock.begin <= ts < clock.end and clock.tick(ts):
-            connections.expire(found)
+            found += [event for _, late in connections.expired() for event in late]
         if segment is not None:
             connections.segment(segment, ts, found)
-    found += connections.end()
-    return found
+    return found + [event for _, late in connections.end() for event in late]
 
 
 @cache
