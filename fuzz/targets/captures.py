@@ -10,7 +10,7 @@ import itertools
 import lzma
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
 from random import Random
@@ -18,9 +18,12 @@ from typing import Any
 
 from construct import Bytes, Int32ul, Struct, this
 
-from events import CaptureError, Event, NotRead, read_capture
+from events import CaptureError, Event, NotRead, Options, read_capture
 from events.capture.files import open_capture
+from events.capture.folds import EVENTS
+from events.capture.merged import Told, merged
 from events.capture.pcapng import BIG_ENDIAN, LITTLE_ENDIAN
+from events.capture.shares import share_of
 from events.testing.captures import Ends, datagrams, packets
 from tests.helpers.capture_files import enhanced_packet, interface, pcap, secrets, section
 
@@ -31,6 +34,7 @@ from . import recorded
 __all__ = ["TARGET"]
 
 ALIKE = "the same packets, whoever reads them: libpcap, or what reads compressed files"
+SHARED = "the shares of several processes together are what one process gives"
 CUT_OFF = "of a file that is cut off, the packets before that are read"
 ONE_LINE = "what is wrong with a file is told in one line"
 
@@ -134,25 +138,40 @@ _kept: list[tempfile.TemporaryDirectory[str]] = []
 def _check(data: bytes, thoroughly: bool) -> None:
     path = _place() / "capture"
     path.write_bytes(data)
-    _events(path)
+    found = _events(read_capture, path)
+    if thoroughly or random_of(data).random() < 0.1:
+        same(SHARED, _events(_by_shares, path), found)
     if thoroughly or random_of(data).random() < 0.2:
         _check_packets(path, data)
     if thoroughly:
-        check_work(partial(_events, path), len(data), for_each_byte=60, once=30_000)
+        check_work(partial(_events, read_capture, path), len(data), for_each_byte=60, once=30_000)
 
 
-def _events(path: Path) -> tuple[list[Event], str]:
+def _events(read: Callable[[Path], Iterable[Event]], path: Path) -> tuple[list[Event], str]:
     """The events of a file, and why they end."""
     found: list[Event] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotRead)
         try:
-            found.extend(read_capture(path))
+            found.extend(read(path))
         except CaptureError as error:
             if not str(error).isprintable():
                 raise Broken(ONE_LINE, repr(str(error))) from None
             return found, error.reason
     return found, ""
+
+
+def _by_shares(path: Path) -> Iterator[Event]:
+    """The events of a capture that is shared by three, as if by three processes."""
+    assert EVENTS.fold is not None
+    task = partial(share_of, str(path), EVENTS.fold, Options())
+    shares = [task(index, 3) for index in range(3)]
+    alone, told = partial(task, 0, 1), Told(_nothing)
+    return merged(str(path), shares, alone, EVENTS.join(), Options().memory_limit, told)
+
+
+def _nothing(message: str) -> None:
+    pass
 
 
 _Packets = list[tuple[int, float, bytes]]
@@ -209,6 +228,7 @@ TARGET = Target(
         ONE_LINE: "always",
         ALIKE: "always",
         CUT_OFF: "always",
+        SHARED: "always",
         LINEAR: "rarely",
     },
     _inputs,
