@@ -1,13 +1,15 @@
 """What may be changed in a source, one token at a time.
 
 What may live here: where the tokens are, and what may stand in their place. What is no code that runs is left alone:
-strings, annotations, decorators, what is for type checkers only; and asserts, which are tests themselves.
+strings (but for those that the compiler writes as code), annotations, decorators, what is for type checkers only; and
+asserts, which are tests themselves.
 """
 
 from __future__ import annotations
 
 import ast
 import io
+import re
 import tokenize
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -59,6 +61,9 @@ _FUNCTIONS = {
 }
 # Names whose values say which names there are.
 _DECLARATIONS = {"__all__", "__slots__"}
+# Methods of the compiler that take code as text, and what of it may be changed.
+_WRITING = {"_line", "_must"}
+_WRITTEN_OPERATOR = re.compile(r"(?<= )(?:[<>=!]=|[<>+-]|[+-]=|and|or|&|\||<<|>>)(?= )")
 
 
 class Mutation(NamedTuple):
@@ -96,7 +101,7 @@ class _Token(NamedTuple):
 
 
 def mutations(source: str) -> Iterator[Mutation]:
-    """All of them, in the order of the source for each kind of node."""
+    """All of them, in no special order."""
     yield from _Source(source).all()
 
 
@@ -151,6 +156,10 @@ class _Source:
                 yield self._whole(node, "break")
             case ast.Call(func=ast.Name(id=name) as func) if name in _FUNCTIONS:
                 yield self._whole(func, _FUNCTIONS[name])
+            case ast.Call(func=ast.Attribute(attr=name), args=arguments) if name in _WRITING:
+                for argument in arguments:
+                    if isinstance(argument, ast.JoinedStr | ast.Constant):
+                        yield from self._written(argument)
             case ast.Slice():
                 for bound in (node.lower, node.upper):
                     if isinstance(bound, ast.Name | ast.Constant):
@@ -164,6 +173,13 @@ class _Source:
         text = " ".join([token.text for token in tokens])
         for other in _OPERATORS.get(text, ()):
             yield Mutation(tokens[0].start, tokens[-1].end, other)
+
+    def _written(self, node: ast.expr) -> Iterator[Mutation]:
+        """What else may stand in code that is written as text."""
+        begin = self._start(node)
+        for found in _WRITTEN_OPERATOR.finditer(self._text(node)):
+            for other in _OPERATORS[found[0]]:
+                yield Mutation(begin + found.start(), begin + found.end(), other)
 
     def _whole(self, node: ast.expr | ast.stmt, text: str) -> Mutation:
         return Mutation(self._start(node), self._end(node), text)
