@@ -34,6 +34,16 @@ class _Place(NamedTuple):
     def name(self) -> str:
         return f"{self.path}:{self.mutation.line(self.source)}"
 
+    @property
+    def lines(self) -> tuple[str, str]:
+        """The line before and after."""
+        return self.mutation.before_and_after(self.source)
+
+    @property
+    def shown(self) -> str:
+        before, after = self.lines
+        return f"{self.name}\n    - {before}\n    + {after}"
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Returns: the exit status, 1 where mutants survive."""
@@ -51,13 +61,16 @@ def main(arguments: list[str] | None = None) -> int:
     ]
     if options.number is not None:
         chosen = _draw(chosen, options.number, options.seed)
+    if options.list:
+        for place in chosen:
+            print(place.shown)
+        return 0
     counts = {"killed": 0, "survived": 0, "equivalent": 0}
     with tempfile.TemporaryDirectory() as folder:
         copy = Copy(root, Path(folder) / "copy")
         for place in chosen:
-            before, after = place.mutation.before_and_after(place.source)
             killer = None
-            if (place.path, before, after) in equivalent:
+            if (place.path, *place.lines) in equivalent:
                 outcome = "equivalent"
             else:
                 own = tests[place.path]
@@ -66,7 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
                     killer = copy.killer(place.path, place.mutation, _others(root, own))
                 outcome = "survived" if killer is None else "killed"
             counts[outcome] += 1
-            print(f"{outcome}: {place.name}\n    - {before}\n    + {after}", flush=True)
+            print(f"{outcome}: {place.shown}", flush=True)
             if killer is not None:
                 print(f"    by {killer}", flush=True)
     told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
@@ -111,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--number", type=int, help="of mutants; all if it is not given")
     parser.add_argument("--seed", type=int, default=0, help="what they are drawn by")
     parser.add_argument("--only", help="mutate this folder, file, or line: PATH or PATH:LINE")
+    parser.add_argument("--list", action="store_true", help="say what would be tried")
     parser.add_argument(
         "--all", action="store_true", help="run all tests on what the tests of its module pass"
     )

@@ -5,6 +5,7 @@ Numbers are written as they stand in the bytes; what is long is told by where it
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -107,8 +108,6 @@ def certificate_verify(data: bytes, algorithm: int) -> Fields:
 def finished(data: bytes) -> Fields:
     return {"verify_data": data[4:]}
 
-
-RSA_SIZE, P256_SIZE, CLIENT_SIZE = 0x1B0, 0x132, 0x1B6
 
 TICKET_SIZE = 0xB2
 TICKET_AT = 4 + 4 + 4 + 3 + 2
@@ -390,8 +389,6 @@ def test_the_same_bytes_are_built_of_these_fields(section: int, index: int) -> N
 
 def test_a_hello_retry_request_is_a_server_hello_with_a_random_of_its_own() -> None:
     """RFC 8446 section 4.1.3: the SHA-256 of its name. The cookie comes back as it was sent."""
-    import hashlib
-
     retry, again = parsed(MESSAGES[5][1]).body, parsed(MESSAGES[5][2]).body
     of_name = hashlib.sha256(b"HelloRetryRequest").digest()
     assert plain(retry.random) == random(of_name.hex())
@@ -402,15 +399,8 @@ def test_a_hello_retry_request_is_a_server_hello_with_a_random_of_its_own() -> N
 
 def test_the_ticket_of_one_connection_is_the_identity_of_the_next() -> None:
     [ticket] = [each for each in MESSAGES[3] if each.name == "new_session_ticket"]
-    [offered] = (
-        parsed(MESSAGES[4][0]).extensions_of(41)
-        if False
-        else [
-            each.body
-            for each in parsed(MESSAGES[4][0]).body.extensions
-            if each.extension_type == 41
-        ]
-    )
+    extensions = parsed(MESSAGES[4][0]).body.extensions
+    [offered] = [each.body for each in extensions if each.extension_type == 41]
     assert offered.identities[0].identity == parsed(ticket).body.ticket
 
 
