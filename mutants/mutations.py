@@ -146,10 +146,10 @@ class _Source:
             case ast.Constant(value=bool() as value):
                 yield self._whole(node, str(not value))
             case ast.Constant(value=int() | float() as value):
-                write = hex if self._text(node).startswith("0x") else str
                 for other in (value + 1, value - 1):
+                    is_hex = isinstance(other, int) and self._text(node).startswith("0x")
                     if other >= 0:
-                        yield self._whole(node, write(other))  # type: ignore[operator]
+                        yield self._whole(node, f"{other:#x}" if is_hex else str(other))
             case ast.Break():
                 yield self._whole(node, "continue")
             case ast.Continue():

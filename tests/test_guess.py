@@ -9,7 +9,7 @@ import pytest
 
 from events import Analyzer, Connection, Event, SslAlert
 from events.testing.captures import Chunk
-from tlsgrammar.framing import ENOUGH_TO_TELL
+from tlsgrammar.framing import ENOUGH_TO_TELL, client_or_server
 
 from .helpers.streams import (
     HELLOS,
@@ -103,10 +103,12 @@ def test_once_events_have_been_raised_nothing_changes_sides() -> None:
 def test_what_tells() -> None:
     """A record with a message that one side only sends, from its sixth byte on."""
     assert ENOUGH_TO_TELL == 6
-    sent = {1: True, 15: True, 16: True, 0: False, 2: False, 4: False, 12: False, 13: False}
-    sent |= {14: False, 22: False, 11: None, 20: None}
-    from tlsgrammar.framing import client_or_server
-
+    sent_by_client, sent_by_server, sent_by_both = (1, 15, 16), (0, 2, 4, 12, 13, 14, 22), (11, 20)
+    sent: dict[int, bool | None] = {
+        **dict.fromkeys(sent_by_client, True),
+        **dict.fromkeys(sent_by_server, False),
+        **dict.fromkeys(sent_by_both),
+    }
     for msg_type, is_client in sent.items():
         head = record("handshake", message(msg_type, b"x"))
         assert client_or_server(head[:6]) is is_client
