@@ -143,14 +143,15 @@ def hello(cid: bytes = CLIENT_CID, number: int = 0, version: int = 1) -> bytes:
     return of_version(version, cid).client.seal(fields, number, crypto(0, client_hello()))
 
 
-def answer(number: int = 0, source: bytes = b"server", to: bytes = b"client") -> bytes:
+def answer(number: int = 0, source: bytes = b"server", cid: bytes = CLIENT_CID) -> bytes:
+    """One of the server of a client that has begun with a connection id."""
     fields = {
         "version": 1,
-        "destination_connection_id": to,
+        "destination_connection_id": b"client",
         "source_connection_id": source,
         "token": b"",
     }
-    return of_version(1, CLIENT_CID).server.seal(fields, number, crypto(0, server_hello()))
+    return of_version(1, cid).server.seal(fields, number, crypto(0, server_hello()))
 
 
 def long_packet(packet_type: str, cid: bytes, source: bytes, rest: bytes = bytes(40)) -> bytes:
@@ -316,3 +317,72 @@ def test_whose_handshake_packets_are() -> None:
     assert heard((True, hello()), (False, answer()), (False, of_server)) == 1
     assert heard((True, hello()), (False, answer()), (True, of_server)) == 0
     assert heard((True, hello()), (True, hello(b"another one")), (True, of_client)) == 0
+
+
+# Packets with a short header: who sends one has ended its handshake
+
+
+def encrypting(cid: bytes, server: bytes) -> list[tuple[bool, bytes]]:
+    """A connection in which both sides have sent Handshake packets."""
+    return [
+        (True, hello(cid)),
+        (False, answer(0, server, cid)),
+        (False, long_packet("Handshake", b"client", server)),
+        (True, long_packet("Handshake", server, b"client")),
+    ]
+
+
+def established(*chunks: tuple[bool, bytes]) -> list[float | None]:
+    """When the connections began that are established; the n-th datagram comes at n."""
+    analyzer = QuicAnalyzer(wanted={"ssl_established"})
+    found = [
+        event
+        for ts, (is_orig, data) in enumerate(chunks)
+        for event in analyzer.deliver(data, is_orig, float(ts))
+    ]
+    return [event.c.start_time for event in found]
+
+
+ONE, OTHER = encrypting(b"first one", b"server 1"), encrypting(b"other one", b"server 2")
+SHORT = b"\x40"
+
+
+def test_a_short_header_of_the_only_connection_establishes_it() -> None:
+    """Whatever its connection id is: the client may have taken another one since."""
+    for cid in (b"server 1", b"another "):
+        assert established(*ONE, (True, SHORT + cid + bytes(20))) == [0.0]
+    assert established(*ONE, (False, SHORT + b"client" + bytes(20))) == []
+    assert established(*ONE[:-1], (True, SHORT + b"server 1" + bytes(20))) == []
+
+
+def test_a_byte_that_no_short_header_has_needs_the_connection_id() -> None:
+    """The Fixed Bit may be anything (RFC 9287)."""
+    assert established(*ONE, (True, b"\x00" + b"server 1" + bytes(20))) == []  # padding
+    assert established(*ONE, (True, b"\x01" + b"server 1" + bytes(20))) == [0.0]
+    assert established(*ONE, (True, b"\x01" + b"another " + bytes(20))) == []
+
+
+def test_a_short_header_of_one_of_two_connections() -> None:
+    """It is told by its connection id, and by nothing else."""
+    both = [*ONE, *OTHER]
+    assert established(*both, (True, SHORT + b"server 1" + bytes(20))) == [0.0]
+    assert established(*both, (True, SHORT + b"server 2" + bytes(20))) == [4.0]
+    assert established(*both, (True, SHORT + b"another " + bytes(20))) == []
+
+
+def test_a_short_header_behind_another_packet_is_of_the_same_connection() -> None:
+    both = [*ONE, *OTHER]
+    handshake = long_packet("Handshake", b"server 2", b"client")
+    assert established(*both, (True, handshake + SHORT + b"another " + bytes(20))) == [4.0]
+
+
+def test_short_headers_are_told_of_at_powers_of_two() -> None:
+    analyzer = QuicAnalyzer(wanted={"QUIC::short_header_packet"})
+    for is_orig, data in ONE[:2]:
+        analyzer.deliver(data, is_orig, 0.0)
+    counts = []
+    for is_orig in (True, False):
+        for _ in range(20):
+            found = analyzer.deliver(SHORT + bytes(30), is_orig, 1.0)
+            counts += [(e.is_orig, e.count) for e in found]  # type: ignore[attr-defined]
+    assert counts == [(side, count) for side in (True, False) for count in (1, 2, 4, 8, 16)]
