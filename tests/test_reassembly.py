@@ -240,9 +240,13 @@ def test_a_syn_after_a_silence_opens_another_connection(
     assert ("ssl_alert" in names(found)) == (connections == 1)
 
 
+@pytest.mark.parametrize("isn", [(70_000, 90_000), (CLIENT, SERVER), (CLIENT - 2, SERVER - 2)])
 @pytest.mark.parametrize("answer", ["SYN and ACK", "bytes"])
-def test_a_syn_that_is_answered_opens_another_connection(read: Read, answer: str) -> None:
-    second = packets(AGAIN, start=START + 1.0, isn=(70_000, 90_000), fin=False)
+def test_a_syn_that_is_answered_opens_another_connection(
+    read: Read, answer: str, isn: tuple[int, int]
+) -> None:
+    """With other numbers, however near they are."""
+    second = packets(AGAIN, start=START + 1.0, isn=isn, fin=False)
     if answer == "bytes":
         del second[1:3]
     found = read([*SAID, *second])
@@ -261,3 +265,31 @@ def test_the_other_side_may_open_the_next_connection(read: Read) -> None:
     second = packets(AGAIN, ends=turned, start=START + 1.0, isn=(70_000, 90_000), fin=False)
     found = read([*SAID, *second])
     assert [event.c.orig_p for event in found if event.name == "ssl_client_hello"] == [49152, 443]
+
+
+def test_a_connection_that_begins_with_the_answer_to_its_syn(read: Read) -> None:
+    """It tells where both sides begin: so what comes out of order waits."""
+    half = len(HELLO) // 2
+    late = [
+        OPENING[1],
+        client(0.3, CLIENT + half, SERVER, ACK, HELLO[half:]),
+        client(0.4, CLIENT, SERVER, ACK, HELLO[:half]),
+        server(0.5, SERVER + 10, CLIENT_NEXT, ACK, FLIGHT[10:]),
+        server(0.6, SERVER, CLIENT_NEXT, ACK, FLIGHT[:10]),
+    ]
+    found = read(late)
+    assert names(found) == names(read(SAID))
+    assert {event.c.orig_p for event in found} == {49152}
+
+
+@pytest.mark.parametrize("fins", [0, 1, 2])
+def test_what_is_missing_at_the_end_of_the_capture(read: Read, fins: int) -> None:
+    """Nobody knows that it is, unless one side has ended."""
+    last_bytes = 5
+    chunks = [*OPENING, server(0.4, SERVER, CLIENT_NEXT, ACK, FLIGHT[:-last_bytes])]
+    ends = [
+        client(0.5, CLIENT_NEXT, SERVER_NEXT - last_bytes, FIN | ACK),
+        server(0.6, SERVER_NEXT - last_bytes, CLIENT_NEXT + 1, FIN | ACK),
+    ]
+    found = read([*chunks, *ends[:fins]])
+    assert len(of(ProtocolViolation, found)) == (1 if fins else 0)
