@@ -135,6 +135,17 @@ def test_so_many_bytes_are_kept() -> None:
     assert b"".join(fragments._packets)[-4:] == (599).to_bytes(4, "big")
 
 
+def test_just_so_many_bytes_are_kept() -> None:
+    fragments = Fragments()
+    size = 2**15
+    for number in range(512):
+        begin(fragments, number.to_bytes(2, "big"), number, size - 2 * 200)
+    assert fragments._held == 16 * 2**20
+    assert len(fragments._packets) == 512
+    begin(fragments, b"more", 0, 1)
+    assert len(fragments._packets) == 512
+
+
 def test_nothing_is_kept_of_senders_that_have_no_packets() -> None:
     fragments = Fragments()
     for number in range(100):
