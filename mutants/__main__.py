@@ -66,6 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(place.shown)
         return 0
     counts = {"killed": 0, "survived": 0, "equivalent": 0}
+    killers: dict[str, None] = {}
     with tempfile.TemporaryDirectory() as folder:
         copy = Copy(root, Path(folder) / "copy")
         for place in chosen:
@@ -81,7 +82,10 @@ def main(arguments: list[str] | None = None) -> int:
             counts[outcome] += 1
             print(f"{outcome}: {place.shown}", flush=True)
             if killer is not None:
+                killers[killer] = None
                 print(f"    by {killer}", flush=True)
+        if killers:
+            copy.check(list(killers))
     told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
     print(f"{len(chosen)} mutants: {told}")
     return 1 if counts["survived"] else 0

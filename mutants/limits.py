@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import faulthandler
 import resource
+import signal
 from collections.abc import Generator
 from pathlib import Path
 
@@ -17,7 +18,9 @@ __all__ = ["RUNNING"]
 RUNNING = ".running-test"
 """The file that names the test that runs, or else the last one that ran; in the folder where pytest was started."""
 
-_SECONDS = 120  # for one test; ours take less than half of it
+# For one test: of the processor, of which ours take less than five; and for one that waits.
+_SECONDS_OF_CPU = 30
+_SECONDS = 120
 _MEMORY = 8 * 2**30
 
 
@@ -29,9 +32,11 @@ def pytest_configure() -> None:
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     _running(item.config, item.nodeid)
     faulthandler.dump_traceback_later(_SECONDS, exit=True)
+    signal.setitimer(signal.ITIMER_PROF, _SECONDS_OF_CPU)
     try:
         return (yield)
     finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
         faulthandler.cancel_dump_traceback_later()
 
 

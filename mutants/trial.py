@@ -44,7 +44,6 @@ class Copy:
 
     def __init__(self, root: Path, folder: Path) -> None:
         self._folder = folder
-        self._passing: set[str] = set()
         shutil.copytree(root, folder, ignore=_LEFT_OUT, symlinks=True)
         compileall.compile_dir(folder, quiet=2)
 
@@ -55,22 +54,24 @@ class Copy:
             path: of the source, from the root.
             mutation: of the source.
             tests: files or tests, in the order in which they run.
-
-        Raises:
-            NotPassingError: that test fails without the mutation too.
         """
         source = self._folder / path
         whole = source.read_text()
         self._write(source, mutation.apply(whole))
         try:
-            killer = self._first_failure(tests)
+            return self._first_failure(tests)
         finally:
             self._write(source, whole)
-        if killer is not None and killer not in self._passing:
-            if self._first_failure([killer]) is not None:
-                raise NotPassingError(f"{killer} fails without a mutation:\n{self._output()}")
-            self._passing.add(killer)
-        return killer
+
+    def check(self, tests: Sequence[str]) -> None:
+        """That tests pass without a mutation: else they have killed nothing.
+
+        Raises:
+            NotPassingError: one does not.
+        """
+        failing = self._first_failure(tests)
+        if failing is not None:
+            raise NotPassingError(f"{failing} fails without a mutation:\n{self._output()}")
 
     def _write(self, source: Path, text: str) -> None:
         source.write_text(text)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import ast
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mutants.__main__ import main
 from mutants.mutations import Mutation, mutations
 from mutants.trial import Copy, NotPassingError
+
+ROOT = Path(__file__).parent.parent
+MUTANTS = ROOT / "mutants"
 
 TOY = '''"""Says whether 1 < 2."""
 
@@ -100,8 +105,10 @@ def test_the_same_seed_draws_the_same_mutants(
 def test_a_test_that_fails_anyway_kills_nothing(toy: Path, tmp_path: Path) -> None:
     (toy / "test_toy.py").write_text(WEAK + "    assert False\n")
     copy = Copy(toy, tmp_path / "copy")
+    killer = copy.killer("toy.py", Mutation(0, 0, ""), ["test_toy.py"])
+    assert killer == "test_toy.py::test_is_more"
     with pytest.raises(NotPassingError, match="test_is_more fails without a mutation"):
-        copy.killer("toy.py", Mutation(0, 0, ""), ["test_toy.py"])
+        copy.check([killer])
 
 
 def test_a_source_that_cannot_be_imported_is_killed(toy: Path, tmp_path: Path) -> None:
@@ -165,3 +172,22 @@ def test_what_is_changed(source: str, expected: set[str]) -> None:
 )
 def test_what_is_left_alone(source: str) -> None:
     assert changes(source) == set()
+
+
+def table(name: str) -> dict[str, Any]:
+    return tomllib.loads((MUTANTS / name).read_text())
+
+
+@pytest.mark.parametrize("each", table("equivalent.toml")["equivalent"], ids=lambda e: e["line"])
+def test_what_is_said_to_change_nothing_can_be_changed(each: dict[str, str]) -> None:
+    """Else the source has changed, and nobody needs to know it any more."""
+    assert each["why"]
+    source = (ROOT / each["file"]).read_text()
+    lines = [mutation.before_and_after(source) for mutation in mutations(source)]
+    assert (each["line"], each["becomes"]) in lines
+
+
+def test_all_that_is_mutated_has_tests() -> None:
+    for source, tests in table("tests.toml").items():
+        for path in (source, *(test.partition("::")[0] for test in tests)):
+            assert (ROOT / path).exists(), path
