@@ -317,6 +317,14 @@ def test_whose_handshake_packets_are() -> None:
     assert heard((True, hello()), (False, answer()), (False, of_server)) == 1
     assert heard((True, hello()), (False, answer()), (True, of_server)) == 0
     assert heard((True, hello()), (True, hello(b"another one")), (True, of_client)) == 0
+    # To an id that is known: of whoever has chosen that sender's own id, or not yet one.
+    of_stranger = long_packet("Handshake", CLIENT_CID, b"stranger")
+    assert heard((True, hello()), (True, of_stranger)) == 0
+    to_client = long_packet("Handshake", b"client", b"server")
+    assert heard((True, hello()), (False, to_client)) == 1
+    from_another = long_packet("Handshake", b"client", b"another")
+    assert heard((True, hello()), (False, answer()), (False, to_client)) == 1
+    assert heard((True, hello()), (False, answer()), (False, from_another)) == 0
 
 
 # Packets with a short header: who sends one has ended its handshake
@@ -386,3 +394,16 @@ def test_short_headers_are_told_of_at_powers_of_two() -> None:
             found = analyzer.deliver(SHORT + bytes(30), is_orig, 1.0)
             counts += [(e.is_orig, e.count) for e in found]  # type: ignore[attr-defined]
     assert counts == [(side, count) for side in (True, False) for count in (1, 2, 4, 8, 16)]
+
+
+def test_short_headers_of_one_of_two_connections_are_counted() -> None:
+    """By the connection id of whoever they are sent to."""
+    analyzer = QuicAnalyzer(wanted={"QUIC::short_header_packet"})
+    for is_orig, data in (*ONE[:2], *OTHER[:2]):
+        analyzer.deliver(data, is_orig, 0.0)
+    uids = []
+    for cid in (b"server 1", b"server 2", b"another ", b"client"):
+        found = analyzer.deliver(SHORT + cid + bytes(30), True, 1.0)
+        uids.append([event.c.uid for event in found])
+    assert [len(each) for each in uids] == [1, 1, 0, 0]
+    assert uids[0] != uids[1]
