@@ -463,17 +463,51 @@ def test_a_link_type_that_cannot_be_read(tmp_path: Path) -> None:
         read_capture(path)
 
 
-def test_frames_that_are_not_ip_raise_nothing(events_of: EventsOf) -> None:
+def garbage(count: int) -> list[Packet]:
+    """Frames of any bytes."""
     rng = random.Random(1)
-    garbage = [(float(i), rng.randbytes(rng.randrange(80))) for i in range(500)]
+    return [(float(index), rng.randbytes(rng.randrange(80))) for index in range(count)]
+
+
+@pytest.mark.parametrize("name", WRAPPERS)
+def test_frames_that_are_not_ip_raise_nothing(events_of: EventsOf, name: str) -> None:
+    """Nor do they change what others raise."""
+    linktype, wrap = WRAPPERS[name]
+    made_up = garbage(500)
+    assert events_of(made_up, linktype) == []
+    whole = [(ts, wrap(data)) for ts, data in packets(conversation())]
+    between: list[Packet] = []
+    for (_, noise), (ts, data) in zip(made_up, whole, strict=False):
+        between += [(ts, noise), (ts, data)]
+    assert events_of(between, linktype) == events_of(whole, linktype)
+
+
+def test_frames_that_are_cut_before_they_come_whole_change_nothing(events_of: EventsOf) -> None:
+    """Wherever they are cut: what they have of a segment is the same."""
+    rng = random.Random(2)
+    whole = packets(conversation(), mss=100)
+    with_cut = [
+        packet
+        for ts, data in whole
+        for packet in ((ts, data[: rng.randrange(len(data))]), (ts, data))
+    ]
+    assert events_of(with_cut) == events_of(whole)
+
+
+def test_damaged_frames_after_the_end_change_nothing(events_of: EventsOf) -> None:
+    """A bit of each is another one. Where it is one of an address or port, it is of another connection."""
+    rng = random.Random(3)
     whole = packets(conversation())
+    end = whole[-1][0]
+    late: list[Packet] = []
     for ts, data in whole:
         changed = bytearray(data)
         changed[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
-        garbage.append((ts, bytes(changed)))
-        garbage.append((ts, data[: rng.randrange(len(data))]))
-    for linktype in (0, 1, 9, 101, 113, 276):
-        events_of(garbage, linktype)
+        late.append((end + ts - whole[0][0], bytes(changed)))
+    expected = events_of(whole)
+    found = events_of([*whole, *late])
+    uid = expected[0].c.uid
+    assert [event for event in found if event.c.uid == uid] == expected
 
 
 def test_too_much_out_of_order_ends_the_direction_alone(events_of: EventsOf) -> None:

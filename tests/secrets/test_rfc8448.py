@@ -22,6 +22,7 @@ from events.secrets.schedule import expand_label
 from tlsgrammar.names import ContentType
 from tlsgrammar.names import HandshakeType as Type
 
+from ..helpers.rfc8448 import MESSAGES
 from .connections import Decrypted, decrypted, is_part_of, read
 from .rfc8448 import TRACES, Trace, TrafficSecret
 
@@ -220,6 +221,16 @@ def test_every_finished_is_of_the_messages_before_it(
             finished += 1
         transcript.append(data)
     assert finished == 2
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_grammar_is_tested_with_these_messages(section: int, messages: list[Decrypted]) -> None:
+    """Where it has them from, none is encrypted; here they are opened, and authenticate."""
+    trace = TRACES[section]
+    events_of(trace)
+    hellos = [(side, data[5:]) for side, data in trace.records if data[0] == ContentType.handshake]
+    opened = [(each.is_client, each.data) for each in messages]
+    assert [(each.is_client, each.data) for each in MESSAGES[section]] == hellos + opened
 
 
 # However they come
