@@ -38,7 +38,7 @@ def read(tmp_path: Path) -> Read:
     def run(captured: list[Packet], **options: object) -> list[Event]:
         options.setdefault("disable_analyzer_after_detection", False)
         path = write(tmp_path / "made.pcap", captured)
-        return list(events.read_capture(path, **options))  # type: ignore[arg-type]
+        return list(events.read_capture(path, **options))  # type: ignore[call-overload]
 
     return run
 
