@@ -15,8 +15,8 @@ holds are made.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
+from types import FunctionType
 from typing import Any, NamedTuple, TypeGuard
 
 import msgspec
