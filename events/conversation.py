@@ -28,7 +28,6 @@ from tlsgrammar.names import CONTENT_TYPES, VERSIONS, ContentType, HandshakeType
 from tlsgrammar.registry import CONTENT_TYPE, DEFAULT
 from tlsgrammar.versions import is_supported, is_tls13
 
-from .certificates import MAXIMUM_UNPACKED, CertificateError, decompressed
 from .mapping import tls as _tls  # noqa: F401  (fills the table that the walker reads)
 from .model import (
     Connection,
@@ -577,6 +576,9 @@ class Conversation:
         """Raise the events of the Certificate that a CompressedCertificate holds."""
         if self.walker.visit(Certificate) is None and not self.walker.wants_structures:
             return
+        # Few certificates are compressed, and fewer are asked for.
+        from .certificates import MAXIMUM_UNPACKED, CertificateError, decompressed
+
         try:
             length = body["uncompressed_length"]
             if side.unpacked + length > MAXIMUM_UNPACKED:

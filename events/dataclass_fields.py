@@ -6,17 +6,21 @@ the like work; nothing else about a struct is changed, and nothing is computed u
 
 from __future__ import annotations
 
-import dataclasses
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+
+if TYPE_CHECKING:
+    import dataclasses
 
 __all__ = ["FIELDS", "DataclassFields"]
 
 
 @cache
 def _fields(kind: type[msgspec.Struct]) -> dict[str, dataclasses.Field[Any]]:
+    import dataclasses  # here, because few ask for them
+
     # In the order of a dataclass, those of a base class first: polars counts on it.
     bases = [base for base in reversed(kind.__mro__) if issubclass(base, msgspec.Struct)]
     names = dict.fromkeys(name for base in bases for name in base.__struct_fields__)

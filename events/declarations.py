@@ -6,7 +6,6 @@ those who print.
 
 from __future__ import annotations
 
-import inspect
 import sys
 import types
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -99,7 +98,7 @@ def named_items(value: Any, declared: Declared) -> Iterator[tuple[str, Any, Decl
 def _annotation(kind: type, field: str) -> Any:
     for each in kind.__mro__:
         try:
-            annotations = inspect.get_annotations(each)
+            annotations = getattr(each, "__annotations__", {})
         except NameError:  # from Python 3.14 on, where one of them cannot be evaluated
             continue
         if field in annotations:

@@ -5,10 +5,9 @@ What may live here: the choices, their defaults, and what is wrong with a choice
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Collection
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import msgspec
 
@@ -16,8 +15,10 @@ from tlsgrammar import Registry
 from tlsgrammar.framing import DEFAULT_SEARCH_LIMIT, MAXIMUM_HANDSHAKE_LENGTH
 
 from .model import Connection
-from .secrets.keylog import KeyLog
 from .walk import check_wanted
+
+if TYPE_CHECKING:
+    from .secrets.keylog import KeyLog
 
 __all__ = ["DEFAULT_DETAILS", "Choices", "Options", "chosen"]
 
@@ -123,6 +124,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _key_log(secrets: object) -> KeyLog:
+    import importlib.util  # here, because most have no secrets
+
+    from .secrets.keylog import KeyLog
+
     if isinstance(secrets, str | os.PathLike):
         secrets = KeyLog(secrets)
     if not isinstance(secrets, KeyLog):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Unpack
 from tlsgrammar import Registry
 from tlsgrammar.registry import DEFAULT
 
-from .capture import CaptureError
+from .capture.files import CaptureError
 from .capture.folds import Made
 from .capture.many import WorkerChoices, read_through
 from .options import DEFAULT_DETAILS

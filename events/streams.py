@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, NamedTuple, Unpack
 from tlsgrammar import GrammarError, read, sslv2
 from tlsgrammar.framing import (
     ENOUGH_TO_TELL,
-    ClientHelloSearch,
     HandshakeReader,
     Protocol,
     Record,
@@ -28,8 +27,6 @@ from tlsgrammar.framing import (
     recognise_after_client_hello,
     sole_message,
 )
-from tlsgrammar.framing.protected import ProtectedRecord
-from tlsgrammar.framing.resync import RecordSearch
 from tlsgrammar.names import ContentType
 from tlsgrammar.versions import SSL20, SSL30, TLS10, TLS11, TLS12
 
@@ -37,7 +34,10 @@ from .conversation import Conversation, Fact, Side, State, Transport
 from .model import Connection, Event
 from .options import Choices, Options, chosen
 
-if TYPE_CHECKING:  # most have no secrets
+if TYPE_CHECKING:  # most begin as TLS, and have no secrets
+    from tlsgrammar.framing.resync import RecordSearch
+    from tlsgrammar.framing.search import ClientHelloSearch
+
     from .secrets.records import Content
     from .secrets.streams import Opened, StreamOpener
 
@@ -72,7 +72,6 @@ _MAXIMUM_CANDIDATES = 1024
 
 # What directions have that are in another state: a connection that waits keeps nothing.
 _NOTHING_TO_READ = RecordReader(Protocol.TLS)
-_NOTHING_TO_SEARCH = ClientHelloSearch(0)
 
 
 class _Lost(NamedTuple):
@@ -135,7 +134,7 @@ class _Direction(Side):
         self.lost: _Lost | None = None
         self.heard_of = False
         self.records: RecordReader = _NOTHING_TO_READ
-        self.search: ClientHelloSearch = _NOTHING_TO_SEARCH
+        self.search: ClientHelloSearch | None = None
         self.handshake: HandshakeReader | None = None
         self.decrypted: HandshakeReader | None = None
         self.resync: RecordSearch | None = None
@@ -146,7 +145,7 @@ class _Direction(Side):
         """How many bytes have come."""
         if self.reading in _OF_RECORDS:
             return self.records.arrived
-        if self.reading is _Reading.SEARCHING:
+        if self.search is not None:
             return self.search.offset
         if self.resync is not None:
             return self.resync.arrived
@@ -157,8 +156,9 @@ class _Direction(Side):
         """How many bytes of memory are held, about."""
         readers = (self.handshake, self.decrypted)
         messages = sum([reader.held for reader in readers if reader is not None])
+        searched = 0 if self.search is None else self.search.held
         lost = 0 if self.resync is None else self.resync.held
-        return len(self.head) + self.records.held + self.search.held + messages + lost
+        return len(self.head) + self.records.held + searched + messages + lost
 
     def read_records(self, protocol: Protocol, data: bytes) -> None:
         """Read records from here on."""
@@ -173,7 +173,7 @@ class _Direction(Side):
         self.offset = self.arrived
         self.head = b""
         self.cuts = ()
-        self.search = _NOTHING_TO_SEARCH
+        self.search = None
         self.lost = None
         self.protocol = None
         self.reading = _Reading.BEGINNING
@@ -183,7 +183,7 @@ class _Direction(Side):
         self.offset = self.arrived
         self.reading = _Reading.ENDED
         self.records = _NOTHING_TO_READ
-        self.search = _NOTHING_TO_SEARCH
+        self.search = None
         self.handshake = None
         self.decrypted = None
         self.resync = None
@@ -508,6 +508,8 @@ class Analyzer:
         if limit <= 0:
             self._end(direction)
             return
+        from tlsgrammar.framing.search import ClientHelloSearch
+
         direction.head = b""
         direction.records = _NOTHING_TO_READ
         direction.reading = _Reading.SEARCHING
@@ -520,7 +522,7 @@ class Analyzer:
 
     def _report_given_up(self, direction: _Direction) -> None:
         search = direction.search
-        if search.given_up:
+        if search is not None and search.given_up:
             reason = (
                 f"{search.given_up} places before it, where a ClientHello may begin, were given up"
             )
@@ -528,13 +530,14 @@ class Analyzer:
 
     def _look_for_client_hello(self, direction: _Direction, data: bytes) -> None:
         search = direction.search
+        assert search is not None
         was_over = search.over
         found = search.feed(data)
         if found is not None:
             self._conversation.settle_originator(direction, is_originator=True)
             self._report_given_up(direction)
             direction.offset = search.offset
-            direction.search = _NOTHING_TO_SEARCH
+            direction.search = None
             peer = self._peer(direction)
             if peer.protocol is not Protocol.TLS:
                 self._begin_again(peer)
@@ -545,7 +548,7 @@ class Analyzer:
     def _finish_search(self) -> None:
         """Take note of it where neither direction can turn out to be TLS any more."""
         if all(
-            d.reading is _Reading.ENDED or (d.reading is _Reading.SEARCHING and d.search.over)
+            d.reading is _Reading.ENDED or (d.search is not None and d.search.over)
             for d in (self._originator, self._responder)
         ):
             self._conversation.finish()
@@ -576,6 +579,7 @@ class Analyzer:
         direction.offset += length
 
     def _miss_searched(self, direction: _Direction, length: int) -> None:
+        assert direction.search is not None
         direction.search.gap(length)
         self._finish_search()
 
@@ -748,6 +752,8 @@ class Analyzer:
         tail = records.tail if records.tail_offset == record.fragment_offset else b""
         protected = None
         if fragment is not None:
+            from tlsgrammar.framing.protected import ProtectedRecord
+
             protected = ProtectedRecord(
                 record.type, record.version, fragment, record.fragment_offset
             )
@@ -829,6 +835,8 @@ class Analyzer:
 
     def _lose_records(self, direction: _Direction, length: int) -> None:
         """Look for the next record, in a direction of which bytes are missing."""
+        from tlsgrammar.framing.resync import RecordSearch
+
         self._interrupt_decrypted(direction, direction.records.offset)
         self._opening().lose(self._conversation.is_client(direction), length)
         direction.end()
@@ -845,6 +853,8 @@ class Analyzer:
         self._try_candidates(direction, search)
 
     def _try_candidates(self, direction: _Direction, search: RecordSearch) -> None:
+        from tlsgrammar.framing.protected import ProtectedRecord
+
         conversation = self._conversation
         is_client = conversation.is_client(direction)
         while (candidate := search.next()) is not None:

@@ -15,8 +15,8 @@ holds are made.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
+from types import FunctionType
 from typing import Any, NamedTuple, TypeGuard
 
 import msgspec
@@ -218,7 +218,7 @@ def _same(thing: object, row: _Row) -> bool:
     one, other = thing.function, row.function
     if one is other:
         return True
-    if not (inspect.isfunction(one) and inspect.isfunction(other)):
+    if not (isinstance(one, FunctionType) and isinstance(other, FunctionType)):
         return False
     return one.__code__ is other.__code__ and _data_of(one) == _data_of(other)
 
@@ -426,18 +426,17 @@ class Walker:
                 if known.get(part) or found(part) or len(seen) > _MAXIMUM_SEEN:
                     known[schema] = True
                     return True
-                new = {which(x): bare(x) for x in inner(part, self._registry)}
+                for x in map(bare, inner(part, self._registry)):
+                    key = which(x)
+                    if key not in seen:
+                        seen[key] = x
+                        if known.get(x) is not False and matters.get(x) is not False:
+                            waiting.append(x)
             except (
                 Exception
             ):  # of the function of a LazyBound: whether it is so is seen when it is met
                 known[schema] = True
                 return True
-            waiting += [
-                x
-                for key, x in new.items()
-                if key not in seen and known.get(x) is not False and matters.get(x) is not False
-            ]
-            seen |= new
         known.update(dict.fromkeys(seen.values(), False))
         return False
 
@@ -479,9 +478,10 @@ class Walker:
         if not functions and not any(visit_field for _, visit_field in visits):
             return None
         raise_events = self._raising(functions) if functions else None
-        if self._reads_scope(schema):
-            return _in_scope(visits, raise_events)
         fields = [(key, found) for key, found in visits if found is not None]
+        # Where nobody hears of its fields, nothing has to be decided in it.
+        if fields and self._reads_scope(schema):
+            return _in_scope(visits, raise_events)
         whole = not any(map(may_stop, of.fields))
 
         def visit(

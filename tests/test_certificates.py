@@ -28,7 +28,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import events.certificates
-from events.certificates import CertificateError, CertificateInfo, decompressed, read_certificate
+from events.certificate import CertificateInfo
+from events.certificates import CertificateError, decompressed, read_certificate
 
 if sys.version_info >= (3, 14):
     from compression import zstd

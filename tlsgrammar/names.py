@@ -13,9 +13,14 @@ read from the tables in `tlsgrammar/registries`, when they are first asked.
 from __future__ import annotations
 
 import enum
+import os
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, cast
 
 from .language.names import Names
+
+if TYPE_CHECKING:
+    from importlib.abc import ResourceLoader
 
 __all__ = [
     "ALERT_DESCRIPTIONS",
@@ -172,10 +177,10 @@ def _grease8(code: int) -> bool:
 
 def _table(filename: str) -> Callable[[], Mapping[int, str]]:
     def load() -> Mapping[int, str]:
-        import pkgutil  # here, because many programs never ask for a name
-
-        data = pkgutil.get_data(__name__, f"registries/{filename}")
-        assert data is not None, "the loader of this package gives no data"
+        # As `pkgutil.get_data` has it, which takes time to import.
+        loader = cast("ResourceLoader | None", __spec__.loader)
+        assert loader is not None
+        data = loader.get_data(os.path.join(os.path.dirname(__file__), "registries", filename))
         rows = (line.split(",") for line in data.decode().splitlines()[1:])
         return {int(code, 0): name for code, name, *_ in rows}
 

@@ -80,7 +80,13 @@ ROWS: tuple[tuple[Box, ...], ...] = (
         Box("fingerprints", "JA3 and JA4", ("events.fingerprints",), 3),
     ),
     (Box("model", "a class for each event", ("events.model",)),),
-    (Box("certificates", "what one says", ("events.certificates", "events.zstd")),),
+    (
+        Box(
+            "certificates",
+            "what one says",
+            ("events.certificate", "events.certificates", "events.zstd"),
+        ),
+    ),
     (
         Box(
             "meanings",

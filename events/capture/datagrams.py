@@ -15,11 +15,9 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from tlsgrammar import Registry
-from tlsgrammar.framing import client_random, is_dtls
 from tlsgrammar.names import ContentType
 from tlsgrammar.registry import DEFAULT
 
-from ..datagrams import DatagramAnalyzer
 from ..model import Connection, Event
 from ..options import Options
 from ..uids import uid
@@ -78,13 +76,21 @@ class _Reader(NamedTuple):
 
 
 def _dtls(c: Connection, is_first: bool, options: Options) -> _Analyzer:
+    from ..datagrams import DatagramAnalyzer  # here, because many captures have none
+
     return DatagramAnalyzer(c, originator_is_guess=is_first, options=options)
 
 
 def _quic(c: Connection, is_first: bool, options: Options) -> _Analyzer:
-    from ..quic import QuicAnalyzer  # here, because many captures have none
+    from ..quic import QuicAnalyzer  # likewise
 
     return QuicAnalyzer(c, options=options)
+
+
+def _is_dtls(datagram: bytes, registry: Registry) -> bool:
+    from tlsgrammar.framing.datagrams import is_dtls  # likewise
+
+    return is_dtls(datagram, registry)
 
 
 def _is_quic(datagram: bytes, registry: Registry) -> bool:
@@ -94,7 +100,7 @@ def _is_quic(datagram: bytes, registry: Registry) -> bool:
 
 
 _READERS = (
-    _Reader(range(20, 64), is_dtls, _dtls),
+    _Reader(range(20, 64), _is_dtls, _dtls),
     # Long headers have the first two bits set.
     _Reader(range(192, 256), _is_quic, _quic),
 )
@@ -326,10 +332,14 @@ class DatagramFlows:
         events: list[Event],
     ) -> _Analyzer | None:
         """What reads a datagram with handshake messages: None where another handshake begins with it."""
+        from tlsgrammar.framing.datagrams import client_random
+
         random = client_random(datagram)
         if random is None or random == flow.random:
             return analyzer
         known, flow.random = flow.random, random
+        from ..datagrams import DatagramAnalyzer
+
         if isinstance(analyzer, DatagramAnalyzer) and not analyzer.established:
             if known is not None and not analyzer.answered:
                 analyzer.begin_again(is_orig)
@@ -361,6 +371,8 @@ class DatagramFlows:
             flow.move_to(self._of_interest, self._clock.now)
         flow.analyzers[index] = analyzer
         if index == _DTLS:
+            from tlsgrammar.framing.datagrams import client_random
+
             flow.random = client_random(datagram)
         return analyzer
 

@@ -6,14 +6,17 @@ What may live here: handing them to those who use secrets.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from tlsgrammar.tool.one_line import on_one_line
 
 from ..options import Options
-from ..secrets.keylog import KeyLog
 from .packets import Capture
+
+if TYPE_CHECKING:  # most captures hold none
+    from ..secrets.keylog import KeyLog
 
 __all__ = ["Embedded"]
 
@@ -29,7 +32,7 @@ class Embedded:
         capture: it.
         options: what the caller has chosen.
         warn: told of what cannot be used.
-        kind: of the key log that holds them.
+        kind: of the key log that holds them, if it is to be another than `KeyLog`.
 
     Attributes:
         options: those with which both are used.
@@ -41,7 +44,7 @@ class Embedded:
         capture: Capture,
         options: Options,
         warn: Callable[[str], None],
-        kind: type[KeyLog] = KeyLog,
+        kind: type[KeyLog] | None = None,
     ) -> None:
         self._name = on_one_line(name)
         self._capture = capture
@@ -52,7 +55,9 @@ class Embedded:
         if capture.link_type is not None or not options.embedded_secrets:
             return  # no other format has any
         own = () if options.key_log is None else options.key_log
-        keylog = kind(also=own, name=f"the secrets in {self._name}", on_error=warn)
+        from ..secrets.keylog import KeyLog
+
+        keylog = (kind or KeyLog)(also=own, name=f"the secrets in {self._name}", on_error=warn)
         try:
             self.options = msgspec.structs.replace(options, secrets=keylog)
         except ImportError:

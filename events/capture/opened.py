@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 from tlsgrammar.tool.one_line import on_one_line
 
-from ..certificates import why_certificates_cannot_be_read
 from ..model import X509Certificate
 from ..options import Options
 from .files import Capture, open_capture
@@ -51,6 +50,8 @@ def opened(
 def tell_of_certificates(name: str, options: Options, warn: Callable[[str], None]) -> None:
     """Tell of it where certificates are asked for, and cannot be read."""
     if options.names is not None and X509Certificate.name in options.names:
+        from ..certificates import why_certificates_cannot_be_read
+
         why = why_certificates_cannot_be_read()
         if why:
             warn(f"{on_one_line(name)}: {why}")

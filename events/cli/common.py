@@ -7,27 +7,25 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib.util
-import multiprocessing
 import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from tlsgrammar import __version__, load_extensions
 from tlsgrammar.framing import DEFAULT_SEARCH_LIMIT
 from tlsgrammar.tool.console import Console
 
-from ..capture import CaptureError, LiveCapture, capture_live, read_capture
-from ..capture.folds import Made, Through
-from ..capture.many import read_through
-from ..capture.packets import NO_MEMORY
-from ..capture.readable import Readable
+from ..capture.packets import NO_MEMORY, CaptureError
 from ..model import Event, ReporterError
 from ..not_read import NotRead
-from ..secrets.keylog import KeyLog
+
+if TYPE_CHECKING:
+    from ..capture.folds import Made, Through
+    from ..capture.one import LiveCapture
+    from ..secrets.keylog import KeyLog
 
 __all__ = [
     "Choices",
@@ -39,6 +37,7 @@ __all__ = [
     "in_color",
     "list_interfaces",
     "number",
+    "quick_formatter",
     "tell_warnings",
     "told_of_output",
 ]
@@ -47,6 +46,12 @@ __all__ = [
 _LONG = 20_000_000
 # One is read before other processes have started.
 _WORTH_SHARING = 4_000_000
+
+
+# As each option is added, argparse has what would be printed of it looked at. By default that asks the terminal for its
+# width each time, and imports what can ask.
+quick_formatter = partial(argparse.HelpFormatter, width=80)
+"""What an `ArgumentParser` formats with until all options are added."""
 
 
 class Choices(TypedDict):
@@ -240,8 +245,14 @@ def _choices_of(options: argparse.Namespace, failed: Failures) -> Choices:
 
 def _secrets(paths: Iterable[str], failed: Failures) -> KeyLog | None:
     """The secrets of key logs; None where there are none that can be read."""
+    if not paths:
+        return None
+    import importlib.util  # here, because most have no secrets
+
+    from ..secrets.keylog import KeyLog
+
     logs = []
-    if paths and importlib.util.find_spec("cryptography") is None:
+    if importlib.util.find_spec("cryptography") is None:
         failed.once(
             "captures are read without secrets, because the library cryptography is not installed; "
             "pip install cryptography"
@@ -341,6 +352,8 @@ class Reader:
         if self.in_processes:
             yield from self._read_in_processes(made, wanted)
             return
+        from ..capture.readable import Readable
+
         for source in self.sources:
             with self.reading(source, wanted) as events:
                 readable = Readable(source, partial(iter, events))
@@ -372,6 +385,8 @@ class Reader:
     def _events_of(
         self, source: str, wanted: frozenset[str] | None, stack: contextlib.ExitStack
     ) -> Iterator[Event]:
+        from ..capture.one import capture_live, read_capture  # here: --version reads nothing
+
         if self.options.interface is None:
             return read_capture(
                 source,
@@ -395,9 +410,11 @@ class Reader:
         return self._live
 
     def _read_in_processes(self, made: Made, wanted: frozenset[str] | None) -> Iterator[Any]:
-
+        import multiprocessing
         from concurrent.futures import BrokenExecutor
 
+        from ..capture.folds import Made
+        from ..capture.many import read_through
         from ..capture.merged import Told, number_of_shares
         from ..capture.tasks import UnknownInWorkerError
         from ..capture.workers import Workers

@@ -20,7 +20,7 @@ from typing import BinaryIO
 import msgspec
 
 from tlsgrammar import load_extensions
-from tlsgrammar.tool.console import Console, leave, run
+from tlsgrammar.tool.console import Console, run
 from tlsgrammar.tool.replaced import replaced, same_file
 
 from ..capture.folds import Made
@@ -38,6 +38,7 @@ from .common import (
     in_color,
     list_interfaces,
     number,
+    quick_formatter,
     tell_warnings,
     told_of_output,
 )
@@ -51,6 +52,7 @@ _FORMATS = ("table", "json", "csv", "zeek", "parquet")
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tls-connections",
+        formatter_class=quick_formatter,
         description="Print a row for each TLS connection in captures: the fields of Zeek's ssl.log, and some more.",
         epilog="example: tls-connections --format json capture.pcapng",
     )
@@ -84,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         "--wide", action="store_true", help="a table with more columns, in which nothing is cut"
     )
     add_color_option(parser, "a table has weak connections in red")
+    parser.formatter_class = argparse.HelpFormatter
     return parser
 
 
@@ -103,11 +106,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run_process() -> None:
     """Run the command and end the process."""
-    import gc
+    from tlsgrammar_commands import run
 
-    gc.freeze()
-    gc.set_threshold(10_000)
-    leave(main())
+    run("events.cli.connections")
 
 
 def _main(arguments: Sequence[str] | None, console: Console) -> None:

@@ -6,8 +6,6 @@ What may live here: how the events of captures are printed.
 from __future__ import annotations
 
 import argparse
-import inspect
-import shutil
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,10 +17,8 @@ from tlsgrammar import load_extensions
 from tlsgrammar.language.open_types import nearest
 from tlsgrammar.tool.console import Console, run
 
-from ..capture.folds import EVENTS, Made, OfLists
 from ..model import Event, ReporterError
 from ..not_read import NotRead
-from ..output import json_lines, text_lines
 from ..walk import event_classes, known_events
 from .common import (
     Failures,
@@ -32,11 +28,13 @@ from .common import (
     check_reading_options,
     in_color,
     list_interfaces,
+    quick_formatter,
     tell_warnings,
     told_of_output,
 )
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # most read one capture in this process
+    from ..capture.folds import Made
     from ..capture.shares import Fold
 
 __all__ = ["main"]
@@ -49,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     known = known_events()
     parser = argparse.ArgumentParser(
         prog="tls-events",
+        formatter_class=quick_formatter,
         description="Print the SSL/TLS events of captures, with the names and parameters of Zeek.",
         epilog="example: tls-events --event ssl_client_hello --format json capture.pcapng",
     )
@@ -91,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
         help="also print the events that are raised on request only: those that Zeek has added since the documented "
         "seventeen, those of QUIC, and ours",
     )
+    parser.formatter_class = argparse.HelpFormatter
     return parser
 
 
@@ -116,6 +116,8 @@ def _list() -> bytes:
 
 
 def _first_sentence(kind: type[Event]) -> str:
+    import inspect
+
     paragraph = inspect.cleandoc(kind.__doc__ or "").partition("\n\n")[0]
     return " ".join(paragraph.split()).partition(". ")[0].rstrip(".")
 
@@ -198,11 +200,17 @@ class _Writer(NamedTuple):
 
 def _writer(options: argparse.Namespace) -> _Writer:
     if options.format == "json":
-        return _Writer(partial(_json, names=options.names))
+        from ..output.json import json_lines
+
+        return _Writer(partial(_json, json_lines, names=options.names))
     is_terminal = sys.stdout.isatty()
     grouped = is_terminal or options.color == "always" if options.group is None else options.group
     if not grouped:
-        return _Writer(_text)
+        from ..output.text import text_lines
+
+        return _Writer(partial(_text, text_lines))
+    import shutil
+
     from ..output.grouped import Grouped
 
     width = shutil.get_terminal_size().columns if is_terminal else None
@@ -212,6 +220,7 @@ def _writer(options: argparse.Namespace) -> _Writer:
 def _write_parquet(
     folder: str, reader: Reader, wanted: frozenset[str] | None, failed: Failures
 ) -> None:
+    from ..capture.folds import EVENTS, Made
     from ..output.arrow import ParquetFolder
 
     with ParquetFolder(folder) as written:
@@ -284,6 +293,8 @@ def _printed(
 
 def _printed_by(printer: _Printer, tell: Callable[[str], None]) -> Made:
     """What other processes print."""
+    from ..capture.folds import EVENTS, Made
+
     whole = partial(_printed, lines=printer.lines)
     if printer.writer.each:
         return Made(whole, partial(_begin_lines, printer=printer), _in_one_piece)
@@ -291,6 +302,8 @@ def _printed_by(printer: _Printer, tell: Callable[[str], None]) -> Made:
 
 
 def _begin_lines(path: str, tell: Callable[[str], None], printer: _Printer) -> Fold:
+    from ..capture.folds import OfLists
+
     return OfLists(partial(_each_line, lines=partial(printer.lines, path), tell=tell))
 
 
@@ -332,12 +345,12 @@ def _printed_here(
     return printed
 
 
-def _text(events: list[Event], file: str | None) -> bytes:
-    return text_lines(events)
+def _text(lines: Callable[[list[Event]], bytes], events: list[Event], file: str | None) -> bytes:
+    return lines(events)
 
 
-def _json(events: list[Event], file: str | None, names: bool) -> bytes:
-    return json_lines(events, names=names, file=file)
+def _json(lines: Callable[..., bytes], events: list[Event], file: str | None, names: bool) -> bytes:
+    return lines(events, names=names, file=file)
 
 
 def _lines_of(

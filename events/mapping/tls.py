@@ -64,8 +64,6 @@ from tlsgrammar.names import (
 )
 from tlsgrammar.registry import DEFAULT
 
-from ..certificates import CertificateError, read_certificate
-from ..fingerprints import ja3_and_ja4, ja3s
 from ..model import (
     Event,
     ProtocolViolation,
@@ -312,6 +310,8 @@ def ssl_client_hello(hello: Any, at: Occasion) -> SslClientHello | None:
 def ssl_client_fingerprints(hello: Any, at: Occasion) -> SslClientFingerprints | None:
     if at.malformed:
         return None
+    from ..fingerprints import ja3_and_ja4  # here, because few ask for it
+
     return SslClientFingerprints(at.c, at.is_orig, *ja3_and_ja4(hello), ts=at.ts)
 
 
@@ -331,6 +331,8 @@ def ssl_server_hello(hello: Any, at: Occasion) -> SslServerHello:
 
 @raises(SslServerFingerprint, ServerHello)
 def ssl_server_fingerprint(hello: Any, at: Occasion) -> SslServerFingerprint:
+    from ..fingerprints import ja3s
+
     return SslServerFingerprint(at.c, at.is_orig, ja3s(hello), ts=at.ts)
 
 
@@ -395,6 +397,8 @@ def ssl_certificate_request(request: Any, at: Occasion) -> SslCertificateRequest
 
 
 def _x509_certificate(at: Occasion, index: int, der: bytes, path: str) -> list[Event]:
+    from ..certificates import CertificateError, read_certificate  # likewise
+
     try:
         certificate = read_certificate(der)
     except (CertificateError, ImportError) as error:

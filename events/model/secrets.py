@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ..certificates import CertificateInfo
+from ..certificate import CertificateInfo
 from ..meanings import ContentType
 from .connection import Connection, Event
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 
-from ..certificates import CertificateInfo
+from ..certificate import CertificateInfo
 from ..model import X509Certificate
 from .model import CertificateRow
 

@@ -14,7 +14,7 @@ from tlsgrammar.language.names import Names
 from tlsgrammar.names import HandshakeType
 from tlsgrammar.versions import DTLS13, SSL20, TLS13
 
-from ..certificates import CertificateInfo
+from ..certificate import CertificateInfo
 from ..fingerprints import is_grease
 from ..model import (
     Connection,

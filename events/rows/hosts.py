@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from ..certificates import CertificateInfo
+from ..certificate import CertificateInfo
 
 __all__ = ["is_for"]
 

@@ -12,7 +12,7 @@ import brotli
 import pytest
 
 import events
-from events import Analyzer, KeyLog, certificates, conversation
+from events import Analyzer, KeyLog, certificates
 from events.secrets.suites import suite
 from tlsgrammar.names import CIPHER_SUITES
 from tlsgrammar.registry import DEFAULT
@@ -75,7 +75,7 @@ def test_certificates_unpack_to_no_more_than_a_mebibyte(
         unpacked.append(len(data))
         return data
 
-    monkeypatch.setattr(conversation, "decompressed", listen)
+    monkeypatch.setattr(certificates, "decompressed", listen)
     size = 300_000
     bombs = 20 * compressed_certificate(size, algorithm)
     server = Sealer13("SERVER_HANDSHAKE_TRAFFIC_SECRET")

@@ -17,11 +17,9 @@ from ..language.compiler import fields
 from ..names import ContentType, HandshakeType
 from ..record import RecordHeader
 from ..versions import SSL30, TLS12, is_supported
+from .streams import DEFAULT_SEARCH_LIMIT
 
-__all__ = ["DEFAULT_SEARCH_LIMIT", "ClientHelloSearch"]
-
-DEFAULT_SEARCH_LIMIT = 2**16
-"""How far into a direction a ClientHello is looked for, in bytes."""
+__all__ = ["ClientHelloSearch"]
 
 _MAXIMUM_CANDIDATES = 1024
 """So many beginnings are followed at once."""

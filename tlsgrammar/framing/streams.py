@@ -23,6 +23,7 @@ from ..record import RecordHeader, RecordStart
 from ..versions import SSL20, SSL30, TLS12
 
 __all__ = [
+    "DEFAULT_SEARCH_LIMIT",
     "ENOUGH_TO_TELL",
     "MAXIMUM_HANDSHAKE_LENGTH",
     "SENT_BY_SERVER",
@@ -40,6 +41,9 @@ __all__ = [
 
 MAXIMUM_HANDSHAKE_LENGTH = 2**20
 """A handshake message that claims more bytes than this is not waited for."""
+
+DEFAULT_SEARCH_LIMIT = 2**16
+"""How far into a direction that does not begin as TLS a ClientHello is looked for, in bytes."""
 
 _RECORD_HEADER_SIZE = RecordHeader.sizeof()
 _HANDSHAKE_HEADER_SIZE = HandshakeHeader.sizeof()

@@ -1308,7 +1308,7 @@ def _reaches_out(schema: Construct, depth: int) -> bool:
         return True  # its methods are given the context
     if nests(schema) and _emit_of(schema) is None:
         return True  # what is looked up in it is parsed by itself, and is not asked
-    held = [x for name, x in vars(schema).copy().items() if not hasattr(Construct, name)]
+    held = [x for name, x in vars(schema).copy().items() if name not in _OF_ALL]
     if isinstance(of, Open):
         held = [of.choice.key, of.choice.where]
     if any(_rises(x, depth) for x in (*held, *functions(of)) if callable(x)):
@@ -1317,6 +1317,8 @@ def _reaches_out(schema: Construct, depth: int) -> bool:
     around = {*parts(schema), *(x for x in held if isinstance(x, Construct))}
     return any(_reaches_out(part, inside) for part in around)
 
+
+_OF_ALL = frozenset(dir(Construct))  # what every construct has
 
 # Of the classes of constructs in these packages it is known which functions they call.
 _OURS = ("construct", __name__.partition(".")[0])

@@ -25,6 +25,7 @@ import contextlib
 import copy
 import functools
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple, TypeVar, dataclass_transform
 
@@ -645,7 +646,13 @@ def _known_class(kind: type) -> _Known | None:
     return None
 
 
-_apart = threading.local()
+class _Apart(threading.local):
+    """What is known while a schema is taken apart, of each function of constructs what it answered; of each thread."""
+
+    facts: defaultdict[Any, dict[Any, Any]] | None = None
+
+
+_apart = _Apart()
 
 
 @contextlib.contextmanager
@@ -654,10 +661,10 @@ def taken_apart() -> Iterator[None]:
 
     They are forgotten afterwards, because a schema may be changed before it is used next.
     """
-    if getattr(_apart, "facts", None) is not None:
+    if _apart.facts is not None:
         yield
         return
-    _apart.facts = {}
+    _apart.facts = defaultdict(dict)
     try:
         yield
     finally:
@@ -669,16 +676,17 @@ def kept(function: F) -> F:
 
     @functools.wraps(function)
     def ask(schema: Construct, *more: Any) -> Any:
-        facts: dict[Any, dict[Any, Any]] | None = getattr(_apart, "facts", None)
+        facts = _apart.facts
         if facts is None:
             return function(schema, *more)
-        known = facts.get(function)
-        if known is None:
-            known = facts[function] = {}
+        known = facts[function]
         key = (schema, *more) if more else schema
-        if key not in known:
-            known[key] = function(schema, *more)
-        return known[key]
+        try:
+            return known[key]
+        except KeyError:
+            pass  # an error of the function is none of this one
+        answer = known[key] = function(schema, *more)
+        return answer
 
     return ask  # type: ignore[return-value]
 
@@ -716,9 +724,10 @@ def _part_names(schema: Construct) -> tuple[str, ...]:
 @kept
 def parts(schema: Construct) -> tuple[Construct, ...]:
     """The constructs that a construct is made of; of a `Deferred` or `Open` one those that are not looked up."""
-    return tuple(
-        part for name in _part_names(schema) for part in _constructs(getattr(schema, name, None))
-    )
+    found: list[Construct] = []
+    for name in _part_names(schema):
+        found += _constructs(getattr(schema, name, None))
+    return tuple(found)
 
 
 def held_constructs(schema: Construct) -> list[Construct]:

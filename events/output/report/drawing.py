@@ -22,7 +22,7 @@ from tlsgrammar.picture import Fields, Picture
 from tlsgrammar.quic import PACKETS, LongHeader
 from tlsgrammar.registry import CONTENT_TYPE
 
-from ...certificates import CertificateInfo
+from ...certificate import CertificateInfo
 from ...model import SslStructure
 from .ladder import Encrypted, Note, Plain, Seen, Step, body_of, in_words, layout_of
 

@@ -13,7 +13,7 @@ import msgspec
 from tlsgrammar import Handshake, Registry, names, read
 from tlsgrammar.names import SIGNATURE_SCHEMES, HandshakeType
 
-from ...certificates import CertificateInfo
+from ...certificate import CertificateInfo
 from ...meanings import NameOfSignature
 from ...model import (
     ConnectionStateRemove,
