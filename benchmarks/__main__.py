@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import shlex
 import shutil
 import ssl
 import statistics
@@ -32,17 +33,16 @@ from .make_captures import DEFAULT_FOLDER, contexts, talk
 from .pairs import Pair, finish, peak_of_all, processes
 from .parsing import against_handwritten, against_peers
 from .sharing import shared_time
+from .starting import starts
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HANDSHAKES, BULK, QUIC, SECRETS = (
     DEFAULT_FOLDER / f"{name}.pcap" for name in ("handshakes", "bulk", "quic", "secrets")
 )
-TLS_EVENTS = [sys.executable, "-m", "events", "--format", "json"]
-TLS_CONNECTIONS = [
-    sys.executable,
-    "-c",
-    "from events.cli.connections import run_process; run_process()",
-]
+# As the scripts do that an installer makes.
+_COMMAND = "import tlsgrammar_commands as commands; commands."
+TLS_EVENTS = [sys.executable, "-c", f"{_COMMAND}tls_events()", "--format", "json"]
+TLS_CONNECTIONS = [sys.executable, "-c", f"{_COMMAND}tls_connections()"]
 _HANDSHAKE_TYPES = ["-Y", "tls.handshake", "-T", "fields", "-e", "tls.handshake.type"]
 MODES = {
     "default": [],
@@ -255,7 +255,7 @@ def _one_capture(runs: int, folder: Path) -> Iterator[Row]:
     one, two = ([*TLS_EVENTS, "-j", jobs, str(capture)] for jobs in "12")
     pair, _ = processes(one, two, runs)
     yield Row(f"{what}, -j 1", "-j 2", _times(pair, 1, "s"), "at least 1.7")
-    of_half = " ".join([*TLS_EVENTS, str(half)])
+    of_half = shlex.join([*TLS_EVENTS, str(half)])
     pair, _ = processes(one, ["sh", "-c", f"{of_half} & {of_half} & wait"], runs)
     against = "two of 8,000 at once, in processes that know nothing of each other"
     yield Row(f"{what}, -j 1", against, _times(pair, 1, "s"), "")
@@ -267,6 +267,12 @@ def _one_capture(runs: int, folder: Path) -> Iterator[Row]:
     of_two, of_one = (shared_time(capture, count) for count in (2, 1))
     figure = f"{2 * of_two / of_one - 1:.3f} ({of_two:.3g} s / {of_one:.3g} s)"
     yield Row("what each process does for the packets of others", "for its own", figure, "")
+
+
+def _starting(runs: int) -> Iterator[Row]:
+    for start in starts(max(runs, 20)):
+        what = f"{start.what}; our peak {start.peak:.0f} MB"
+        yield Row(what, start.against, _times(start.pair, 1e3, "ms"), start.target)
 
 
 def _output(command: list[str]) -> str:
@@ -285,6 +291,7 @@ PARTS: dict[str, Callable[[int], Iterator[Row]]] = {
     "report": _report,
     "jobs": _jobs,
     "reading": _reading,
+    "starting": _starting,
     # Last: a process that is started by one with all these libraries in memory counts them as its own peak.
     "parsing": _parsing,
 }

@@ -22,7 +22,7 @@ MANY = sorted(map(str, DATA.glob("*.pcap")))
 COMMAND = [
     sys.executable,
     "-c",
-    "from events.cli.connections import run_process; run_process()",
+    "from tlsgrammar_commands import tls_connections; tls_connections()",
 ]
 
 

@@ -38,7 +38,7 @@ EVENTS = (sys.executable, "-m", "events")
 CONNECTIONS = (
     sys.executable,
     "-c",
-    "from events.cli.connections import run_process; run_process()",
+    "from tlsgrammar_commands import tls_connections; tls_connections()",
 )
 
 

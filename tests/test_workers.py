@@ -94,7 +94,6 @@ def test_exceptions_come_too(workers: Workers) -> None:
     assert workers.submit(square, 3).result(LIMIT) == 9
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 class Large(int):
     """A number that fills a pipe."""
 
@@ -165,6 +164,7 @@ def test_a_stream_that_nobody_takes_to_its_end(workers: Workers, tmp_path: Path)
     assert not any(Path(path).exists() for path in paths[2:])
 
 
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_process_that_dies_costs_its_task(workers: Workers, number: signal.Signals) -> None:
     futures = [
         workers.submit(kill, number) if n % 5 == 0 else workers.submit(square, n) for n in range(12)

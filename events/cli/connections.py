@@ -43,7 +43,7 @@ from .common import (
     told_of_output,
 )
 
-__all__ = ["main", "run_process"]
+__all__ = ["main"]
 
 _MANY = 256  # so many rows are written at once
 _FORMATS = ("table", "json", "csv", "zeek", "parquet")
@@ -102,13 +102,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run(
         "tls-connections", partial(_main, arguments), cannot_write="the rows cannot be written"
     )
-
-
-def run_process() -> None:
-    """Run the command and end the process."""
-    from tlsgrammar_commands import run
-
-    run("events.cli.connections")
 
 
 def _main(arguments: Sequence[str] | None, console: Console) -> None:

@@ -345,7 +345,7 @@ def test_connections_without_a_name_have_rows() -> None:
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-c", "from events.cli.connections import run_process as r; r()"]
+    command = [sys.executable, "-c", "from tlsgrammar_commands import tls_connections as r; r()"]
     return subprocess.run([*command, *arguments], capture_output=True, check=False)
 
 

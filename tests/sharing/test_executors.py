@@ -209,7 +209,7 @@ def test_connections(very_large: str, form: str) -> None:
     assert one.stdout.count(b"\n") >= 130
 
 
-COMMAND = "from events.cli.connections import run_process; run_process()"
+COMMAND = "from tlsgrammar_commands import tls_connections; tls_connections()"
 
 
 def test_zeek_logs(very_large: str, tmp_path: Path) -> None:
