@@ -152,6 +152,13 @@ def kill_after_one(number: int) -> Iterator[int]:
     kill(number)
 
 
+def test_more_streams_than_processes(tmp_path: Path) -> None:
+    """Whoever takes from all in turn waits for some that wait for the others: those run ahead."""
+    with Workers(2) as workers:
+        streams = [workers.stream(count_up, str(tmp_path / str(index)), 20) for index in range(5)]
+        assert list(zip(*streams, strict=True)) == [(number,) * 5 for number in range(20)]
+
+
 def test_a_stream_that_nobody_takes_to_its_end(workers: Workers, tmp_path: Path) -> None:
     """Its process ends, and another one is there for the next task; one that has not begun never does."""
     paths = [str(tmp_path / str(index)) for index in range(4)]

@@ -66,7 +66,9 @@ def number_of_shares(executor: Executor, wanted: int | None) -> int:
         # ProcessPoolExecutor and ThreadPoolExecutor have no public name for it.
         wanted = getattr(executor, "_max_workers", None) or os.cpu_count() or 1
     if isinstance(executor, Workers):
-        wanted = min(wanted, executor.count)  # those that wait for a process would be waited for
+        wanted = min(
+            wanted, executor.count
+        )  # the others would run ahead until those have a process
     return min(wanted, LOTS)
 
 

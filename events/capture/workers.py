@@ -119,6 +119,7 @@ class Workers(Executor):
         self._lock = threading.Lock()  # of what follows; never held for long
         self._workers: set[_Worker] = set()
         self._shut = False
+        self._demand = _Demand()
         self._streams: WeakSet[Pieces[Any]] = WeakSet()
         self._broken: str | None = None
         self._deaths = 0  # of processes as they started, in a row
@@ -149,16 +150,15 @@ class Workers(Executor):
     ) -> Pieces[T]:
         """Like `submit`, of a function that gives several things: they come one by one, as they are made.
 
-        The process waits where nobody takes them: it is ahead by a few, and by what a pipe holds. So no more of these may
-        depend on each other than there are processes. Those that nobody has taken to the end when the executor is shut down
-        end with that.
+        The process waits where nobody takes them: it is ahead by a few, and by what a pipe holds; further only where somebody
+        waits for things that no process has begun with. What nobody has taken to its end ends when the executor is shut down.
 
         Raises:
             BrokenExecutor: the processes die as they start.
             RuntimeError: the executor has been shut down.
             Exception: by the iterator: what the function raises, or `WorkerDiedError`, after what it has given before.
         """
-        pieces: Pieces[T] = Pieces()
+        pieces: Pieces[T] = Pieces(self._demand)
         self._streams.add(pieces)
         future = self._submit(_Task(pieces.future, fn, args, kwargs, pieces))
         future.add_done_callback(pieces.wake)
@@ -366,6 +366,20 @@ class _Task(NamedTuple):
 _AHEAD = 2
 
 
+class _Demand:
+    """What the streams of an executor know of each other.
+
+    Attributes:
+        changed: of anything about them.
+        starved: how many are waited for that have no process yet. Those that have one may wait for them in turn, where
+            somebody takes from several; so they run ahead then, as far as it takes.
+    """
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.starved = 0
+
+
 class Pieces(Iterator[T]):
     """What a process gives, one by one; see `Workers.stream`.
 
@@ -373,10 +387,11 @@ class Pieces(Iterator[T]):
         future: is done once there is no more.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, demand: _Demand) -> None:
         self.future: Future[Any] = Future()
         self._ready: deque[T] = deque()
-        self._changed = threading.Condition()
+        self._demand = demand
+        self._changed = demand.changed
         self._closed = False
         self._abandoned = False
 
@@ -384,7 +399,12 @@ class Pieces(Iterator[T]):
         """Take what a process has given, once there is room; whether anybody wants more."""
         with self._changed:
             self._changed.wait_for(
-                lambda: self._closed or self._abandoned or len(self._ready) < _AHEAD
+                lambda: (
+                    self._closed
+                    or self._abandoned
+                    or len(self._ready) < _AHEAD
+                    or self._demand.starved
+                )
             )
             is_wanted = not self._closed and not self._abandoned
             if is_wanted:
@@ -399,7 +419,15 @@ class Pieces(Iterator[T]):
 
     def __next__(self) -> T:
         with self._changed:
-            self._changed.wait_for(lambda: self._ready or self._closed or self.future.done())
+            if not (self.future.running() or self.future.done()):
+                self._demand.starved += 1
+                self._changed.notify_all()
+                try:
+                    self._wait()
+                finally:
+                    self._demand.starved -= 1
+            else:
+                self._wait()
             if self._ready and not self._closed:
                 piece = self._ready.popleft()
                 self._changed.notify_all()
@@ -410,6 +438,9 @@ class Pieces(Iterator[T]):
         if self._abandoned:
             raise RuntimeError("the executor was shut down before all of it was taken")
         raise StopIteration
+
+    def _wait(self) -> None:
+        self._changed.wait_for(lambda: self._ready or self._closed or self.future.done())
 
     def abandon(self) -> None:
         """Take no more, because the processes end. Whoever wants more is told."""

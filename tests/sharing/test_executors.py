@@ -133,6 +133,14 @@ def test_whoever_wants_no_more_stops_those_who_read(capture: str) -> None:
         assert workers.submit(pow, 2, 3).result(60) == 8
 
 
+def test_two_captures_at_once(capture: str) -> None:
+    """Taken from in turn, although one alone keeps all processes busy."""
+    one = list(events.read_capture(capture))
+    with Workers(2) as workers:
+        both = [events.read_capture(capture, executor=workers) for _ in range(2)]
+        assert list(zip(*both, strict=True)) == list(zip(one, one, strict=True))
+
+
 def test_a_process_that_dies_costs_what_follows(capture: str) -> None:
     whole = list(events.read_capture(capture))
     with Workers(2) as workers:
