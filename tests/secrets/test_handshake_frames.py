@@ -106,3 +106,15 @@ def test_a_frame_that_is_not_known_is_told_of_once(count: int) -> None:
     header = len(packets[0]) - 32 - 16
     assert violation.offset == len(answer()) + header + 1
     assert not violation.is_orig
+
+
+def test_what_is_wrong_with_a_message_is_told_with_its_place() -> None:
+    """Behind the bytes that came before, a header, a PING and the head of a frame."""
+    too_long = b"\x08\xff\xff\xff"
+    payload = b"\x01" + crypto(0, too_long) + bytes(20)
+    packet = handshake_packet(payload)
+    [violation] = analyze(packet, wanted={"protocol_violation"})
+    assert isinstance(violation, events.ProtocolViolation)
+    assert violation.path == "Handshake.length"
+    header = len(packet) - len(payload) - 16
+    assert violation.offset == len(answer()) + header + payload.index(too_long) + 1
