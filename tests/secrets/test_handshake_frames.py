@@ -50,7 +50,7 @@ def handshake_packet(payload: bytes, number: int = 0) -> bytes:
     return first + header[1:at] + hidden + sealed
 
 
-def answer() -> bytes:
+def answer(hello: bytes = ANSWER) -> bytes:
     keys = initial_keys(quic.VERSION_1, CLIENT_CID)
     assert keys is not None
     fields = {
@@ -59,7 +59,7 @@ def answer() -> bytes:
         "source_connection_id": b"server",
         "token": b"",
     }
-    return keys.server.seal(fields, 0, crypto(0, ANSWER))
+    return keys.server.seal(fields, 0, crypto(0, hello))
 
 
 def analyze(*packets: bytes, wanted: set[str]) -> list[events.Event]:
@@ -118,3 +118,31 @@ def test_what_is_wrong_with_a_message_is_told_with_its_place() -> None:
     assert violation.path == "Handshake.length"
     header = len(packet) - len(payload) - 16
     assert violation.offset == len(answer()) + header + payload.index(too_long) + 1
+
+
+def test_a_suite_that_nothing_opens_is_told_of_once_with_the_place_of_the_packet() -> None:
+    """One of GOST (RFC 9367)."""
+    of_suite = server_hello((43, bytes.fromhex("0304")), cipher_suite=0xC103)
+    analyzer = QuicAnalyzer(secrets=KeyLog([LOG]), wanted={"protocol_violation"})
+    analyzer.deliver(initial(crypto(0, HELLO)), True)
+    begins = answer(of_suite)
+    packets = [handshake_packet(CLOSE, number) for number in range(2)]
+    found = analyzer.deliver(b"".join([begins, *packets]), False)
+    [violation] = found + analyzer.deliver(packets[0], False)
+    assert isinstance(violation, events.ProtocolViolation)
+    assert (
+        violation.reason
+        == "nothing here opens what is encrypted with TLS_GOSTR341112_256_WITH_KUZNYECHIK_MGM_L"
+    )
+    assert violation.offset == len(begins)
+
+
+def test_a_packet_that_does_not_authenticate_is_told_of_once_with_its_place() -> None:
+    damaged = [handshake_packet(CLOSE, number)[:-1] + b"x" for number in range(2)]
+    first = handshake_packet(CLOSE, 5)
+    found = analyze(first + damaged[0], damaged[1], wanted={"protocol_violation"})
+    [violation] = found
+    assert isinstance(violation, events.ProtocolViolation)
+    assert violation.reason == "a packet does not authenticate with the secrets that there are"
+    assert violation.offset == len(answer()) + len(first)
+    assert not violation.is_orig
