@@ -231,6 +231,17 @@ def test_how_many_versions_an_attempt_may_have() -> None:
     assert list(attempt.keys) == versions[:3]
 
 
+def test_how_many_attempts_of_a_client_are_kept() -> None:
+    """The last four; each is in another version here."""
+    analyzer = QuicAnalyzer(wanted=ALL)
+    versions = [quic.VERSION_1, quic.VERSION_2, 0xFF000021, 0xFF000022, 0xFF00001D, 0xFF00001E]
+    for count, version in enumerate(versions, 1):
+        analyzer.deliver(hello(version=version), True, 1.0)
+        [connection] = analyzer._connections
+        tried = [attempt.version for attempt in connection.attempts]
+        assert tried == versions[max(count - 4, 0) : count]
+
+
 def test_what_is_held_is_counted() -> None:
     analyzer = QuicAnalyzer(wanted=ALL)
     assert analyzer.held == 0

@@ -64,6 +64,16 @@ CASES: dict[str, Case] = {
         repeated(Struct(KIND, "a" / Switch(this.kind, {1: INNER}, default=uint8))),
         {"010702080109": [7, 9]},
     ),
+    "what is read, not built": Case(
+        Struct(
+            "in"
+            / Struct(
+                "a" / If(lambda c: c._parsing and not c._building and not c._sizing, INNER),
+                "b" / If(lambda c: c._building or c._sizing or not c._parsing, INNER),
+            )
+        ),
+        {"07": [7]},
+    ),
     "a row": Case(construct.Sequence(uint8, INNER, INNER), {"010203": [2, 3]}),
     "an array": Case(construct.Array(2, INNER), {"0102": [1, 2]}),
     "optional": Case(Struct("a" / construct.Optional(INNER)), {"": [], "07": [7]}),
