@@ -10,20 +10,20 @@ import argparse
 import random
 import tempfile
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from .mutations import Mutation, mutations
 from .trial import Copy
 
-__all__ = ["main"]
+__all__ = ["Place", "main", "places"]
 
 _HERE = Path(__file__).parent
 _ROOT = _HERE.parent
 
 
-class _Place(NamedTuple):
+class Place(NamedTuple):
     """A mutation, and the source that it is of."""
 
     path: str
@@ -39,6 +39,16 @@ class _Place(NamedTuple):
         """The line before and after."""
         return self.mutation.before_and_after(self.source)
 
+    def is_meant_by(self, entry: dict[str, str]) -> bool:
+        """Whether an entry of `equivalent.toml` is about it."""
+        lines = ["", *self.source.splitlines()]
+        behind = lines[self.mutation.line(self.source) - 1].strip()
+        return (
+            entry["file"] == self.path
+            and (entry["line"], entry["becomes"]) == self.lines
+            and entry.get("behind", behind) == behind
+        )
+
     @property
     def shown(self) -> str:
         before, after = self.lines
@@ -50,13 +60,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     root: Path = options.root
     tests: dict[str, list[str]] = _table(options.tests)
-    equivalent = {
-        (each["file"], each["line"], each["becomes"])
-        for each in _table(options.equivalent).get("equivalent", [])
-    }
+    equivalent = _table(options.equivalent).get("equivalent", [])
     chosen = [
         each
-        for each in _places(root, tests)
+        for each in places(root, tests)
         if options.only is None or _is_of(options.only, each.name)
     ]
     if options.number is not None:
@@ -71,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
         copy = Copy(root, Path(folder) / "copy")
         for place in chosen:
             killer = None
-            if (place.path, *place.lines) in equivalent:
+            if any(map(place.is_meant_by, equivalent)):
                 outcome = "equivalent"
             else:
                 own = tests[place.path]
@@ -91,17 +98,18 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if counts["survived"] else 0
 
 
-def _places(root: Path, tests: dict[str, list[str]]) -> Iterator[_Place]:
-    for path in tests:
+def places(root: Path, paths: Iterable[str]) -> Iterator[Place]:
+    """All mutations of some sources."""
+    for path in paths:
         source = (root / path).read_text()
         for mutation in mutations(source):
-            yield _Place(path, source, mutation)
+            yield Place(path, source, mutation)
 
 
-def _draw(places: list[_Place], number: int, seed: int) -> list[_Place]:
+def _draw(among: list[Place], number: int, seed: int) -> list[Place]:
     """So many of them, of different tokens: each token is as likely as any other."""
-    of_token: dict[tuple[str, int], list[_Place]] = {}
-    for place in places:
+    of_token: dict[tuple[str, int], list[Place]] = {}
+    for place in among:
         of_token.setdefault((place.path, place.mutation.start), []).append(place)
     rng = random.Random(seed)
     tokens = rng.sample(sorted(of_token), min(number, len(of_token)))

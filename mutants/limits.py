@@ -45,7 +45,7 @@ def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     report = yield
-    if report.failed:
+    if report.failed and collector.nodeid:
         _running(collector.config, collector.nodeid)
     return report
 

@@ -83,6 +83,18 @@ CASES: dict[str, Case] = {
     "a number of another size": Case(construct.BytesInteger(5), ["0102030405"], ["01020304"]),
     "a signed one": Case(construct.BytesInteger(3, signed=True), ["ff0203", "7f0203"], ["0102"]),
     "all of it": Case(Struct("x" / GreedyBytes), ["", "61"], []),
+    "what is being done": Case(
+        Struct(
+            N,
+            "inner"
+            / Struct(
+                "x" / Computed(lambda this: (this._parsing, this._building, this._sizing)),
+                "y" / Computed(lambda this: (this._root.n, this._.n, this._index)),
+            ),
+        ),
+        ["07"],
+        [""],
+    ),
     "a sum": Case(Struct(N, "s" / Computed(this.n + 1)), ["01"], [""]),
 }
 

@@ -231,6 +231,17 @@ def test_how_many_versions_an_attempt_may_have() -> None:
     assert list(attempt.keys) == versions[:3]
 
 
+def test_how_many_attempts_of_a_client_are_kept() -> None:
+    """The last four; each is in another version here."""
+    analyzer = QuicAnalyzer(wanted=ALL)
+    versions = [quic.VERSION_1, quic.VERSION_2, 0xFF000021, 0xFF000022, 0xFF00001D, 0xFF00001E]
+    for count, version in enumerate(versions, 1):
+        analyzer.deliver(hello(version=version), True, 1.0)
+        [connection] = analyzer._connections
+        tried = [attempt.version for attempt in connection.attempts]
+        assert tried == versions[max(count - 4, 0) : count]
+
+
 def test_what_is_held_is_counted() -> None:
     analyzer = QuicAnalyzer(wanted=ALL)
     assert analyzer.held == 0
@@ -407,3 +418,52 @@ def test_short_headers_of_one_of_two_connections_are_counted() -> None:
         uids.append([event.c.uid for event in found])
     assert [len(each) for each in uids] == [1, 1, 0, 0]
     assert uids[0] != uids[1]
+
+
+def test_a_short_header_after_a_connection_that_is_over() -> None:
+    """What comes late of that one does not establish the next; anything else does, where there is one only."""
+    over = [*ONE, (True, SHORT + b"server 1" + bytes(20))]
+    assert established(*over, *OTHER, (True, SHORT + b"server 1" + bytes(20))) == [0.0]
+    assert established(*over, *OTHER, (True, SHORT + b"another " + bytes(20))) == [0.0, 5.0]
+    assert established(*over, *OTHER, (True, SHORT + b"server 2" + bytes(20))) == [0.0, 5.0]
+
+
+def test_connections_that_both_sides_begin() -> None:
+    """Each is established by its own client."""
+    turned = [(not is_orig, data) for is_orig, data in OTHER]
+    both = [*ONE, *turned]
+    assert established(*both, (False, SHORT + b"server 2" + bytes(20))) == [4.0]
+    assert established(*both, (True, SHORT + b"server 1" + bytes(20))) == [0.0]
+    assert established(*both, (True, SHORT + b"server 2" + bytes(20))) == []
+
+
+def test_a_version_that_is_not_known_is_of_the_last_connection() -> None:
+    unknown = b"\xc0" + bytes.fromhex("0a1a2a3a") + b"\x02ab\x02cd" + bytes(30)
+    analyzer = QuicAnalyzer(wanted={"QUIC::unhandled_version"})
+    for ts, cid in enumerate((b"first one", b"other one")):
+        analyzer.deliver(hello(cid), True, float(ts))
+    [event] = analyzer.deliver(unknown, True, 5.0)
+    assert event.c.start_time == 1.0
+
+
+# Where CRYPTO data stand
+
+
+def test_what_is_wrong_with_a_message_is_told_with_its_place() -> None:
+    """In the bytes of all datagrams of the direction: here in the second, behind a header, a PING and the head of a frame."""
+    too_long = b"\x01\xff\xff\xff"
+    payload = b"\x01" + crypto(0, too_long)
+    first = long_packet("0-RTT", b"unknown", b"client")
+    packet = initial(payload)
+    analyzer = QuicAnalyzer(wanted={"protocol_violation"})
+    assert analyzer.deliver(first, True) == []
+    [violation] = analyzer.deliver(packet, True)
+    assert isinstance(violation, events.ProtocolViolation)
+    assert violation.path == "Handshake.length"
+    data_at = packet_header(packet, payload) + payload.index(too_long)
+    assert violation.offset == len(first) + data_at + 1
+
+
+def packet_header(packet: bytes, payload: bytes) -> int:
+    """How long it is: the rest of a packet is its payload, and 16 bytes that authenticate it."""
+    return len(packet) - max(len(payload), 4) - 16

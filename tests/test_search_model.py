@@ -179,3 +179,24 @@ def test_until_when_a_search_goes_on(size: int) -> None:
     late.feed(bytes(300))
     assert late.feed(records(HELLO, [])) is None
     assert late.over
+
+
+def test_whole_candidates_are_looked_at_in_proportion_to_what_has_come() -> None:
+    """Eight bytes for each byte, and 64 KB to begin with. What is not looked at is given up, and counted."""
+    end, count = 16_000, 100
+    search = ClientHelloSearch()
+    judged = given_up = 0
+    for begin in range(0, 9 * count, 9):
+        # A record in the ones before it, with a message that ends where they do.
+        size = end - begin - 5
+        head = b"\x16\x03\x03" + size.to_bytes(2, "big") + b"\x01" + (size - 4).to_bytes(3, "big")
+        assert search.feed(head) is None
+        if judged + end - begin > 8 * end + 2**16:
+            given_up += 1
+        else:
+            judged += end - begin
+    assert search.feed(bytes(end - 9 * count - 1)) is None
+    assert search.given_up == 0
+    assert search.feed(b"\0") is None
+    assert search.given_up == given_up
+    assert 0 < given_up < count - 5

@@ -18,7 +18,10 @@ from ..helpers.streams import client_hello, message, names, server_hello
 
 SECRET = bytes(range(32))
 CLIENT_RANDOM = (1).to_bytes(4, "big") + bytes(range(28))
-LOG = f"SERVER_HANDSHAKE_TRAFFIC_SECRET {CLIENT_RANDOM.hex()} {SECRET.hex()}"
+LOG = [
+    f"{label} {CLIENT_RANDOM.hex()} {SECRET.hex()}"
+    for label in ("SERVER_HANDSHAKE_TRAFFIC_SECRET", "SERVER_TRAFFIC_SECRET_0")
+]
 HELLO = client_hello((43, bytes.fromhex("020304")))
 ANSWER = server_hello((43, bytes.fromhex("0304")), cipher_suite=0x1301)
 CLOSE = tlsgrammar.build(
@@ -30,27 +33,35 @@ CLOSE = tlsgrammar.build(
 )
 
 
-def handshake_packet(payload: bytes, number: int = 0) -> bytes:
-    """A packet of the server."""
+def sealed(first: int, behind_first: bytes, payload: bytes, number: int) -> bytes:
+    """A packet of the server, whose packet number has four bytes."""
     key = expand_label("SHA256", SECRET, "quic key", 16)
     iv = expand_label("SHA256", SECRET, "quic iv", 12)
     mask_key = expand_label("SHA256", SECRET, "quic hp", 16)
+    header = bytes([first | 3]) + behind_first + number.to_bytes(4, "big")
+    nonce = (int.from_bytes(iv, "big") ^ number).to_bytes(12, "big")
+    content = AESGCM(key).encrypt(nonce, payload, header)
+    encryptor = Cipher(algorithms.AES(mask_key), modes.ECB()).encryptor()
+    mask = encryptor.update(content[:16])
+    at = len(header) - 4
+    masked = bytes([header[0] ^ mask[0] & (0x0F if first & 0x80 else 0x1F)])
+    hidden = bytes(a ^ b for a, b in zip(header[at:], mask[1:5], strict=True))
+    return masked + header[1:at] + hidden + content
+
+
+def handshake_packet(payload: bytes, number: int = 0) -> bytes:
     payload = payload.ljust(20, b"\0")
     size = 4 + len(payload) + 16
     ids = b"\x06client\x06server"
-    header = b"\xe3" + bytes.fromhex("00000001") + ids + (0x4000 | size).to_bytes(2, "big")
-    header += number.to_bytes(4, "big")
-    nonce = (int.from_bytes(iv, "big") ^ number).to_bytes(12, "big")
-    sealed = AESGCM(key).encrypt(nonce, payload, header)
-    encryptor = Cipher(algorithms.AES(mask_key), modes.ECB()).encryptor()
-    mask = encryptor.update(sealed[:16])
-    at = len(header) - 4
-    first = bytes([header[0] ^ mask[0] & 0x0F])
-    hidden = bytes(a ^ b for a, b in zip(header[at:], mask[1:5], strict=True))
-    return first + header[1:at] + hidden + sealed
+    behind = bytes.fromhex("00000001") + ids + (0x4000 | size).to_bytes(2, "big")
+    return sealed(0xE0, behind, payload, number)
 
 
-def answer() -> bytes:
+def short_packet(payload: bytes, number: int = 0) -> bytes:
+    return sealed(0x40, b"client", payload.ljust(20, b"\0"), number)
+
+
+def answer(hello: bytes = ANSWER) -> bytes:
     keys = initial_keys(quic.VERSION_1, CLIENT_CID)
     assert keys is not None
     fields = {
@@ -59,11 +70,11 @@ def answer() -> bytes:
         "source_connection_id": b"server",
         "token": b"",
     }
-    return keys.server.seal(fields, 0, crypto(0, ANSWER))
+    return keys.server.seal(fields, 0, crypto(0, hello))
 
 
 def analyze(*packets: bytes, wanted: set[str]) -> list[events.Event]:
-    analyzer = QuicAnalyzer(secrets=KeyLog([LOG]), wanted=wanted)
+    analyzer = QuicAnalyzer(secrets=KeyLog(LOG), wanted=wanted)
     found = analyzer.deliver(initial(crypto(0, HELLO)), True)
     for packet in (answer(), *packets):
         found += analyzer.deliver(packet, False)
@@ -106,3 +117,58 @@ def test_a_frame_that_is_not_known_is_told_of_once(count: int) -> None:
     header = len(packets[0]) - 32 - 16
     assert violation.offset == len(answer()) + header + 1
     assert not violation.is_orig
+
+
+def test_what_is_wrong_with_a_message_is_told_with_its_place() -> None:
+    """Behind the bytes that came before, a header, a PING and the head of a frame."""
+    too_long = b"\x08\xff\xff\xff"
+    payload = b"\x01" + crypto(0, too_long) + bytes(20)
+    packet = handshake_packet(payload)
+    [violation] = analyze(packet, wanted={"protocol_violation"})
+    assert isinstance(violation, events.ProtocolViolation)
+    assert violation.path == "Handshake.length"
+    header = len(packet) - len(payload) - 16
+    assert violation.offset == len(answer()) + header + payload.index(too_long) + 1
+
+
+def test_a_suite_that_nothing_opens_is_told_of_once_with_the_place_of_the_packet() -> None:
+    """One of GOST (RFC 9367)."""
+    of_suite = server_hello((43, bytes.fromhex("0304")), cipher_suite=0xC103)
+    analyzer = QuicAnalyzer(secrets=KeyLog(LOG), wanted={"protocol_violation"})
+    analyzer.deliver(initial(crypto(0, HELLO)), True)
+    begins = answer(of_suite)
+    packets = [handshake_packet(CLOSE, number) for number in range(2)]
+    found = analyzer.deliver(b"".join([begins, *packets]), False)
+    [violation] = found + analyzer.deliver(packets[0], False)
+    assert isinstance(violation, events.ProtocolViolation)
+    assert (
+        violation.reason
+        == "nothing here opens what is encrypted with TLS_GOSTR341112_256_WITH_KUZNYECHIK_MGM_L"
+    )
+    assert violation.offset == len(begins)
+
+
+def test_a_packet_that_does_not_authenticate_is_told_of_once_with_its_place() -> None:
+    damaged = [handshake_packet(CLOSE, number)[:-1] + b"x" for number in range(2)]
+    first = handshake_packet(CLOSE, 5)
+    found = analyze(first + damaged[0], damaged[1], wanted={"protocol_violation"})
+    [violation] = found
+    assert isinstance(violation, events.ProtocolViolation)
+    assert violation.reason == "a packet does not authenticate with the secrets that there are"
+    assert violation.offset == len(answer()) + len(first)
+    assert not violation.is_orig
+
+
+def test_frames_of_packets_with_a_short_header_are_no_events() -> None:
+    """But for the messages in them."""
+    ticket = message(4, bytes(4) + bytes(4) + b"\0" + b"\0\1t" + b"\0\0")
+    wanted = {"QUIC::connection_close_frame", "reporter_error", "ssl_handshake_message"}
+    found = analyze(handshake_packet(CLOSE), short_packet(CLOSE + crypto(0, ticket)), wanted=wanted)
+    assert names(found) == [
+        "ssl_handshake_message",
+        "ssl_handshake_message",
+        "QUIC::connection_close_frame",
+        "ssl_handshake_message",
+    ]
+    assert isinstance(found[-1], events.SslHandshakeMessage)
+    assert (found[-1].msg_type, found[-1].is_orig) == (4, False)
