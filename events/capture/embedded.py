@@ -52,17 +52,20 @@ class Embedded:
         self._keylog: KeyLog | None = None
         self._told = False
         self.options = options
-        if capture.link_type is not None or not options.embedded_secrets:
-            return  # no other format has any
-        own = () if options.key_log is None else options.key_log
+        may_hold_some = capture.link_type is None and options.embedded_secrets  # only pcapng does
+        if not may_hold_some and options.key_log is None:
+            return
         from ..secrets.keylog import KeyLog
 
+        own = () if options.key_log is None else options.key_log
+        # Also of one that holds none: the sessions that are remembered are those of one capture.
         keylog = (kind or KeyLog)(also=own, name=f"the secrets in {self._name}", on_error=warn)
         try:
             self.options = msgspec.structs.replace(options, secrets=keylog)
         except ImportError:
             return
-        self._keylog = keylog
+        if may_hold_some:
+            self._keylog = keylog
 
     def take(self) -> None:
         """Take the secrets that have been read since, before the packets that come after them."""

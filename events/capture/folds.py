@@ -21,7 +21,7 @@ Through = Callable[[str, Iterator[Event]], Iterable[Any]]
 """What to make of a capture: it takes its path and its events, and what it gives is given out, one by one."""
 
 
-def _as_they_are() -> Callable[[list[Any]], Iterable[Any]]:
+def _as_they_are(path: str) -> Callable[[list[Any]], Iterable[Any]]:
     return iter
 
 
@@ -32,12 +32,13 @@ class Made(NamedTuple):
         through: makes it of a whole capture.
         fold: begins to make it of a share: takes the path of the capture, and what is told what cannot be made. None where
             it cannot be made of shares.
-        join: begins to make, of things that were made of the shares of a capture, in order, what `through` gives.
+        join: begins to make, of things that were made of the shares of a capture, in order, what `through` gives; takes the path
+            of the capture.
     """
 
     through: Through
     fold: Callable[[str, Callable[[str], None]], Fold] | None = None
-    join: Callable[[], Callable[[list[Any]], Iterable[Any]]] = _as_they_are
+    join: Callable[[str], Callable[[list[Any]], Iterable[Any]]] = _as_they_are
 
 
 class _Each:
@@ -53,8 +54,8 @@ class _Each:
     def end(self) -> tuple[list[Any], list[int]]:
         return [], []
 
-    def open(self) -> int:
-        return 0
+    def known(self) -> tuple[int, int]:
+        return 0, 0
 
 
 def _whole(path: str, events: Iterator[Event]) -> Iterable[Event]:
@@ -101,6 +102,6 @@ class OfLists:
         """See `Fold`."""
         return [], []
 
-    def open(self) -> int:
+    def known(self) -> tuple[int, int]:
         """See `Fold`."""
-        return 0
+        return 0, 0

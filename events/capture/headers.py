@@ -260,7 +260,7 @@ _UNBROKEN = {b"\0\0", b"\x40\0"}
 
 def _key_in_ethernet(frame: bytes) -> bytes:
     is_plain = frame[12:15] == b"\x08\x00\x45" and frame[20:22] in _UNBROKEN
-    return frame[26:38] if is_plain and frame[23] == TCP else b""
+    return frame[26:38] if is_plain and frame[23:24] == b"\x06" else b""
 
 
 def _no_key(frame: bytes) -> bytes:

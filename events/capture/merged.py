@@ -16,17 +16,18 @@ from concurrent.futures import Executor
 from contextlib import closing
 from typing import Any, NamedTuple
 
-from ..secrets.keylog import WAITING
+from ..rows.rows import MAXIMUM_CERTIFICATES, MAXIMUM_OPEN
+from ..secrets.keylog import SESSIONS, WAITING
 from .lots import LOTS
 from .memory import NEARLY
 from .packets import CaptureError
 from .shares import Needs, Piece
-from .workers import WorkerDiedError, Workers
+from .workers import CannotTravelError, WorkerDiedError, Workers, packed
 
 __all__ = ["Told", "close_all", "merged", "number_of_shares", "submitted"]
 
-# What a fold may be in the middle of in one process; see `Fold.open`.
-_MAXIMUM_OPEN = 100_000
+# What rows know in one process; see `Fold.known`.
+_MAXIMUM_KNOWN = (MAXIMUM_OPEN, MAXIMUM_CERTIFICATES)
 
 
 class Told(NamedTuple):
@@ -90,7 +91,7 @@ def submitted(
 
 def _all_of(task: Callable[[int, int], Iterable[Piece]], index: int, count: int) -> list[bytes]:
     # Packed each for itself: whoever takes them unpacks no more than one at a time.
-    return [pickle.dumps(piece) for piece in task(index, count)]
+    return [packed(piece) for piece in task(index, count)]
 
 
 def _as_it_comes(result: Callable[[], list[bytes]]) -> Iterator[Piece]:
@@ -139,17 +140,22 @@ def merged(
                     return
         finally:
             close_all(shares)
+    except CannotTravelError as error:
+        why = f"what is made of it cannot be sent from one process to another ({error})"
     except WorkerDiedError as error:
         reason = f"a process that read a share of it {error.how}; the events that follow are lost"
         raise CaptureError(path, reason) from None
     if told.alone is not None:
         told.alone(f"it is read by one process, because {why}")
+    number = -1
     with closing(alone()) as again:  # type: ignore[type-var]
         for number, piece in enumerate(again):
             if number >= given:
                 tell((piece,))
                 yield from join(piece.made)
-                _raise(piece.error)
+            _raise(piece.error)
+        if number < given:
+            raise CaptureError(path, "it has become shorter while it was read")
 
 
 def close_all(shares: Iterable[Iterator[Piece]]) -> None:
@@ -218,8 +224,9 @@ class _Others:
             return "its connections may hold more than memory_limit allows for"
         if sum([each.waits for each in needs]) > WAITING and any(each.came_late for each in needs):
             return "very many connections wait for their secrets"
-        if sum([each.open for each in needs]) > _MAXIMUM_OPEN:
-            return "very many connections have no row yet"
+        of_all = (sum(known) for known in zip(*[each.known for each in needs], strict=True))
+        if any(known > most for known, most in zip(of_all, _MAXIMUM_KNOWN, strict=True)):
+            return "there are very many connections without a row, or certificates"
         if self._is_resumed_elsewhere(needs):
             return "sessions are resumed whose secrets another process has"
         return None
@@ -227,6 +234,8 @@ class _Others:
     def _is_resumed_elsewhere(self, needs: Sequence[Needs]) -> bool:
         for own, each in zip(self._remembered, needs, strict=True):
             own.update(each.remembered)
+        if sum(map(len, self._remembered)) > SESSIONS:
+            return True  # one process forgets some
         return any(
             not other.isdisjoint(each.missed)
             for own, each in zip(self._remembered, needs, strict=True)

@@ -192,14 +192,14 @@ class _RowsOfShare:
             at += [AFTER_ALL * (2 if is_last else 1) + place] * len(complete)
         return self._written(made), at
 
-    def open(self) -> int:
-        return self._rows.open
+    def known(self) -> tuple[int, int]:
+        return self._rows.known
 
     def _written(self, rows: list[Row]) -> list[Any]:
         return rows if self._write is None else [self._write([row]) for row in rows]
 
 
-def _joins_rows() -> Callable[[list[Row]], Iterable[Row]]:
+def _joins_rows(path: str) -> Callable[[list[Row]], Iterable[Row]]:
     """Lets each certificate have one row, whichever shares it was in."""
     seen: dict[str, None] = {}
 
@@ -216,7 +216,7 @@ def _joins_rows() -> Callable[[list[Row]], Iterable[Row]]:
     return partial(filter, is_first)
 
 
-def _joins_lines() -> Callable[[list[bytes]], Iterable[bytes]]:
+def _joins_lines(path: str) -> Callable[[list[bytes]], Iterable[bytes]]:
     return _in_one
 
 

@@ -14,11 +14,10 @@ remembers. The numbers of flows are not among them: they are limited within a lo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from itertools import repeat
 from typing import Any, NamedTuple, Protocol
-
-import msgspec
 
 from ..model import Event
 from ..options import Options
@@ -61,8 +60,8 @@ class Fold(Protocol):
     def end(self) -> tuple[list[Any], list[int]]:
         """What is made at the end."""
 
-    def open(self) -> int:
-        """How many things it is in the middle of, of which there may be 100,000 in one process."""
+    def known(self) -> tuple[int, int]:
+        """How many connections have no row yet, and how many certificates have been seen."""
 
 
 class Needs(NamedTuple):
@@ -73,7 +72,7 @@ class Needs(NamedTuple):
         has_given_up: whether it had to give up one of them.
         waits: how many have begun to wait for their secrets.
         came_late: whether there are secrets that came when somebody waited.
-        open: how many things `Fold` was in the middle of.
+        known: see `Fold`.
         remembered: the digests of the sessions that it remembers, since the last piece.
         missed: those of the sessions that were asked for, and are not remembered, likewise.
     """
@@ -82,7 +81,7 @@ class Needs(NamedTuple):
     has_given_up: bool
     waits: int = 0
     came_late: bool = False
-    open: int = 0
+    known: tuple[int, int] = (0, 0)
     remembered: list[bytes] = []  # noqa: RUF012
     missed: list[bytes] = []  # noqa: RUF012
 
@@ -168,10 +167,8 @@ class _Share:
     def __init__(self, fold: Fold, options: Options, told: list[str], count: int) -> None:
         self._fold = fold
         self._told = told
-        self._memory_limit = options.memory_limit // (2 * count)
-        if options.key_log is not None:
-            key_log = SharedKeyLog(also=options.key_log)
-            options = msgspec.structs.replace(options, secrets=key_log)
+        # From here on it is worth a look at all flows to know better; one process alone does as it does without shares.
+        self._memory_limit = options.memory_limit // (2 * count) if count > 1 else math.inf
         self._options = options
         self._memory: Memory | None = None
         self._packets = 0
@@ -287,7 +284,7 @@ class _Share:
         memory = self._memory
         if memory is None:
             return Needs(0, False)
-        needs = Needs(self._most, memory.has_given_up, open=self._fold.open())
+        needs = Needs(self._most, memory.has_given_up, known=self._fold.known())
         if memory.most > self._memory_limit:
             memory.count()
         self._most = memory.most

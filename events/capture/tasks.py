@@ -164,7 +164,7 @@ class Tasks(NamedTuple):
         options = options_of(path, self.options, self.elsewhere.several)
         alone = partial(share_of, path, begin, options, 0, 1)
         told = Told(_warn) if self.told is None else self.told
-        made = merged(path, shares, alone, self.made.join(), options.memory_limit, told)
+        made = merged(path, shares, alone, self.made.join(path), options.memory_limit, told)
         return _Begun(_noted(path, made), partial(close_all, shares))
 
 

@@ -43,7 +43,7 @@ from queue import SimpleQueue
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 from weakref import WeakSet
 
-__all__ = ["Pieces", "WorkerDiedError", "Workers"]
+__all__ = ["CannotTravelError", "Pieces", "WorkerDiedError", "Workers", "packed"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -58,6 +58,10 @@ _STREAMS = (("stdout", 1), ("stderr", 2))
 _SIGNALS = {
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 }
+
+
+class CannotTravelError(Exception):
+    """Something that was made by a process cannot be sent to another one."""
 
 
 class WorkerDiedError(Exception):
@@ -143,7 +147,7 @@ class Workers(Executor):
             BrokenExecutor: the processes die as they start.
             RuntimeError: the executor has been shut down.
         """
-        return self._submit(_Task(Future(), fn, args, kwargs))
+        return self._submit(_Task(_Future(self._demand), fn, args, kwargs))
 
     def stream(
         self, fn: Callable[P, Iterable[T]], /, *args: P.args, **kwargs: P.kwargs
@@ -371,13 +375,39 @@ class _Demand:
 
     Attributes:
         changed: of anything about them.
-        starved: how many are waited for that have no process yet. Those that have one may wait for them in turn, where
+        starved: how many tasks are waited for that have no process yet. Those that have one may wait for them in turn, where
             somebody takes from several; so they run ahead then, as far as it takes.
     """
 
     def __init__(self) -> None:
         self.changed = threading.Condition()
         self.starved = 0
+
+    @contextlib.contextmanager
+    def of_more(self) -> Iterator[None]:
+        """Somebody waits meanwhile for what has no process yet."""
+        with self.changed:
+            self.starved += 1
+            self.changed.notify_all()
+        try:
+            yield
+        finally:
+            with self.changed:
+                self.starved -= 1
+
+
+class _Future(Future[T]):
+    """What becomes of a task. While somebody waits for one that no process has begun with, streams run ahead."""
+
+    def __init__(self, demand: _Demand) -> None:
+        super().__init__()
+        self._demand = demand
+
+    def result(self, timeout: float | None = None) -> T:
+        if self.running() or self.done():
+            return super().result(timeout)
+        with self._demand.of_more():
+            return super().result(timeout)
 
 
 class Pieces(Iterator[T]):
@@ -419,15 +449,9 @@ class Pieces(Iterator[T]):
 
     def __next__(self) -> T:
         with self._changed:
-            if not (self.future.running() or self.future.done()):
-                self._demand.starved += 1
-                self._changed.notify_all()
-                try:
-                    self._wait()
-                finally:
-                    self._demand.starved -= 1
-            else:
-                self._wait()
+            begun = self.future.running() or self.future.done()
+            with contextlib.nullcontext() if begun else self._demand.of_more():
+                self._changed.wait_for(lambda: self._ready or self._closed or self.future.done())
             if self._ready and not self._closed:
                 piece = self._ready.popleft()
                 self._changed.notify_all()
@@ -438,9 +462,6 @@ class Pieces(Iterator[T]):
         if self._abandoned:
             raise RuntimeError("the executor was shut down before all of it was taken")
         raise StopIteration
-
-    def _wait(self) -> None:
-        self._changed.wait_for(lambda: self._ready or self._closed or self.future.done())
 
     def abandon(self) -> None:
         """Take no more, because the processes end. Whoever wants more is told."""
@@ -551,7 +572,7 @@ def _messages(data: bytes) -> Iterator[bytes]:
         result = function(*arguments, **keywords)
         if in_pieces:
             for piece in result:
-                yield pickle.dumps((_Kind.PIECE, piece))
+                yield packed((_Kind.PIECE, piece))
             result = None
     except BaseException as error:
         yield _failure(error)
@@ -562,6 +583,18 @@ def _messages(data: bytes) -> Iterator[bytes]:
         error.add_note("This came as what the task had returned was pickled.")
         last = _failure(error)
     yield last
+
+
+def packed(piece: object) -> bytes:
+    """One of several things, as it travels.
+
+    Raises:
+        CannotTravelError: it cannot be pickled.
+    """
+    try:
+        return pickle.dumps(piece)
+    except Exception as error:
+        raise CannotTravelError(_words(error)) from None
 
 
 def _failure(error: BaseException) -> bytes:

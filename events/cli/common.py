@@ -414,13 +414,16 @@ class Reader:
         from concurrent.futures import BrokenExecutor
 
         from ..capture.folds import Made
+        from ..capture.lots import LOTS
         from ..capture.many import read_through
         from ..capture.merged import Told, number_of_shares
         from ..capture.tasks import UnknownInWorkerError
         from ..capture.workers import Workers
 
         shared = made.fold is not None and bool(self._shared)
-        jobs = self.options.jobs if shared else min(self.options.jobs, len(self.sources))
+        # More have nothing to do.
+        most = len(self.sources) + (LOTS * len(self._shared) if shared else 0)
+        jobs = min(self.options.jobs, most)
         # What has been imported and registered here the processes then have; here are no threads yet.
         context = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
         try:
@@ -436,7 +439,7 @@ class Reader:
                 Made(
                     partial(_in_process, through=made.through, secrets=self.choices["secrets"]),
                     made.fold,
-                    partial(_joined, made.join),
+                    partial(_joined, join=made.join),
                 ),
                 executor=workers,
                 on_error=self.failed,
@@ -504,9 +507,9 @@ def _in_process(
 
 
 def _joined(
-    join: Callable[[], Callable[[list[Any]], Iterable[Any]]],
+    path: str, join: Callable[[str], Callable[[list[Any]], Iterable[Any]]]
 ) -> Callable[[list[Any]], Iterable[_Read]]:
-    made_of = join()
+    made_of = join(path)
     return lambda shared: [_Read(list(made_of(shared)), [], False)]
 
 

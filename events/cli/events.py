@@ -235,7 +235,7 @@ def _in_batches(path: str, events: Iterator[Event]) -> Iterator[list[Event]]:
         yield some
 
 
-def _in_one_batch() -> Callable[[list[Event]], Iterable[list[Event]]]:
+def _in_one_batch(path: str) -> Callable[[list[Event]], Iterable[list[Event]]]:
     return lambda events: [events]
 
 
@@ -298,7 +298,7 @@ def _printed_by(printer: _Printer, tell: Callable[[str], None]) -> Made:
     whole = partial(_printed, lines=printer.lines)
     if printer.writer.each:
         return Made(whole, partial(_begin_lines, printer=printer), _in_one_piece)
-    return Made(whole, EVENTS.fold, partial(_printed_here, printer, tell))
+    return Made(whole, EVENTS.fold, partial(_printed_here, printer=printer, tell=tell))
 
 
 def _begin_lines(path: str, tell: Callable[[str], None], printer: _Printer) -> Fold:
@@ -324,7 +324,7 @@ def _each_line(
     return [*each, *errors]
 
 
-def _in_one_piece() -> Callable[[list[bytes | ReporterError]], Iterable[_Printed]]:
+def _in_one_piece(path: str) -> Callable[[list[bytes | ReporterError]], Iterable[_Printed]]:
     return _together
 
 
@@ -334,12 +334,12 @@ def _together(printed: list[bytes | ReporterError]) -> Iterable[_Printed]:
 
 
 def _printed_here(
-    printer: _Printer, tell: Callable[[str], None]
+    path: str, printer: _Printer, tell: Callable[[str], None]
 ) -> Callable[[list[Event]], Iterable[_Printed]]:
     """Prints events that other processes have found, where a line depends on those before."""
 
     def printed(events: list[Event]) -> Iterable[_Printed]:
-        lines = partial(printer.lines, "")
+        lines = partial(printer.lines, path)
         yield _Printed(_lines_of(events, lines, tell), _reporter_errors(events))
 
     return printed

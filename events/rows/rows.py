@@ -31,7 +31,7 @@ from .model import CertificateRow, ConnectionRow, QuicRow, Row
 from .quic import HEARS as QUIC_HEARS
 from .quic import OpenQuic
 
-__all__ = ["MAXIMUM_CERTIFICATES", "Rows", "events_of"]
+__all__ = ["MAXIMUM_CERTIFICATES", "MAXIMUM_OPEN", "Rows", "events_of"]
 
 _KINDS: dict[type[Row], frozenset[type[Event]]] = {
     ConnectionRow: frozenset((*HEARS, ConnectionStateRemove)),
@@ -39,7 +39,7 @@ _KINDS: dict[type[Row], frozenset[type[Event]]] = {
     CertificateRow: frozenset((X509Certificate, SslHandshakeMessage, ConnectionStateRemove)),
 }
 
-_MAXIMUM_OPEN = 100_000
+MAXIMUM_OPEN = 100_000
 _MAXIMUM_OVER = 2**20  # more connections than a capture holds at once, at their smallest
 MAXIMUM_CERTIFICATES = 2**18
 
@@ -174,9 +174,9 @@ class Rows:
             yield of is None, place, out
 
     @property
-    def open(self) -> int:
-        """How many connections have no row yet."""
-        return max(len(self._open), len(self._open_quic))
+    def known(self) -> tuple[int, int]:
+        """How many connections have no row yet, and how many certificates have been seen."""
+        return max(len(self._open), len(self._open_quic)), len(self._seen)
 
     def _complete(self, key: Hashable, out: list[Row]) -> None:
         """Give the rows of a connection out, as they are."""
@@ -218,7 +218,7 @@ class Rows:
             self._turned.pop(key, None)
         else:
             self._turned[key] = None
-            if len(self._turned) > _MAXIMUM_OPEN:
+            if len(self._turned) > MAXIMUM_OPEN:
                 del self._turned[next(iter(self._turned))]
 
     def _certificate(self, key: Hashable, event: X509Certificate, out: list[Row]) -> None:
@@ -234,5 +234,5 @@ class Rows:
         self, among: dict[Hashable, OpenConnection] | dict[Hashable, OpenQuic], out: list[Row]
     ) -> None:
         """Give out the oldest row that is open, where there are too many."""
-        if len(among) > _MAXIMUM_OPEN:
+        if len(among) > MAXIMUM_OPEN:
             self._complete(next(iter(among)), out)

@@ -19,10 +19,12 @@ from ..not_read import NotRead
 from .followed import BEGINS_AGAIN, Followed
 from .lines import Label, Lines
 
-__all__ = ["WAITING", "KeyLog", "Label", "session_digest"]
+__all__ = ["SESSIONS", "WAITING", "KeyLog", "Label", "session_digest"]
 
 _PIECE = 2**20  # so many bytes of an open file are read at once
-_SESSIONS = 2**16  # so many sessions are remembered that may be resumed
+SESSIONS = 2**16
+"""So many sessions are remembered that may be resumed."""
+
 WAITING = 256
 """So many may wait for their secrets at once: of TLS, each direction counts."""
 
@@ -223,7 +225,7 @@ class KeyLog:
         if session and not self.is_empty:
             with self._reading:
                 self._sessions[session_digest(session)] = client_random
-                if len(self._sessions) > _SESSIONS:
+                if len(self._sessions) > SESSIONS:
                     del self._sessions[next(iter(self._sessions))]
 
     def resumed(self, session: bytes) -> bytes | None:

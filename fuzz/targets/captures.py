@@ -167,7 +167,7 @@ def _by_shares(path: Path) -> Iterator[Event]:
     task = partial(share_of, str(path), EVENTS.fold, Options())
     shares = [task(index, 3) for index in range(3)]
     alone, told = partial(task, 0, 1), Told(_nothing)
-    return merged(str(path), shares, alone, EVENTS.join(), Options().memory_limit, told)
+    return merged(str(path), shares, alone, EVENTS.join(str(path)), Options().memory_limit, told)
 
 
 def _nothing(message: str) -> None:

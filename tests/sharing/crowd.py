@@ -138,7 +138,7 @@ def shared(
         name,
         [task(Options(**choices), index, count) for index in range(count)],
         partial(task, options, 0, 1),
-        made.join(),
+        made.join(name),
         options.memory_limit,
         told,
     )

@@ -141,6 +141,18 @@ def test_two_captures_at_once(capture: str) -> None:
         assert list(zip(*both, strict=True)) == list(zip(one, one, strict=True))
 
 
+def test_other_tasks_while_a_capture_is_shared(capture: str) -> None:
+    """Its processes go on with them, however little of it is taken."""
+    with Workers(2) as workers:
+        first = events.read_capture(capture, executor=workers)
+        one = next(first)
+        small = DATA / "tls13.pcap"
+        assert list(events.read_captures([small], executor=workers)) == list(
+            events.read_capture(small)
+        )
+        assert [one, *first] == list(events.read_capture(capture))
+
+
 def test_a_process_that_dies_costs_what_follows(capture: str) -> None:
     whole = list(events.read_capture(capture))
     with Workers(2) as workers:
@@ -285,9 +297,37 @@ def test_large_and_small(very_large: str, tmp_path: Path) -> None:
         str(tmp_path / "missing"),
         str(DATA / "tls10-dhe-rsa.pcap"),
     ]
-    one = run("--format", "json", *files)
-    two = run("--format", "json", "-j", "2", *files)
-    assert (two.stdout, two.stderr, two.returncode) == (one.stdout, one.stderr, 1)
+    for arguments in (["--format", "json"], ["--group"]):
+        one = run(*arguments, *files)
+        two = run(*arguments, "-j", "2", *files)
+        assert (two.stdout, two.stderr, two.returncode) == (one.stdout, one.stderr, 1)
+
+
+def test_more_processes_than_there_are_shares(very_large: str) -> None:
+    two = run("-j", "300", "--event", "ssl_established", very_large)
+    assert two.stdout == run("--event", "ssl_established", very_large).stdout
+    assert two.stderr == b""
+
+
+def test_sessions_are_those_of_one_capture(tmp_path: Path) -> None:
+    """Whether a process has read another capture before does not matter."""
+    opened = open_capture(DATA / "secrets" / "gnutls.pcapng.gz")
+    captured = [packet for _, batch in opened.batches for packet in batch]
+    keys = tmp_path / "keys"
+    keys.write_bytes(b"".join(data for _, data in opened.secrets))
+    halves = [captured[: len(captured) // 2], captured[len(captured) // 2 :]]
+    files = [str(write(tmp_path / f"{i}.pcap", half)) for i, half in enumerate(halves)]
+    arguments = [
+        "--keylog",
+        str(keys),
+        "--event",
+        "ssl_decrypted_data",
+        "--event",
+        "ssl_secrets_known",
+    ]
+    one = run(*arguments, *files)
+    two = run(*arguments, "-j", "2", *files)
+    assert one.stdout == two.stdout != b""
 
 
 def test_standard_input(very_large: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,16 @@ from hypothesis import strategies as st
 
 import events
 from events import CaptureError, CertificateRow, ConnectionRow, Event, KeyLog, QuicRow, Row
+from events.capture import merged as merging
 from events.capture import shares
 from events.capture.folds import EVENTS
 from events.capture.lots import LOTS, lot_of
 from events.capture.merged import Told, merged
 from events.capture.rows import rows_made
-from events.capture.shares import share_of
+from events.capture.shares import Piece, share_of
+from events.capture.workers import CannotTravelError
 from events.rows.rows import events_of
+from events.secrets import keylog
 from events.testing.captures import Ends, datagrams, frame, packets, payloads, write
 from tests.helpers.capture_files import pcapng, secrets
 
@@ -103,6 +107,15 @@ def test_a_filter(tmp_path: Path) -> None:
     assert {e.c.proto for e in one} == {"tcp"}
 
 
+@pytest.mark.parametrize("length", [0, 13, 14, 15, 20, 22, 23, 24, 26, 30, 37, 38, 40, 54])
+def test_frames_that_are_cut(tmp_path: Path, length: int) -> None:
+    captured = [
+        (ts, data[:length] if i % 7 == 3 else data) for i, (ts, data) in enumerate(crowd(15, 6))
+    ]
+    path = write(tmp_path / "cut.pcap", captured)
+    assert list(shared(path, 3, **ALL)) == list(events.read_capture(path, **ALL))
+
+
 # What makes one process read it all
 
 
@@ -132,6 +145,18 @@ def test_a_session_that_another_share_remembers(tmp_path: Path) -> None:
     one = list(events.read_capture(path, wanted=ALL["wanted"]))
     assert list(shared(path, 5, alone=alone.append, wanted=ALL["wanted"])) == one
     assert [why for why in alone if "resumed" in why] == alone != []
+
+
+def test_more_sessions_than_one_process_remembers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (keylog, merging):
+        monkeypatch.setattr(module, "SESSIONS", 3)
+    path = DATA / "secrets" / "openssl3.pcapng.gz"
+    alone: list[str] = []
+    one = list(events.read_capture(path, wanted=ALL["wanted"]))
+    assert list(shared(path, 5, alone=alone.append, wanted=ALL["wanted"])) == one
+    assert len(alone) == 1
 
 
 def test_secrets_that_come_late_for_very_many(tmp_path: Path) -> None:
@@ -172,9 +197,50 @@ def test_a_file_that_grows_while_it_is_read(tmp_path: Path) -> None:
     again = partial(share_of, str(whole), EVENTS.fold, events.Options(), 0, 1)
     alone: list[str] = []
     told = Told(alone.append, alone=alone.append)
-    found = merged("it", shares_of, again, EVENTS.join(), 2**29, told)
+    found = merged("it", shares_of, again, EVENTS.join("it"), 2**29, told)
     assert list(found) == list(events.read_capture(whole))
     assert alone == ["it is read by one process, because the file changes while it is read"]
+
+
+class _Stops(Iterator[Piece]):
+    """A share that cannot go on after so many pieces."""
+
+    def __init__(self, share: Iterator[Piece], after: int) -> None:
+        self._share = share
+        self._left = after
+
+    def __next__(self) -> Piece:
+        self._left -= 1
+        if self._left < 0:
+            raise CannotTravelError("it is a lambda")
+        return next(self._share)
+
+    def close(self) -> None:
+        """As a generator has it."""
+
+
+def test_what_cannot_be_sent_is_read_again_by_one(tmp_path: Path) -> None:
+    """Nothing is given out twice; and where less of the file is there by then, that is told."""
+    captured = crowd(20, 5)
+    whole = write(tmp_path / "whole.pcap", captured)
+    short = write(tmp_path / "short.pcap", captured[:30])
+    begin = EVENTS.fold
+    assert begin is not None
+
+    def read(again: Path) -> Iterator[Event]:
+        both = [share_of(str(whole), begin, events.Options(), index, 2) for index in range(2)]
+        alone = partial(share_of, str(again), begin, events.Options(), 0, 1)
+        return merged(
+            "it", [_Stops(each, 2) for each in both], alone, iter, 2**29, Told(pytest.fail)
+        )
+
+    one = list(events.read_capture(whole))
+    assert list(read(whole)) == one
+    for again, why in ((short, "has become shorter"), (tmp_path / "gone", "No such file")):
+        found, reason = outcome(read(again))
+        assert found == one[: len(found)]
+        assert 0 < len(found) < len(one)
+        assert why in str(reason)
 
 
 # Rows
