@@ -124,7 +124,7 @@ def merged(
         Exception: by the iterator: likewise, what a share raises.
     """
     tell = _told_once(told)
-    given = 0
+    given = packets = 0
     others = _Others(memory_limit, len(shares))
     try:
         try:
@@ -133,7 +133,7 @@ def merged(
                 if why is not None:
                     break
                 tell(pieces)
-                given += 1
+                given, packets = given + 1, pieces[0].packets
                 yield from join(_sorted(pieces))
                 if pieces[0].is_last:
                     _raise(pieces[0].error)
@@ -147,15 +147,18 @@ def merged(
         raise CaptureError(path, reason) from None
     if told.alone is not None:
         told.alone(f"it is read by one process, because {why}")
-    number = -1
+    number = 0
     with closing(alone()) as again:  # type: ignore[type-var]
-        for number, piece in enumerate(again):
-            if number >= given:
+        for number, piece in enumerate(again, 1):
+            if number > given:
                 tell((piece,))
                 yield from join(piece.made)
             _raise(piece.error)
-        if number < given:
-            raise CaptureError(path, "it has become shorter while it was read")
+            if number == given and (piece.is_last or piece.packets != packets):
+                number = 0
+                break
+    if number < given:
+        raise CaptureError(path, "it has become another file while it was read")
 
 
 def close_all(shares: Iterable[Iterator[Piece]]) -> None:

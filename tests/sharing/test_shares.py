@@ -220,7 +220,7 @@ class _Stops(Iterator[Piece]):
 
 
 def test_what_cannot_be_sent_is_read_again_by_one(tmp_path: Path) -> None:
-    """Nothing is given out twice; and where less of the file is there by then, that is told."""
+    """Nothing is given out twice; and where it is another file by then, that is told."""
     captured = crowd(60, 5)
     whole = write(tmp_path / "whole.pcap", captured)
     short = write(tmp_path / "short.pcap", captured[:30])
@@ -236,7 +236,7 @@ def test_what_cannot_be_sent_is_read_again_by_one(tmp_path: Path) -> None:
 
     one = list(events.read_capture(whole))
     assert list(read(whole)) == one
-    for again, why in ((short, "has become shorter"), (tmp_path / "gone", "No such file")):
+    for again, why in ((short, "has become another file"), (tmp_path / "gone", "No such file")):
         found, reason = outcome(read(again))
         assert found == one[: len(found)]
         assert 0 < len(found) < len(one)
