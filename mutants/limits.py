@@ -53,3 +53,8 @@ def pytest_make_collect_report(
 def _running(config: pytest.Config, test: str) -> None:
     folder: Path = config.invocation_params.dir
     (folder / RUNNING).write_text(test)
+
+
+def pytest_sessionfinish() -> None:
+    # Threads and processes that tests have left behind may keep this one from ending.
+    faulthandler.dump_traceback_later(_SECONDS, exit=True)

@@ -22,6 +22,7 @@ from construct import (
 )
 
 import tlsgrammar
+from tlsgrammar.extensions import DEFAULT, Extension
 from tlsgrammar.language import api, block, opaque, repeated, uint8, uint16, uint24, varint, vector
 from tlsgrammar.language.compiler import GIVES_UP, compiled
 
@@ -157,3 +158,15 @@ def test_integers_of_quic(data: str) -> None:
     assert_compiled(varint, whole)
     assert not runs(varint, whole[:-1])
     assert not runs(varint, whole + b"\0")
+
+
+def test_an_entry_without_a_body_is_compiled() -> None:
+    """A registry says that there is none; what stands there all the same is left over."""
+    mine = DEFAULT.copy()
+    mine.register(0xFE00, "nothing", construct.Pass)
+    empty, not_empty = b"\xfe\x00\x00\x00", b"\xfe\x00\x00\x01x"
+    schema = Extension("client_hello")
+    assert_compiled(schema, empty, extensions=mine)
+    assert tlsgrammar.parse(schema, empty, extensions=mine).body is None
+    for data in (empty, not_empty):
+        assert_same(schema, data, extensions=mine)

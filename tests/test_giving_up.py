@@ -137,3 +137,18 @@ def test_what_is_held_for_a_message_is_of_interest_from_64_kb_on(size: int, much
     assert len(told) == much
     for each in told:
         assert each.reason == "more than 1 bytes would be held for this connection"
+
+
+@pytest.mark.parametrize("limit", [0, 10, 100])
+def test_a_connection_is_over_once_neither_side_can_turn_out_to_be_tls(limit: int) -> None:
+    """That is as far into each side as a ClientHello is looked for; 0 is nowhere."""
+    analyzer = Analyzer(search_limit=limit)
+    for is_orig in (True, False):
+        assert not analyzer.finished
+        analyzer.deliver(b"HELP\n", is_orig)
+        assert analyzer.finished is (limit == 0 and not is_orig)
+        if limit:
+            analyzer.deliver(bytes(limit - 6), is_orig)
+            assert not analyzer.finished
+            analyzer.deliver(b"\n", is_orig)
+            assert analyzer.finished is (not is_orig)

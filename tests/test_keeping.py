@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import dpkt
@@ -21,6 +23,7 @@ from .helpers.streams import names
 DATA = Path(__file__).parent / "data"
 TLS = payloads(DATA / "tls12-ecdhe-rsa.pcap")
 DTLS = payloads(DATA / "dtls" / "dtls12-openssl.pcap")
+QUIC = payloads(sorted((DATA / "quic").glob("*.pcap"))[0])
 HELLO = TLS[0][1]
 FIN, SYN, RST, ACK = dpkt.tcp.TH_FIN, dpkt.tcp.TH_SYN, dpkt.tcp.TH_RST, dpkt.tcp.TH_ACK
 
@@ -68,10 +71,10 @@ class Tcp:
 class Udp:
     """Likewise, flows."""
 
-    def __init__(self, **choices: object) -> None:
+    def __init__(self, on_missing: Callable[[str], None] = pytest.fail, **choices: object) -> None:
         self.clock = Clock()
         options = Options(**choices)  # type: ignore[arg-type]
-        self.kept = DatagramFlows(options, self.clock, pytest.fail)
+        self.kept = DatagramFlows(options, self.clock, on_missing)
         self.events: list[Event] = []
         self._decode = Decoder(1).decode
 
@@ -227,6 +230,22 @@ def test_which_flow_gives_way() -> None:
     assert sizes == [800, 800, 2800, 2800]
     told = [event.c.orig_p for event in udp.events if isinstance(event, ProtocolViolation)]
     assert told == [1, 3]
+
+
+def test_what_cannot_be_read_without_a_library_is_told_of_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever flow it is in; others are read."""
+    monkeypatch.setitem(sys.modules, "events.quic", None)  # it cannot be imported
+    told: list[str] = []
+    udp = Udp(on_missing=told.append)
+    for port in (1, 1, 2):
+        udp.send(port, QUIC[0][1])
+        udp.send(port, b"\x40" + bytes(30))
+    assert len(told) == 1
+    assert udp.events == []
+    udp.speaking(1)
+    assert "ssl_client_hello" in names(udp.events)
 
 
 @pytest.mark.parametrize(("size", "is_much"), [(2**16 - 200, False), (2**16 - 199, True)])
