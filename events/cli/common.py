@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import os
 import sys
 import warnings
@@ -529,6 +530,8 @@ def _compiles(text: str, failed: Failures) -> bool:
 
 def _begin_worker() -> None:
     load_extensions()
+    # What was there before stays to the end: the collector need not look at it, which would also copy it for each process.
+    gc.freeze()
 
 
 @contextlib.contextmanager
