@@ -87,16 +87,16 @@ class OfLists:
     """A fold that makes of a list of events as many things, or fewer.
 
     Args:
-        make: makes them, each with the number of the event that it was made of.
+        make: makes them; and gives the numbers of the events that they were made of, or None where it is one of each event.
     """
 
-    def __init__(self, make: Callable[[list[Event]], list[tuple[int, Any]]]) -> None:
+    def __init__(self, make: Callable[[list[Event]], tuple[list[Any], list[int] | None]]) -> None:
         self._make = make
 
     def take(self, events: list[Event], places: list[int]) -> tuple[list[Any], list[int]]:
         """See `Fold`."""
-        made = self._make(events)
-        return [each for _, each in made], [places[index] for index, _ in made]
+        made, numbers = self._make(events)
+        return made, [*places] if numbers is None else [places[number] for number in numbers]
 
     def end(self) -> tuple[list[Any], list[int]]:
         """See `Fold`."""

@@ -311,17 +311,21 @@ def _each_line(
     events: list[Event],
     lines: Callable[[list[Event]], bytes],
     tell: Callable[[str], None],
-) -> list[tuple[int, bytes | ReporterError]]:
+) -> tuple[list[bytes | ReporterError], list[int] | None]:
     """The line of each event, and the functions that failed."""
     errors = [(at, event) for at, event in enumerate(events) if type(event) is ReporterError]
     try:
         of_all = lines(events).splitlines(keepends=True)
     except Exception:
         of_all = []
-    if len(of_all) == len(events):
-        return [*enumerate(of_all), *errors]
-    each = [(at, _lines_of([event], lines, tell)) for at, event in enumerate(events)]
-    return [*each, *errors]
+    if len(of_all) != len(events):
+        of_all = [_lines_of([event], lines, tell) for event in events]
+    if not errors:
+        return [*of_all], None
+    return [*of_all, *[error for _, error in errors]], [
+        *range(len(events)),
+        *[at for at, _ in errors],
+    ]
 
 
 def _in_one_piece(path: str) -> Callable[[list[bytes | ReporterError]], Iterable[_Printed]]:
